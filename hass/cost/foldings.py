@@ -1,0 +1,129 @@
+"""Foldings: one as a value, many as arrays. The cost of a layer is computed for many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+
+class EngineKind(StrEnum):
+    """How the products of a segment are computed."""
+
+    NONE = "none"  # the layer has no multiplier engine (pooling, elementwise, ...)
+    DENSE = "dense"  # every product, M / fine cycles
+    DYNAMIC = "dynamic"  # active products only, max(1, ceil(k / fine)) cycles
+
+
+class MemoryKind(StrEnum):
+    """Where a layer's weights are kept."""
+
+    NONE = "none"  # no weights
+    LUTRAM = "lutram"
+    BRAM = "bram"
+    URAM = "uram"
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """How one layer is time-multiplexed.
+
+    Attributes:
+        engine: kind of the dot-product engines; NONE for layers without weights.
+        coarse_in: parallel streams over input channels (of one group). For a layer without
+            weights: words per cycle at its input and at its output.
+        coarse_out: parallel streams over output channels (of one group).
+        coarse_group: groups worked on in parallel.
+        fine: multipliers inside one engine.
+        packed: input channels per segment; M = packed * kh * kw.
+        lane_fifo_depth: segments that a lane may run ahead of the others; 1 = lockstep.
+        weight_memory: where the weights are kept.
+    """
+
+    engine: EngineKind = EngineKind.NONE
+    coarse_in: int = 1
+    coarse_out: int = 1
+    coarse_group: int = 1
+    fine: int = 1
+    packed: int = 1
+    lane_fifo_depth: int = 1
+    weight_memory: MemoryKind = MemoryKind.NONE
+
+    def __post_init__(self) -> None:
+        for name in FACTOR_NAMES:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if (self.engine is EngineKind.NONE) != (self.weight_memory is MemoryKind.NONE):
+            raise ValueError(f"engine and weight_memory go together, got {self}")
+
+    @property
+    def lanes(self) -> int:
+        """Engines: coarse_in * coarse_out * coarse_group."""
+        return self.coarse_in * self.coarse_out * self.coarse_group
+
+    @property
+    def multipliers(self) -> int:
+        """lanes * fine, or 0 without an engine."""
+        return 0 if self.engine is EngineKind.NONE else self.lanes * self.fine
+
+
+FACTOR_NAMES = ("coarse_in", "coarse_out", "coarse_group", "fine", "packed", "lane_fifo_depth")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldingArrays:
+    """n foldings of one layer that share engine kind and weight memory: (n,) int64 arrays."""
+
+    engine: EngineKind
+    weight_memory: MemoryKind
+    coarse_in: IntArray
+    coarse_out: IntArray
+    coarse_group: IntArray
+    fine: IntArray
+    packed: IntArray
+    lane_fifo_depth: IntArray
+
+    def __post_init__(self) -> None:
+        sizes = {getattr(self, name).shape for name in FACTOR_NAMES}
+        if len(sizes) != 1 or len(next(iter(sizes))) != 1:
+            raise ValueError(f"folding arrays must be 1-D and equally long, got {sizes}")
+
+    def __len__(self) -> int:
+        return int(self.coarse_in.shape[0])
+
+    def row(self, index: int) -> Folding:
+        """One of them as a value."""
+        factors = {name: int(getattr(self, name)[index]) for name in FACTOR_NAMES}
+        return Folding(engine=self.engine, weight_memory=self.weight_memory, **factors)
+
+    def take(self, indices: npt.NDArray[np.intp]) -> FoldingArrays:
+        """Those at ``indices``."""
+        factors = {name: getattr(self, name)[indices] for name in FACTOR_NAMES}
+        return FoldingArrays(self.engine, self.weight_memory, **factors)
+
+
+def as_arrays(foldings: Sequence[Folding]) -> FoldingArrays:
+    """Foldings that share engine kind and weight memory, as arrays.
+
+    Raises:
+        ValueError: if they differ in engine kind or weight memory, or there is none.
+    """
+    kinds = {(folding.engine, folding.weight_memory) for folding in foldings}
+    if len(kinds) != 1:
+        raise ValueError(f"expected foldings of one engine and memory kind, got {kinds}")
+    engine, memory = kinds.pop()
+    factors = {
+        name: np.array([getattr(folding, name) for folding in foldings], dtype=np.int64)
+        for name in FACTOR_NAMES
+    }
+    return FoldingArrays(engine, memory, **factors)
+
+
+def folding_fields() -> tuple[str, ...]:
+    """Names of a folding's fields, for files and tables."""
+    return tuple(field.name for field in fields(Folding))

@@ -1,0 +1,145 @@
+"""What the model answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from ..device import Resources
+from .foldings import Folding, IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerCosts:
+    """Costs of n foldings of one layer.
+
+    Attributes:
+        frame_ii_cycles: (n,) cycles between frames, lane waiting included, >= 1.
+        latency_cycles: (n,) cycles from the last word a layer needs for its first output
+            to that output: arithmetic pipeline and the work on one output position.
+        dsp, lut, ff, bram18, uram: (n,) amounts.
+    """
+
+    frame_ii_cycles: IntArray
+    latency_cycles: IntArray
+    lut: IntArray
+    ff: IntArray
+    dsp: IntArray
+    bram18: IntArray
+    uram: IntArray
+
+    def resources(self) -> IntArray:
+        """(n, 5) in the order of ``RESOURCE_NAMES``."""
+        return np.stack([self.lut, self.ff, self.dsp, self.bram18, self.uram], axis=1)
+
+    def __len__(self) -> int:
+        return int(self.frame_ii_cycles.shape[0])
+
+    def take(self, indices: npt.NDArray[np.intp]) -> LayerCosts:
+        """Those at ``indices``."""
+        return LayerCosts(
+            self.frame_ii_cycles[indices],
+            self.latency_cycles[indices],
+            self.lut[indices],
+            self.ff[indices],
+            self.dsp[indices],
+            self.bram18[indices],
+            self.uram[indices],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEstimate:
+    """One layer of an estimate.
+
+    Attributes:
+        folding: its folding.
+        frame_ii_cycles: cycles between frames if it stood alone.
+        latency_cycles: see ``LayerCosts``.
+        lead_frames: share of an input frame that must have arrived before the first output
+            can be computed (line buffer fill); independent of folding.
+        start_cycles: cycle at which its first output word leaves, the first input word of the
+            pipeline entering at 0 and all streams paced by the pipeline's frame II.
+        active_macs: active MACs per frame (dense MACs without a profile).
+        resources: of the layer, its stream ports and its input FIFOs.
+    """
+
+    folding: Folding
+    frame_ii_cycles: int
+    latency_cycles: int
+    lead_frames: float
+    start_cycles: int
+    active_macs: float
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class FifoEstimate:
+    """The FIFO on one edge.
+
+    Attributes:
+        src, dst, port: the edge.
+        streams: words side by side.
+        depth_words: entries, each ``streams`` words wide.
+        resources: what it costs; already inside the reading layer's resources.
+    """
+
+    src: str
+    dst: str
+    port: int
+    streams: int
+    depth_words: int
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A whole pipeline.
+
+    Attributes:
+        layers: layer name -> estimate, in topological order.
+        fifos: one per edge, in the graph's order.
+        frame_ii_cycles: cycles between successive frames in steady state.
+        depth_cycles: from first word in to first word out.
+        latency_cycles: one frame alone: depth_cycles + the time to put the frame out.
+        clock_mhz: clock the rates are given at.
+        resources: sum over the layers.
+        bottleneck: the layer (or "off-chip input", "off-chip output") that sets frame_ii_cycles.
+        active_macs_per_frame: over all layers.
+        multipliers: over all layers.
+    """
+
+    layers: Mapping[str, LayerEstimate]
+    fifos: tuple[FifoEstimate, ...]
+    frame_ii_cycles: int
+    depth_cycles: int
+    latency_cycles: int
+    clock_mhz: float
+    resources: Resources
+    bottleneck: str
+    active_macs_per_frame: float
+    multipliers: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", MappingProxyType(dict(self.layers)))
+
+    @property
+    def throughput_fps(self) -> float:
+        """Frames per second in steady state: clock / frame II."""
+        return self.clock_mhz * 1e6 / self.frame_ii_cycles
+
+    @property
+    def latency_us(self) -> float:
+        """latency_cycles at the clock."""
+        return self.latency_cycles / self.clock_mhz
+
+    @property
+    def multiplier_bound_share(self) -> float:
+        """throughput / (clock * multipliers / active MACs per frame)."""
+        if self.multipliers == 0:
+            return 0.0
+        return self.active_macs_per_frame / (self.multipliers * self.frame_ii_cycles)

@@ -1,0 +1,110 @@
+"""Shape inference: the feature map that an op makes of its input maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import ops
+from .errors import GraphError
+from .values import FeatureMap
+
+
+def _windowed(
+    op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d, source: FeatureMap, channels: int
+) -> FeatureMap:
+    top, left, bottom, right = op.pads
+    height = (source.height + top + bottom - op.kernel[0]) // op.stride[0] + 1
+    width = (source.width + left + right - op.kernel[1]) // op.stride[1] + 1
+    if height < 1 or width < 1:
+        raise GraphError(
+            f"window {op.kernel} with pads {op.pads} does not fit a {source} feature map"
+        )
+    return FeatureMap(height, width, channels)
+
+
+def _broadcast(sources: Sequence[FeatureMap], name: str) -> FeatureMap:
+    first, second = sources
+    if first == second:
+        return first
+    if first.channels == second.channels:
+        if second.pixels == 1:
+            return first
+        if first.pixels == 1:
+            return second
+    raise GraphError(f"{name}: shapes {first} and {second} do not match (equal, or one 1x1xC)")
+
+
+def _concat(sources: Sequence[FeatureMap]) -> FeatureMap:
+    sizes = {(source.height, source.width) for source in sources}
+    if len(sizes) != 1:
+        raise GraphError(f"Concat: maps differ in height or width: {[str(s) for s in sources]}")
+    first = sources[0]
+    return FeatureMap(first.height, first.width, sum(source.channels for source in sources))
+
+
+def _sliced(op: ops.Slice, source: FeatureMap) -> FeatureMap:
+    for span, size in zip(
+        (op.rows, op.columns, op.channels),
+        (source.height, source.width, source.channels),
+        strict=True,
+    ):
+        if span.stop > size:
+            raise GraphError(f"Slice {span} exceeds a {source} feature map")
+    return FeatureMap(op.rows.count, op.columns.count, op.channels.count)
+
+
+def arity(op: ops.Op) -> tuple[int, int | None]:
+    """Smallest and largest (None: any) number of inputs."""
+    match op:
+        case ops.Input():
+            return 0, 0
+        case ops.Add() | ops.Mul():
+            return 2, 2
+        case ops.Concat():
+            return 1, None
+        case _:
+            return 1, 1
+
+
+def output_map(op: ops.Op, sources: Sequence[FeatureMap]) -> FeatureMap:
+    """The op's output feature map.
+
+    Args:
+        op: any op but ``Input``, whose map is given by the model.
+        sources: input maps in port order.
+
+    Raises:
+        GraphError: if the number of inputs or their shapes do not fit the op.
+    """
+    low, high = arity(op)
+    if len(sources) < low or (high is not None and len(sources) > high):
+        raise GraphError(f"{ops.op_name(op)} takes {low}..{high} inputs, got {len(sources)}")
+    match op:
+        case ops.Input():
+            raise GraphError("Input has no shape to infer")
+        case ops.Conv2d():
+            if sources[0].channels % op.groups:
+                raise GraphError(
+                    f"Conv2d: {op.groups} groups do not divide {sources[0].channels} channels"
+                )
+            return _windowed(op, sources[0], op.out_channels)
+        case ops.MaxPool2d() | ops.AvgPool2d():
+            return _windowed(op, sources[0], sources[0].channels)
+        case ops.GlobalAvgPool():
+            return FeatureMap(1, 1, sources[0].channels)
+        case ops.Add() | ops.Mul():
+            return _broadcast(sources, ops.op_name(op))
+        case ops.Concat():
+            return _concat(sources)
+        case ops.Slice():
+            return _sliced(op, sources[0])
+        case ops.Pad():
+            top, left, bottom, right = op.pads
+            source = sources[0]
+            return FeatureMap(
+                source.height + top + bottom,
+                source.width + left + right,
+                source.channels + op.channels_front + op.channels_back,
+            )
+        case _:
+            return sources[0]

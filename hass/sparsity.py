@@ -1,0 +1,173 @@
+"""Sparsity as it is asked for (settings) and as it was measured (profile)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ProfileError
+
+CountArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SparsitySetting:
+    """What is asked of one Conv2d layer.
+
+    Attributes:
+        weight_sparsity: share of the layer's weights clipped to zero, smallest magnitudes first.
+        act_threshold: inputs with |x| <= act_threshold become zero; 0 clips nothing.
+    """
+
+    weight_sparsity: float = 0.0
+    act_threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.weight_sparsity < 1.0:
+            raise ValueError(f"weight_sparsity must be in [0, 1), got {self.weight_sparsity}")
+        if not 0.0 <= self.act_threshold < float("inf"):
+            raise ValueError(f"act_threshold must be finite and >= 0, got {self.act_threshold}")
+
+
+Settings = Mapping[str, SparsitySetting]  # Conv2d layer name -> setting; absent: nothing clipped
+NO_CLIPS: Settings = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentHistogram:
+    """How many segments had k active products, per block of packed input channels.
+
+    A block is ``packed`` neighbouring input channels (of one group); a segment is one output
+    position's window over one block, for one output channel: M = packed * kh * kw products.
+
+    Attributes:
+        packed: channels per segment.
+        counts: (in_channels / packed, M + 1) int64, read-only; counts[b, k] segments of block b
+            had exactly k products with both operands non-zero.
+    """
+
+    packed: int
+    counts: CountArray
+    _digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        counts = np.ascontiguousarray(self.counts, dtype=np.int64)
+        if counts is self.counts and counts.flags.writeable:
+            counts = counts.copy()
+        if counts.ndim != 2 or counts.min() < 0 or (counts.sum(axis=1) < 1).any():
+            raise ValueError(f"counts must be 2-D, >= 0, a sample per block: {counts.shape}")
+        counts.flags.writeable = False
+        object.__setattr__(self, "counts", counts)
+        state = hashlib.sha256(f"{self.packed}{counts.shape}".encode())
+        state.update(counts.tobytes())
+        object.__setattr__(self, "_digest", state.hexdigest())
+
+    @property
+    def segment_products(self) -> int:
+        """M: products of a segment."""
+        return int(self.counts.shape[1]) - 1
+
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """counts, each row divided by its sum."""
+        totals = self.counts.sum(axis=1, keepdims=True)
+        return np.asarray(self.counts / totals, dtype=np.float64)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SegmentHistogram) and self._digest == other._digest
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSparsity:
+    """What was measured in one Conv2d layer.
+
+    Attributes:
+        weight_density: share of weights that are not zero.
+        act_density: share of the layer's input words (padding apart) that are not zero.
+        pair_density: active MACs / MACs, padding counted as zero.
+        histograms: one per supported ``packed``, ascending; the first has packed = 1.
+        filter_rates: mean active products per segment (packed = 1) of each output channel,
+            relative to the mean over all output channels; (out_channels,).
+        lag1_correlation: correlation of the active products of a channel between neighbouring
+            positions of a row, in [-1, 1]; lanes with positive correlation need deeper FIFOs.
+        sampled_positions: output positions that the histograms were taken from.
+        pair_density_stderr: standard error of pair_density from sampling.
+    """
+
+    weight_density: float
+    act_density: float
+    pair_density: float
+    histograms: tuple[SegmentHistogram, ...]
+    filter_rates: tuple[float, ...]
+    lag1_correlation: float
+    sampled_positions: int
+    pair_density_stderr: float
+
+    def __post_init__(self) -> None:
+        for name in ("weight_density", "act_density", "pair_density"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if not self.histograms or self.histograms[0].packed != 1:
+            raise ValueError("the first histogram must have packed = 1")
+
+    def histogram(self, packed: int) -> SegmentHistogram:
+        """The histogram for ``packed`` channels per segment.
+
+        Raises:
+            ProfileError: if it was not measured.
+        """
+        for histogram in self.histograms:
+            if histogram.packed == packed:
+                return histogram
+        raise ProfileError(f"no histogram for {packed} packed channels in the profile")
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Top-1 on one split.
+
+    Attributes:
+        correct: images whose highest output is the label.
+        images: images of the split that were run.
+    """
+
+    correct: int
+    images: int
+
+    @property
+    def top1(self) -> float:
+        """Share of correct images, 0..1."""
+        return self.correct / self.images
+
+
+@dataclass(frozen=True, slots=True)
+class SparsityProfile:
+    """One network under one set of clips, measured on calibration images.
+
+    Attributes:
+        graph_digest, weights_digest: of the graph and the *dense* weights measured.
+        data_digest: of the images used.
+        settings: clips in force, Conv2d layer -> setting; layers without clips are absent.
+        layers: Conv2d layer -> what was measured, all Conv2d layers of the graph.
+        output_max_abs: layer (any op) -> largest |output| seen.
+        accuracy: on the calibration images, or None where they carry no labels.
+    """
+
+    graph_digest: str
+    weights_digest: str
+    data_digest: str
+    settings: Settings
+    layers: Mapping[str, LayerSparsity]
+    output_max_abs: Mapping[str, float]
+    accuracy: Accuracy | None
+
+    def __post_init__(self) -> None:
+        for name in ("settings", "layers", "output_max_abs"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
