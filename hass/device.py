@@ -13,7 +13,8 @@ from typing import Literal
 
 import pydantic
 
-from .errors import Mistake, SpecError
+from .errors import SpecError
+from .validation import StrictRecord, mistakes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,7 @@ class Device:
     sources: tuple[tuple[str, str], ...]
 
 
-class _Strict(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Available(_Strict):
+class _Available(StrictRecord):
     lut: int = pydantic.Field(gt=0)
     ff: int = pydantic.Field(gt=0)
     dsp: int = pydantic.Field(gt=0)
@@ -91,7 +88,7 @@ class _Available(_Strict):
     uram: int = pydantic.Field(ge=0)
 
 
-class _Budget(_Strict):
+class _Budget(StrictRecord):
     lut: float = pydantic.Field(gt=0, le=1)
     ff: float = pydantic.Field(gt=0, le=1)
     dsp: float = pydantic.Field(gt=0, le=1)
@@ -99,14 +96,14 @@ class _Budget(_Strict):
     uram: float = pydantic.Field(gt=0, le=1)
 
 
-class _Sources(_Strict):
+class _Sources(StrictRecord):
     available: str = pydantic.Field(min_length=1)
     budget: str = pydantic.Field(min_length=1)
     clock_mhz: str = pydantic.Field(min_length=1)
     off_chip_gbytes_per_s: str = pydantic.Field(min_length=1)
 
 
-class _DeviceFile(_Strict):
+class _DeviceFile(StrictRecord):
     schema_version: Literal[1]
     part: str
     family: Literal["7-series", "ultrascale+"]
@@ -115,20 +112,6 @@ class _DeviceFile(_Strict):
     available: _Available
     budget: _Budget
     sources: _Sources
-
-
-def mistakes_of(error: pydantic.ValidationError, where: object) -> SpecError:
-    """All complaints of pydantic about one file as one error; ``where`` is the file."""
-    return SpecError(
-        [
-            Mistake(
-                f"{where}: {'.'.join(str(part) for part in item['loc']) or '(top)'}",
-                "nothing" if item["type"] == "missing" else repr(item["input"])[:80],
-                item["msg"][:1].lower() + item["msg"][1:],
-            )
-            for item in error.errors()
-        ]
-    )
 
 
 def parse_device(text: str, name: str, where: object) -> Device:

@@ -1,0 +1,27 @@
+"""What every file boundary shares: strict records, and all mistakes of a file in one error."""
+
+from __future__ import annotations
+
+import pydantic
+
+from .errors import Mistake, SpecError
+
+
+class StrictRecord(pydantic.BaseModel):
+    """A record of a file: unknown keys refused, no silent conversions, never changed."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def mistakes_of(error: pydantic.ValidationError, where: object) -> SpecError:
+    """All complaints of pydantic about one file as one error; ``where`` is the file."""
+    return SpecError(
+        [
+            Mistake(
+                f"{where}: {'.'.join(str(part) for part in item['loc']) or '(top)'}",
+                "nothing" if item["type"] == "missing" else repr(item["input"])[:80],
+                item["msg"][:1].lower() + item["msg"][1:],
+            )
+            for item in error.errors()
+        ]
+    )
