@@ -1,0 +1,243 @@
+"""The hand-over object: one accelerator for one network on one part, with where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+from .cost.result import Estimate
+from .device import Device, Resources
+from .folding.plan import FoldingPlan
+from .sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
+from .values import Arithmetic
+
+if TYPE_CHECKING:
+    from .onnx_io import ImportedModel
+
+COST_MODEL_VERSION = 1  # raised whenever an equal design gets other cycles or resources
+# libraries whose version can change a result
+RESULT_PACKAGES = ("highspy", "numpy", "onnx", "onnxruntime", "optuna", "pulp")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which network a design is of.
+
+    Attributes:
+        path: of the ONNX file, as it was given.
+        sha256: of the ONNX file.
+        graph_digest: of the imported graph.
+        weights_digest: of the imported, dense weights.
+    """
+
+    path: str
+    sha256: str
+    graph_digest: str
+    weights_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataRef:
+    """Which data a design was measured on.
+
+    Attributes:
+        path: as it was given.
+        digest: of the images.
+    """
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateSummary:
+    """An estimate in a few numbers; ``utilisation`` is the share of what the part has."""
+
+    frame_ii_cycles: int
+    throughput_fps: float
+    latency_us: float
+    depth_cycles: int
+    resources: Resources
+    utilisation: Mapping[str, float]
+    bottleneck: str
+    active_macs_per_frame: float
+    multiplier_bound_share: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "utilisation", MappingProxyType(dict(self.utilisation)))
+
+
+def summarise(estimate: Estimate, device: Device) -> EstimateSummary:
+    """The summary of an estimate on a device."""
+    return EstimateSummary(
+        frame_ii_cycles=estimate.frame_ii_cycles,
+        throughput_fps=estimate.throughput_fps,
+        latency_us=estimate.latency_us,
+        depth_cycles=estimate.depth_cycles,
+        resources=estimate.resources,
+        utilisation=estimate.resources.utilisation(device.available),
+        bottleneck=estimate.bottleneck,
+        active_macs_per_frame=estimate.active_macs_per_frame,
+        multiplier_bound_share=estimate.multiplier_bound_share,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DesignAccuracy:
+    """Accuracy on the three splits; None where a split was not run."""
+
+    calibration: Accuracy | None = None
+    selection: Accuracy | None = None
+    test: Accuracy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDensity:
+    """Shares that are not zero in one Conv2d layer; see ``LayerSparsity``."""
+
+    weight_density: float
+    act_density: float
+    pair_density: float
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What made a design, as far as it can change the result; no times, no machine.
+
+    Attributes:
+        hass_version: of this package.
+        cost_model_version: see ``COST_MODEL_VERSION``.
+        seed: of the search, or None.
+        strategy: of the search, or None.
+        packages: library -> version.
+    """
+
+    hass_version: str
+    cost_model_version: int
+    seed: int | None
+    strategy: str | None
+    packages: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "packages", MappingProxyType(dict(self.packages)))
+
+
+@dataclass(frozen=True, slots=True)
+class DesignResult:
+    """What is kept of another design for comparison: the dense one inside ``best.json``."""
+
+    summary: EstimateSummary
+    accuracy: DesignAccuracy | None
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One accelerator, complete: can be emitted, simulated, compared and estimated again.
+
+    Attributes:
+        model: the network.
+        data: what it was measured on, or None without a profile.
+        device: the whole part, so that the file needs no other.
+        arithmetic: word lengths.
+        settings: clips, Conv2d layer -> setting.
+        plan: foldings, their estimate, and its proof.
+        summary: of ``plan.estimate`` on ``device``.
+        densities: Conv2d layer -> measured densities; empty without a profile.
+        output_max_abs: layer -> largest |output| seen; empty without a profile.
+        accuracy: measured accuracies, or None.
+        dense: the dense design of the same search, or None.
+        trials: finished trials of the search, or None.
+        provenance: what made it.
+    """
+
+    model: ModelRef
+    data: DataRef | None
+    device: Device
+    arithmetic: Arithmetic
+    settings: Settings
+    plan: FoldingPlan
+    summary: EstimateSummary
+    densities: Mapping[str, LayerDensity]
+    output_max_abs: Mapping[str, float]
+    accuracy: DesignAccuracy | None
+    dense: DesignResult | None
+    trials: int | None
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        for name in ("settings", "densities", "output_max_abs"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        layers = self.plan.estimate.layers
+        if {name: layer.folding for name, layer in layers.items()} != dict(self.plan.foldings):
+            raise ValueError("the plan's foldings are not those of its estimate")
+        expected = summarise(self.plan.estimate, self.device)
+        if self.summary != expected:
+            raise ValueError(f"the summary is not that of the plan: {self.summary}, not {expected}")
+        for field, names in (("settings", self.settings), ("densities", self.densities)):
+            unknown = sorted(set(names) - set(layers))
+            if unknown:
+                raise ValueError(f"{field} name layers that do not exist: {', '.join(unknown)}")
+
+
+def provenance_now(*, seed: int | None = None, strategy: str | None = None) -> Provenance:
+    """Provenance of what this installation makes."""
+    return Provenance(
+        hass_version=__version__,
+        cost_model_version=COST_MODEL_VERSION,
+        seed=seed,
+        strategy=strategy,
+        packages={name: metadata.version(name) for name in RESULT_PACKAGES},
+    )
+
+
+def model_ref(model: ImportedModel) -> ModelRef:
+    """The reference to an imported model."""
+    return ModelRef(
+        path=model.path,
+        sha256=model.sha256,
+        graph_digest=model.graph.digest,
+        weights_digest=model.weights.digest,
+    )
+
+
+def layer_densities(profile: SparsityProfile) -> dict[str, LayerDensity]:
+    """The densities of a profile, without its distributions."""
+    return {
+        name: LayerDensity(layer.weight_density, layer.act_density, layer.pair_density)
+        for name, layer in profile.layers.items()
+    }
+
+
+def build_design(
+    model: ModelRef,
+    device: Device,
+    plan: FoldingPlan,
+    provenance: Provenance,
+    *,
+    arithmetic: Arithmetic | None = None,
+    profile: SparsityProfile | None = None,
+    data: DataRef | None = None,
+    accuracy: DesignAccuracy | None = None,
+    dense: DesignResult | None = None,
+    trials: int | None = None,
+) -> Design:
+    """A design from its parts; settings, densities and maxima are those of the profile."""
+    return Design(
+        model=model,
+        data=data,
+        device=device,
+        arithmetic=arithmetic or Arithmetic(),
+        settings=NO_CLIPS if profile is None else profile.settings,
+        plan=plan,
+        summary=summarise(plan.estimate, device),
+        densities={} if profile is None else layer_densities(profile),
+        output_max_abs={} if profile is None else profile.output_max_abs,
+        accuracy=accuracy,
+        dense=dense,
+        trials=trials,
+        provenance=provenance,
+    )

@@ -1,0 +1,205 @@
+"""A design as a JSON file: canonical on writing, strict on reading; reading undoes writing."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pydantic
+
+from .cost.result import LayerEstimate
+from .design import Design, DesignAccuracy, EstimateSummary
+from .design_schema import DesignFile
+from .device import Device, mistakes_of
+from .errors import Mistake, SpecError
+from .files import JsonValue, canonical_json, write_text_atomic
+from .sparsity import Accuracy
+
+if TYPE_CHECKING:
+    from .onnx_io import ImportedModel
+
+SCHEMA_VERSION = 1
+
+
+def accuracy_json(accuracy: Accuracy | None) -> JsonValue:
+    """``{top1, correct, images}`` or null."""
+    return None if accuracy is None else {"top1": accuracy.top1, **asdict(accuracy)}
+
+
+def summary_json(summary: EstimateSummary) -> dict[str, JsonValue]:
+    """The keys that every estimate is printed with; an infinite utilisation becomes null."""
+    finite = {k: v if math.isfinite(v) else None for k, v in summary.utilisation.items()}
+    return {
+        "frame_ii_cycles": summary.frame_ii_cycles,
+        "throughput_fps": summary.throughput_fps,
+        "latency_us": summary.latency_us,
+        "depth_cycles": summary.depth_cycles,
+        "resources": asdict(summary.resources),
+        "utilisation": finite,
+        "bottleneck": summary.bottleneck,
+        "active_macs_per_frame": summary.active_macs_per_frame,
+        "multiplier_bound_share": summary.multiplier_bound_share,
+    }
+
+
+def splits_json(accuracy: DesignAccuracy | None) -> JsonValue:
+    """``{calibration, selection, test}``, each as ``accuracy_json``, or null."""
+    if accuracy is None:
+        return None
+    return {
+        "calibration": accuracy_json(accuracy.calibration),
+        "selection": accuracy_json(accuracy.selection),
+        "test": accuracy_json(accuracy.test),
+    }
+
+
+def layer_json(name: str, layer: LayerEstimate) -> dict[str, JsonValue]:
+    """One layer of an estimate, without its folding."""
+    return {
+        "name": name,
+        "frame_ii_cycles": layer.frame_ii_cycles,
+        "latency_cycles": layer.latency_cycles,
+        "lead_frames": layer.lead_frames,
+        "start_cycles": layer.start_cycles,
+        "active_macs": layer.active_macs,
+        "resources": asdict(layer.resources),
+    }
+
+
+def _device_json(device: Device) -> JsonValue:
+    return {
+        "name": device.name,
+        "part": device.part,
+        "family": device.family,
+        "available": asdict(device.available),
+        "budget": asdict(device.budget),
+        "clock_mhz": device.clock_mhz,
+        "off_chip_gbytes_per_s": device.off_chip_gbytes_per_s,
+        "sources": [{"figure": figure, "source": source} for figure, source in device.sources],
+    }
+
+
+def design_json(design: Design) -> dict[str, JsonValue]:
+    """The content of a design file."""
+    plan, estimate = design.plan, design.plan.estimate
+    dense: JsonValue = None
+    if design.dense is not None:
+        dense = {
+            **summary_json(design.dense.summary),
+            "accuracy": splits_json(design.dense.accuracy),
+        }
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **summary_json(design.summary),
+        "latency_cycles": estimate.latency_cycles,
+        "clock_mhz": estimate.clock_mhz,
+        "multipliers": estimate.multipliers,
+        "solver": plan.solver,
+        "proved_bound_cycles": plan.proved_bound_cycles,
+        "gap": plan.gap,
+        "accuracy": splits_json(design.accuracy),
+        "dense": dense,
+        "trials": design.trials,
+        "settings": {name: asdict(setting) for name, setting in design.settings.items()},
+        "foldings": {name: asdict(folding) for name, folding in plan.foldings.items()},
+        "layers": [layer_json(name, layer) for name, layer in estimate.layers.items()],
+        "fifos": [asdict(fifo) for fifo in estimate.fifos],
+        "densities": {name: asdict(density) for name, density in design.densities.items()},
+        "output_max_abs": dict(design.output_max_abs),
+        "model": asdict(design.model),
+        "data": None if design.data is None else asdict(design.data),
+        "device": _device_json(design.device),
+        "arithmetic": asdict(design.arithmetic),
+        "provenance": {
+            "hass_version": design.provenance.hass_version,
+            "cost_model_version": design.provenance.cost_model_version,
+            "seed": design.provenance.seed,
+            "strategy": design.provenance.strategy,
+            "packages": dict(design.provenance.packages),
+        },
+    }
+
+
+def write_design(design: Design, path: str | Path) -> None:
+    """Write a design file; equal designs give equal bytes.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    write_text_atomic(path, canonical_json(design_json(design)))
+
+
+def parse_design(text: str | bytes, where: object) -> Design:
+    """A design from the text of its file; ``where`` is the file, for messages.
+
+    Raises:
+        SpecError: listing all mistakes with their place.
+    """
+    try:
+        return DesignFile.model_validate_json(text).value()
+    except pydantic.ValidationError as error:
+        for item in error.errors():
+            if item["loc"] == ("schema_version",):
+                # another version or another kind of file: its other mistakes would mislead
+                found = "nothing" if item["type"] == "missing" else repr(item["input"])
+                raise SpecError(
+                    Mistake(
+                        f"{where}: schema_version", found, f"{SCHEMA_VERSION}, in a design of hass"
+                    )
+                ) from None
+        raise mistakes_of(error, where) from None
+
+
+def read_design(path: str | Path) -> Design:
+    """Read a design file.
+
+    Raises:
+        SpecError: if it cannot be read or is not a design file of this version; lists all
+            mistakes.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise SpecError(
+            Mistake(str(path), error.strerror or str(error), "a design file (JSON)")
+        ) from None
+    return parse_design(data, path)
+
+
+def load_design_model(design: Design, design_path: str | Path) -> ImportedModel:
+    """Import the network of a design: its path is tried as it is, then from the design's folder.
+
+    Raises:
+        SpecError: if the model is not there, or is not the one the design was made for.
+        ModelError: if it cannot be imported.
+    """
+    from .onnx_io import read_model  # slow to load, and who only reads a design needs none of it
+
+    where = f"{design_path}: model"
+    candidates = (Path(design.model.path), Path(design_path).parent / design.model.path)
+    present = [path for path in candidates if path.is_file()]
+    if not present:
+        tried = " or ".join(str(path) for path in dict.fromkeys(candidates))
+        raise SpecError.at(f"{where}.path", design.model.path, f"an existing file ({tried})")
+    for path in present:
+        if hashlib.sha256(path.read_bytes()).hexdigest() == design.model.sha256:
+            break
+    else:
+        raise SpecError.at(
+            f"{where}.sha256",
+            design.model.sha256,
+            f"the digest of {' or '.join(str(path) for path in present)}: the model was changed "
+            "since the design was made",
+        )
+    model = read_model(path)
+    if model.graph.digest != design.model.graph_digest:
+        raise SpecError.at(
+            f"{where}.graph_digest",
+            design.model.graph_digest,
+            f"{model.graph.digest}: hass {design.provenance.hass_version} imported this model "
+            "differently; make the design again",
+        )
+    return model

@@ -1,0 +1,322 @@
+"""What a design file may contain (schema_version 1): one strict model per JSON object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+
+import pydantic
+
+from .cost.foldings import EngineKind, Folding, MemoryKind
+from .cost.result import Estimate, FifoEstimate, LayerEstimate
+from .design import (
+    DataRef,
+    Design,
+    DesignAccuracy,
+    DesignResult,
+    EstimateSummary,
+    LayerDensity,
+    ModelRef,
+    Provenance,
+)
+from .device import Device, Family, Resources
+from .folding.plan import FoldingPlan
+from .sparsity import Accuracy, SparsitySetting
+from .values import Arithmetic
+
+T = TypeVar("T")
+Count = Annotated[int, pydantic.Field(ge=0)]
+Positive = Annotated[int, pydantic.Field(ge=1)]
+Amount = Annotated[float, pydantic.Field(ge=0)]
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+Clock = Annotated[float, pydantic.Field(gt=0)]
+
+
+class _Strict(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False
+    )
+
+
+class _Resources(_Strict):
+    lut: Count
+    ff: Count
+    dsp: Count
+    bram18: Count
+    uram: Count
+
+    def value(self) -> Resources:
+        return Resources(**self.model_dump())
+
+
+class _Utilisation(_Strict):
+    """Shares; null where the part has none of a resource that is used."""
+
+    lut: Amount | None
+    ff: Amount | None
+    dsp: Amount | None
+    bram18: Amount | None
+    uram: Amount | None
+
+    def value(self) -> dict[str, float]:
+        return {k: math.inf if v is None else v for k, v in self.model_dump().items()}
+
+
+class _Accuracy(_Strict):
+    top1: Share
+    correct: Count
+    images: Positive
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> _Accuracy:
+        if self.top1 != self.correct / self.images:
+            raise ValueError(f"top1 = correct / images = {self.correct / self.images}")
+        return self
+
+    def value(self) -> Accuracy:
+        return Accuracy(self.correct, self.images)
+
+
+class _DesignAccuracy(_Strict):
+    calibration: _Accuracy | None
+    selection: _Accuracy | None
+    test: _Accuracy | None
+
+    def value(self) -> DesignAccuracy:
+        splits = (self.calibration, self.selection, self.test)
+        return DesignAccuracy(*(None if s is None else s.value() for s in splits))
+
+
+class _Summary(_Strict):
+    frame_ii_cycles: Positive
+    throughput_fps: Amount
+    latency_us: Amount
+    depth_cycles: Count
+    resources: _Resources
+    utilisation: _Utilisation
+    bottleneck: str
+    active_macs_per_frame: Amount
+    multiplier_bound_share: Amount
+
+    def summary(self) -> EstimateSummary:
+        return EstimateSummary(
+            frame_ii_cycles=self.frame_ii_cycles,
+            throughput_fps=self.throughput_fps,
+            latency_us=self.latency_us,
+            depth_cycles=self.depth_cycles,
+            resources=self.resources.value(),
+            utilisation=self.utilisation.value(),
+            bottleneck=self.bottleneck,
+            active_macs_per_frame=self.active_macs_per_frame,
+            multiplier_bound_share=self.multiplier_bound_share,
+        )
+
+
+class _Result(_Summary):
+    accuracy: _DesignAccuracy | None
+
+    def value(self) -> DesignResult:
+        accuracy = None if self.accuracy is None else self.accuracy.value()
+        return DesignResult(self.summary(), accuracy)
+
+
+class _Folding(_Strict):
+    engine: EngineKind
+    coarse_in: Positive
+    coarse_out: Positive
+    coarse_group: Positive
+    fine: Positive
+    packed: Positive
+    lane_fifo_depth: Positive
+    weight_memory: MemoryKind
+
+    @pydantic.model_validator(mode="after")
+    def _legal(self) -> _Folding:
+        self.value()
+        return self
+
+    def value(self) -> Folding:
+        return Folding(**self.model_dump())
+
+
+class _Layer(_Strict):
+    name: str
+    frame_ii_cycles: Positive
+    latency_cycles: Count
+    lead_frames: Amount
+    start_cycles: Count
+    active_macs: Amount
+    resources: _Resources
+
+    def value(self, folding: Folding) -> LayerEstimate:
+        return LayerEstimate(
+            folding,
+            self.frame_ii_cycles,
+            self.latency_cycles,
+            self.lead_frames,
+            self.start_cycles,
+            self.active_macs,
+            self.resources.value(),
+        )
+
+
+class _Fifo(_Strict):
+    src: str
+    dst: str
+    port: Count
+    streams: Positive
+    depth_words: Count
+    resources: _Resources
+
+    def value(self) -> FifoEstimate:
+        return FifoEstimate(
+            self.src, self.dst, self.port, self.streams, self.depth_words, self.resources.value()
+        )
+
+
+class _Setting(_Strict):
+    weight_sparsity: Annotated[float, pydantic.Field(ge=0, lt=1)]
+    act_threshold: Amount
+
+
+class _Density(_Strict):
+    weight_density: Share
+    act_density: Share
+    pair_density: Share
+
+
+class _Model(_Strict):
+    path: str
+    sha256: str
+    graph_digest: str
+    weights_digest: str
+
+
+class _Data(_Strict):
+    path: str
+    digest: str
+
+
+class _Source(_Strict):
+    figure: str
+    source: str
+
+
+class _Device(_Strict):
+    name: str
+    part: str
+    family: Family
+    available: _Resources
+    budget: _Resources
+    clock_mhz: Clock
+    off_chip_gbytes_per_s: Clock
+    sources: tuple[_Source, ...]
+
+    def value(self) -> Device:
+        return Device(
+            name=self.name,
+            part=self.part,
+            family=self.family,
+            available=self.available.value(),
+            budget=self.budget.value(),
+            clock_mhz=self.clock_mhz,
+            off_chip_gbytes_per_s=self.off_chip_gbytes_per_s,
+            sources=tuple((item.figure, item.source) for item in self.sources),
+        )
+
+
+class _Arithmetic(_Strict):
+    act_bits: Positive
+    weight_bits: Positive
+    acc_bits: Positive
+
+    @pydantic.model_validator(mode="after")
+    def _legal(self) -> _Arithmetic:
+        self.value()
+        return self
+
+    def value(self) -> Arithmetic:
+        return Arithmetic(**self.model_dump())
+
+
+class _Provenance(_Strict):
+    hass_version: str
+    cost_model_version: int
+    seed: int | None
+    strategy: str | None
+    packages: dict[str, str]
+
+
+class DesignFile(_Summary):
+    """The whole file."""
+
+    schema_version: Literal[1]
+    latency_cycles: Count
+    clock_mhz: Clock
+    multipliers: Count
+    solver: str
+    proved_bound_cycles: Positive
+    gap: float
+    accuracy: _DesignAccuracy | None
+    dense: _Result | None
+    trials: Count | None
+    settings: dict[str, _Setting]
+    foldings: dict[str, _Folding]
+    layers: tuple[_Layer, ...]
+    fifos: tuple[_Fifo, ...]
+    densities: dict[str, _Density]
+    output_max_abs: dict[str, Amount]
+    model: _Model
+    data: _Data | None
+    device: _Device
+    arithmetic: _Arithmetic
+    provenance: _Provenance
+
+    @pydantic.model_validator(mode="after")
+    def _whole(self) -> DesignFile:
+        self.value()
+        return self
+
+    def value(self) -> Design:
+        """The design; mappings come back in the order of the layers, which JSON objects lose."""
+        order = [layer.name for layer in self.layers]
+        if len(set(order)) != len(order) or set(order) != set(self.foldings):
+            raise ValueError("layers and foldings name the same layers, each once")
+        foldings = {name: self.foldings[name].value() for name in order}
+        estimate = Estimate(
+            layers={layer.name: layer.value(foldings[layer.name]) for layer in self.layers},
+            fifos=tuple(fifo.value() for fifo in self.fifos),
+            frame_ii_cycles=self.frame_ii_cycles,
+            depth_cycles=self.depth_cycles,
+            latency_cycles=self.latency_cycles,
+            clock_mhz=self.clock_mhz,
+            resources=self.resources.value(),
+            bottleneck=self.bottleneck,
+            active_macs_per_frame=self.active_macs_per_frame,
+            multipliers=self.multipliers,
+        )
+        return Design(
+            model=ModelRef(**self.model.model_dump()),
+            data=None if self.data is None else DataRef(**self.data.model_dump()),
+            device=self.device.value(),
+            arithmetic=self.arithmetic.value(),
+            settings={
+                k: SparsitySetting(**v.model_dump()) for k, v in _ordered(self.settings, order)
+            },
+            plan=FoldingPlan(foldings, estimate, self.solver, self.proved_bound_cycles, self.gap),
+            summary=self.summary(),
+            densities={
+                k: LayerDensity(**v.model_dump()) for k, v in _ordered(self.densities, order)
+            },
+            output_max_abs=dict(_ordered(self.output_max_abs, order)),
+            accuracy=None if self.accuracy is None else self.accuracy.value(),
+            dense=None if self.dense is None else self.dense.value(),
+            trials=self.trials,
+            provenance=Provenance(**self.provenance.model_dump()),
+        )
+
+
+def _ordered(values: Mapping[str, T], order: list[str]) -> list[tuple[str, T]]:
+    position = {name: index for index, name in enumerate(order)}
+    return sorted(values.items(), key=lambda item: position.get(item[0], len(order)))

@@ -1,0 +1,302 @@
+"""A design file: reading undoes writing, and every mistake in a file is told."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hass.cost.foldings import EngineKind, Folding, MemoryKind
+from hass.cost.result import Estimate, FifoEstimate, LayerEstimate
+from hass.design import (
+    DataRef,
+    Design,
+    DesignAccuracy,
+    DesignResult,
+    LayerDensity,
+    ModelRef,
+    Provenance,
+    summarise,
+)
+from hass.design_file import design_json, parse_design, read_design, summary_json, write_design
+from hass.device import Device, Family, Resources
+from hass.errors import OutputError, SpecError
+from hass.files import canonical_json
+from hass.folding.plan import FoldingPlan
+from hass.sparsity import Accuracy, SparsitySetting
+from hass.values import Arithmetic
+
+DEVICE = Device(
+    "toy",
+    "xctoy",
+    Family.SERIES7,
+    Resources(1000, 2000, 10, 20, 0),
+    Resources(800, 1600, 9, 18, 0),
+    150.0,
+    4.2,
+    (("clock_mhz", "a choice"), ("available", "a data sheet")),
+)
+COUNTS = st.integers(0, 10**9)
+POSITIVE = st.integers(1, 10**9)
+AMOUNTS = st.floats(0, 1e12)
+SHARES = st.floats(0, 1)
+RESOURCES = st.builds(Resources, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
+ENGINES = st.builds(
+    Folding,
+    st.sampled_from([EngineKind.DENSE, EngineKind.DYNAMIC]),
+    *[POSITIVE] * 6,
+    st.sampled_from([MemoryKind.BRAM, MemoryKind.LUTRAM, MemoryKind.URAM]),
+)
+FOLDINGS = ENGINES | st.builds(Folding, coarse_in=POSITIVE)
+LAYERS = st.builds(LayerEstimate, FOLDINGS, POSITIVE, COUNTS, AMOUNTS, COUNTS, AMOUNTS, RESOURCES)
+ACCURACIES = st.none() | st.integers(1, 10**6).flatmap(
+    lambda images: st.builds(Accuracy, st.integers(0, images), st.just(images))
+)
+SPLITS = st.none() | st.builds(DesignAccuracy, ACCURACIES, ACCURACIES, ACCURACIES)
+
+
+@st.composite
+def estimates(draw: st.DrawFn) -> Estimate:
+    layers = draw(st.dictionaries(st.text(max_size=8), LAYERS, min_size=1, max_size=4))
+    return Estimate(
+        layers=layers,
+        fifos=tuple(
+            FifoEstimate("a", "b", port, 2, 16, draw(RESOURCES))
+            for port in range(draw(st.integers(0, 2)))
+        ),
+        frame_ii_cycles=draw(POSITIVE),
+        depth_cycles=draw(COUNTS),
+        latency_cycles=draw(COUNTS),
+        clock_mhz=draw(st.floats(1, 1000)),
+        resources=draw(RESOURCES),
+        bottleneck=draw(st.text(max_size=8)),
+        active_macs_per_frame=draw(AMOUNTS),
+        multipliers=draw(COUNTS),
+    )
+
+
+@st.composite
+def designs(draw: st.DrawFn) -> Design:
+    estimate = draw(estimates())
+    some = st.dictionaries(st.sampled_from(sorted(estimate.layers)), st.just(0), max_size=3)
+    return Design(
+        model=draw(st.builds(ModelRef, *[st.text(max_size=8)] * 4)),
+        data=draw(st.none() | st.builds(DataRef, st.text(max_size=8), st.text(max_size=8))),
+        device=DEVICE,
+        arithmetic=draw(
+            st.builds(Arithmetic, st.integers(2, 18), st.integers(2, 18), st.integers(18, 48))
+        ),
+        settings={
+            name: SparsitySetting(draw(st.floats(0, 1, exclude_max=True)), draw(AMOUNTS))
+            for name in draw(some)
+        },
+        plan=FoldingPlan(
+            {name: layer.folding for name, layer in estimate.layers.items()},
+            estimate,
+            draw(st.sampled_from(["greedy", "exact"])),
+            draw(POSITIVE),
+            draw(AMOUNTS),
+        ),
+        summary=summarise(estimate, DEVICE),
+        densities={
+            name: draw(st.builds(LayerDensity, SHARES, SHARES, SHARES)) for name in draw(some)
+        },
+        output_max_abs={name: draw(AMOUNTS) for name in draw(some)},
+        accuracy=draw(SPLITS),
+        dense=draw(
+            st.none() | st.builds(DesignResult, st.just(summarise(estimate, DEVICE)), SPLITS)
+        ),
+        trials=draw(st.none() | COUNTS),
+        provenance=draw(
+            st.builds(
+                Provenance,
+                st.text(max_size=8),
+                st.integers(0, 9),
+                st.none() | COUNTS,
+                st.none() | st.text(max_size=8),
+                st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
+            )
+        ),
+    )
+
+
+def simple_design() -> Design:
+    folding = Folding(EngineKind.DENSE, 1, 2, 1, 3, 1, 1, MemoryKind.BRAM)
+    layers = {
+        "zeta": LayerEstimate(Folding(), 5, 1, 0.0, 0, 0.0, Resources(1)),
+        "alpha": LayerEstimate(folding, 50, 9, 0.25, 20, 100.0, Resources(10, 20, 3, 4, 0)),
+    }
+    estimate = Estimate(
+        layers=layers,
+        fifos=(FifoEstimate("zeta", "alpha", 0, 1, 2, Resources()),),
+        frame_ii_cycles=50,
+        depth_cycles=29,
+        latency_cycles=79,
+        clock_mhz=150.0,
+        resources=Resources(11, 20, 3, 4, 0),
+        bottleneck="alpha",
+        active_macs_per_frame=100.0,
+        multipliers=6,
+    )
+    return Design(
+        model=ModelRef("model.onnx", "aa", "bb", "cc"),
+        data=None,
+        device=DEVICE,
+        arithmetic=Arithmetic(),
+        settings={"alpha": SparsitySetting(0.5, 0.125)},
+        plan=FoldingPlan({k: v.folding for k, v in layers.items()}, estimate, "exact", 50, 0.0),
+        summary=summarise(estimate, DEVICE),
+        densities={"alpha": LayerDensity(0.5, 0.5, 0.25)},
+        output_max_abs={"zeta": 1.0, "alpha": 2.5},
+        accuracy=DesignAccuracy(None, Accuracy(3, 4), None),
+        dense=None,
+        trials=None,
+        provenance=Provenance("0", 1, 7, "tpe", {"numpy": "1"}),
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(designs())
+def test_reading_undoes_writing(design: Design) -> None:
+    text = canonical_json(design_json(design))
+    again = parse_design(text, "here")
+    assert again == design
+    assert canonical_json(design_json(again)) == text
+
+
+def test_the_file_keeps_the_order_of_the_layers(tmp_path: Path) -> None:
+    design = simple_design()
+    write_design(design, tmp_path / "design.json")
+    again = read_design(tmp_path / "design.json")
+    assert again == design
+    for values in (again.plan.estimate.layers, again.plan.foldings, again.output_max_abs):
+        assert list(values) == ["zeta", "alpha"]
+
+
+def test_infinite_utilisation_is_null() -> None:
+    design = simple_design()
+    estimate = replace(design.plan.estimate, resources=Resources(uram=1))
+    printed = summary_json(summarise(estimate, DEVICE))
+    assert printed["utilisation"] == {"lut": 0, "ff": 0, "dsp": 0, "bram18": 0, "uram": None}
+    changed = replace(
+        design,
+        plan=replace(design.plan, estimate=estimate),
+        summary=summarise(estimate, DEVICE),
+    )
+    assert (
+        parse_design(canonical_json(design_json(changed)), "x").summary.utilisation["uram"]
+        == math.inf
+    )
+
+
+def test_top_level_keys() -> None:
+    assert {
+        "schema_version",
+        "frame_ii_cycles",
+        "throughput_fps",
+        "latency_us",
+        "depth_cycles",
+        "resources",
+        "utilisation",
+        "bottleneck",
+        "active_macs_per_frame",
+        "multiplier_bound_share",
+        "solver",
+        "proved_bound_cycles",
+        "gap",
+        "accuracy",
+        "dense",
+        "trials",
+        "settings",
+    } <= set(design_json(simple_design()))
+
+
+Content = dict[str, object]
+
+
+def _edited(edit: Callable[[Content], object]) -> str:
+    content = json.loads(canonical_json(design_json(simple_design())))
+    edit(content)
+    return json.dumps(content)
+
+
+def test_all_mistakes_are_told_at_once_with_their_place() -> None:
+    def edit(content: Content) -> None:
+        content["surprise"] = 1
+        content["gap"] = "none"
+        del content["solver"]
+        layers = content["layers"]
+        assert isinstance(layers, list)
+        layers[1]["resources"]["lut"] = -1
+
+    with pytest.raises(SpecError) as caught:
+        parse_design(_edited(edit), "d.json")
+    places = {mistake.where for mistake in caught.value.mistakes}
+    assert places == {
+        "d.json: surprise",
+        "d.json: gap",
+        "d.json: solver",
+        "d.json: layers.1.resources.lut",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("throughput_fps", 1.0, "summary is not that of the plan"),
+        ("frame_ii_cycles", 50.0, "frame_ii_cycles"),
+        ("layers", [], "layers and foldings name the same layers"),
+        ("settings", {"beta": {"weight_sparsity": 0.5, "act_threshold": 0.0}}, "beta"),
+        ("settings", {"alpha": {"weight_sparsity": 1.0, "act_threshold": 0.0}}, "less than 1"),
+        ("accuracy", {"calibration": None, "selection": None}, "accuracy.test"),
+        ("arithmetic", {"act_bits": 99, "weight_bits": 8, "acc_bits": 32}, "2..18"),
+    ],
+)
+def test_what_does_not_hold_together_is_refused(key: str, value: object, complaint: str) -> None:
+    with pytest.raises(SpecError, match=complaint):
+        parse_design(_edited(lambda content: content.update({key: value})), "d.json")
+
+
+@pytest.mark.parametrize("version", [0, 2, "1"])
+def test_another_version_is_the_only_complaint(version: object) -> None:
+    def edit(content: Content) -> None:
+        content.clear()
+        content["schema_version"] = version
+
+    with pytest.raises(SpecError) as caught:
+        parse_design(_edited(edit), "d.json")
+    assert [m.where for m in caught.value.mistakes] == ["d.json: schema_version"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 1, "gap": NaN}'])
+def test_not_a_design(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    path.write_text(text)
+    with pytest.raises(SpecError, match=r"d\.json"):
+        read_design(path)
+
+
+def test_a_missing_file_and_a_folder_are_spec_errors(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(SpecError, match="a design file"):
+            read_design(path)
+
+
+def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        write_design(simple_design(), tmp_path / "file" / "design.json")
+
+
+def test_a_design_holds_together() -> None:
+    design = simple_design()
+    with pytest.raises(ValueError, match="foldings are not those"):
+        replace(design, plan=replace(design.plan, foldings={}))
+    with pytest.raises(ValueError, match="densities"):
+        replace(design, densities={"beta": LayerDensity(1, 1, 1)})
