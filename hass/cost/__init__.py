@@ -1,0 +1,28 @@
+"""The analytic model: cycles and resources of foldings, layer by layer and as a pipeline."""
+
+from .coefficients import COST_MODEL_VERSION
+from .foldings import EngineKind, Folding, FoldingArrays, MemoryKind, as_arrays
+from .layer import layer_costs
+from .pipeline import OFF_CHIP, estimate, layer_shapes, off_chip_bound_cycles
+from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
+from .shape import FifoNeed, LayerShape
+
+__all__ = [
+    "COST_MODEL_VERSION",
+    "OFF_CHIP",
+    "EngineKind",
+    "Estimate",
+    "FifoEstimate",
+    "FifoNeed",
+    "Folding",
+    "FoldingArrays",
+    "LayerCosts",
+    "LayerEstimate",
+    "LayerShape",
+    "MemoryKind",
+    "as_arrays",
+    "estimate",
+    "layer_costs",
+    "layer_shapes",
+    "off_chip_bound_cycles",
+]

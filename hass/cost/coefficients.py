@@ -1,0 +1,92 @@
+"""The coefficients of the resource model, read once and strictly from coefficients.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import pydantic
+
+COST_MODEL_VERSION = 1  # raised when an estimate of the same folding changes
+
+
+class _Strict(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Sourced(_Strict):
+    """A number and where it comes from."""
+
+    value: float = pydantic.Field(ge=0)
+    origin: str = pydantic.Field(min_length=10)
+
+
+class SourcedCycles(_Strict):
+    """A count of cycles and where it comes from."""
+
+    value: int = pydantic.Field(ge=0)
+    origin: str = pydantic.Field(min_length=10)
+
+
+class DynamicEngine(_Strict):
+    """Fit of the dynamic dot-product engine; formula in coefficients.toml."""
+
+    origin: str = pydantic.Field(min_length=10)
+    lut_per_m_n_b: float
+    lut_per_m: float
+    lut_per_n: float
+    ff_per_m_b: float
+    ff_per_n_b: float
+    ff_per_m: float
+    ff_per_n: float
+
+
+class Fabric(_Strict):
+    """Amounts per bit of simple logic."""
+
+    adder_lut_per_bit: Sourced
+    mux4_lut_per_bit: Sourced
+    compare_lut_per_bit: Sourced
+    max_lut_per_bit: Sourced
+    counter_lut_per_bit: Sourced
+    counter_ff_per_bit: Sourced
+    port_lut_per_bit: Sourced
+    port_ff_per_bit: Sourced
+    rom_bits_per_lut: Sourced
+
+
+class Waiting(_Strict):
+    """Fit of what remains of lockstep waiting with run-ahead; formula in coefficients.toml."""
+
+    origin: str = pydantic.Field(min_length=10)
+    scale: float
+    correlation_power: float
+    power: float
+    power_r2: float
+
+
+class PipelineStages(_Strict):
+    """Register stages."""
+
+    multiplier_cycles: SourcedCycles
+    selector_cycles: SourcedCycles
+    stream_cycles: SourcedCycles
+
+
+class Coefficients(_Strict):
+    """All of coefficients.toml."""
+
+    schema_version: Literal[1]
+    dynamic_engine: DynamicEngine
+    fabric: Fabric
+    waiting: Waiting
+    pipeline: PipelineStages
+
+
+@cache
+def coefficients() -> Coefficients:
+    """The shipped coefficients."""
+    text = (resources.files("hass.cost") / "coefficients.toml").read_text(encoding="utf-8")
+    return Coefficients.model_validate(tomllib.loads(text))

@@ -1,0 +1,124 @@
+"""Cost of any layer for many foldings at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ops
+from ..device import Family
+from ..sparsity import LayerSparsity
+from ..values import Arithmetic
+from .coefficients import coefficients
+from .foldings import FoldingArrays, IntArray
+from .ops.conv import compute_cycles, conv_cost, engine_stages, position_cycles
+from .ops.elementwise import activation_cost, binary_cost
+from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
+from .ops.routing import routing_cost
+from .primitives import Amount, broadcast, ceil_div, fifo, port
+from .result import LayerCosts
+from .shape import LayerShape
+from .window import lead_frames as window_lead_frames
+
+
+def streams_in(foldings: FoldingArrays) -> IntArray:
+    """Words per cycle at each input port, (n,)."""
+    return foldings.coarse_in * foldings.coarse_group
+
+
+def streams_out(foldings: FoldingArrays) -> IntArray:
+    """Words per cycle at the output, (n,)."""
+    return foldings.coarse_out * foldings.coarse_group
+
+
+def fifo_entries(shape: LayerShape, port_index: int, streams: IntArray) -> IntArray:
+    """Depth of an input port's FIFO in entries of ``streams`` words, (n,)."""
+    need = shape.fifos[port_index]
+    return ceil_div(need.words, streams) + need.entries
+
+
+def _body(shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
+    op = shape.op
+    streams = streams_in(foldings)
+    match op:
+        case ops.Conv2d():
+            return conv_cost(shape, foldings, arithmetic)
+        case ops.MaxPool2d():
+            return max_pool_cost(op, shape, streams, arithmetic)
+        case ops.AvgPool2d():
+            return avg_pool_cost(op, shape, streams, arithmetic)
+        case ops.GlobalAvgPool():
+            return global_avg_pool_cost(op, shape, streams, arithmetic)
+        case ops.Add() | ops.Mul():
+            return binary_cost(op, shape, streams, arithmetic)
+        case ops.Relu() | ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
+            return activation_cost(op, streams, arithmetic)
+        case ops.Input() | ops.Output() | ops.Fork() | ops.Concat() | ops.Slice() | ops.Pad():
+            return routing_cost(op, shape, streams, arithmetic)
+
+
+def lead_frames(shape: LayerShape) -> float:
+    """Share of an input frame that must have arrived before the first output can be computed;
+    folding does not change it."""
+    match shape.op:
+        case ops.Conv2d() | ops.MaxPool2d() | ops.AvgPool2d():
+            return window_lead_frames(shape.op, shape.inputs[0])
+        case ops.GlobalAvgPool():
+            return 1.0
+        case ops.Slice():
+            source = shape.inputs[0]
+            first = shape.op.rows.start * source.width + shape.op.columns.start
+            return first / source.pixels
+        case _:
+            return 0.0
+
+
+def layer_costs(
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    family: Family,
+    arithmetic: Arithmetic,
+) -> LayerCosts:
+    """Cycles and resources of n legal foldings of one layer, its ports and input FIFOs included.
+
+    The pipeline's resources are the sum over its layers, its frame II the largest of its layers'
+    (and of the off-chip bound): equations in design notes, section 4.
+
+    Args:
+        shape: the layer.
+        foldings: n legal foldings (``folding.legal``).
+        sparsity: what was measured, or None: every product active.
+        family: fabric of the part. LUT, FF and DSP figures are those of 7-series for every
+            family: the fits of the coefficients were made there.
+        arithmetic: word lengths.
+
+    Raises:
+        ProfileError: if the sparsity lacks a histogram that a folding asks for.
+    """
+    del family  # one set of coefficients so far; see docstring
+    inputs, outputs = streams_in(foldings), streams_out(foldings)
+    words_in = max((source.words for source in shape.inputs), default=0)
+    stream_cycles = np.maximum(ceil_div(words_in, inputs), ceil_div(shape.out.words, outputs))
+    stages = np.full(len(foldings), coefficients().pipeline.stream_cycles.value, dtype=np.int64)
+    if isinstance(shape.op, ops.Conv2d):
+        compute = compute_cycles(shape, foldings, sparsity)
+        frame_ii = np.maximum(compute, stream_cycles)
+        latency = engine_stages(foldings) + position_cycles(shape, compute)
+    else:
+        frame_ii = stream_cycles
+        latency = stages
+    total = _body(shape, foldings, arithmetic)
+    for index in range(len(shape.inputs)):
+        entries = fifo_entries(shape, index, inputs)
+        total = total + port(inputs, arithmetic.act_bits)
+        total = total + fifo(entries, inputs * arithmetic.act_bits)
+    total = broadcast(len(foldings), total + port(outputs, arithmetic.act_bits))
+    return LayerCosts(
+        frame_ii_cycles=np.maximum(frame_ii, 1),
+        latency_cycles=latency,
+        lut=total.lut,
+        ff=total.ff,
+        dsp=total.dsp,
+        bram18=total.bram18,
+        uram=total.uram,
+    )

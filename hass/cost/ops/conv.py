@@ -1,0 +1,182 @@
+"""Cost of a convolution block: window, fork, engines, accumulators, adder tree, bias, weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ops import Conv2d
+from ...sparsity import LayerSparsity
+from ...values import Arithmetic
+from ..coefficients import coefficients
+from ..foldings import EngineKind, FoldingArrays, IntArray
+from ..primitives import (
+    Amount,
+    adders,
+    amount,
+    buffer,
+    ceil_div,
+    clog2,
+    counter,
+    fifo,
+    multiplier_dsps,
+    mux_lut,
+    rom_lut,
+    scaled,
+    weight_memory,
+)
+from ..shape import LayerShape
+from ..waiting import FloatArray, joined_segment_cycles
+from ..window import window_cost
+
+
+def segment_products(op: Conv2d, foldings: FoldingArrays) -> IntArray:
+    """M, (n,)."""
+    return foldings.packed * (op.kernel[0] * op.kernel[1])
+
+
+def segments_per_lane(op: Conv2d, shape: LayerShape, foldings: FoldingArrays) -> IntArray:
+    """Segments that one engine works through per frame, (n,). Exact for legal foldings."""
+    channels = shape.inputs[0].channels
+    blocks = channels // (foldings.coarse_group * foldings.coarse_in * foldings.packed)
+    filters = op.out_channels // (foldings.coarse_out * op.groups)
+    return np.asarray(shape.out.pixels * blocks * filters)
+
+
+def compute_cycles(
+    shape: LayerShape, foldings: FoldingArrays, sparsity: LayerSparsity | None
+) -> IntArray:
+    """Cycles per frame that the engines need, waiting included, (n,)."""
+    op = shape.op
+    assert isinstance(op, Conv2d)
+    segments = segments_per_lane(op, shape, foldings)
+    products = segment_products(op, foldings)
+    if foldings.engine is EngineKind.DENSE or sparsity is None:  # every product counts as active
+        return segments * ceil_div(products, foldings.fine)
+    return _rounded_up(segments * joined_segment_cycles(sparsity, foldings))
+
+
+def _rounded_up(cycles: FloatArray) -> IntArray:
+    """Ceiling, with a guard of 1e-12 relative against rounding noise, (n,)."""
+    return np.asarray(np.ceil(cycles * (1.0 - 1e-12) - 1e-9), dtype=np.int64)
+
+
+def _dense_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
+    """``fine`` multipliers, their operand multiplexers and adder tree; the last adder accumulates
+    over the segment (inside the DSP where there is a single multiplier)."""
+    products = segment_products(op, foldings)
+    turns = ceil_div(products, foldings.fine)
+    select = amount(lut=mux_lut(turns, foldings.fine * arithmetic.act_bits))
+    tree = adders(foldings.fine - 1, arithmetic.acc_bits)
+    collect = adders(np.where((foldings.fine > 1) & (turns > 1), 1, 0), arithmetic.acc_bits)
+    operands = amount(ff=foldings.fine * (arithmetic.act_bits + arithmetic.weight_bits))
+    return select + tree + collect + operands + counter(clog2(turns))
+
+
+def _dynamic_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
+    """Zero check, selector, multipliers and accumulator as synthesised (coefficients.toml), and
+    the lane's FIFOs: windows in front, results behind."""
+    fit = coefficients().dynamic_engine
+    products = segment_products(op, foldings).astype(np.float64)
+    fine = foldings.fine.astype(np.float64)
+    bits = (arithmetic.act_bits + arithmetic.weight_bits) / 2
+    lut = fit.lut_per_m_n_b * products * fine * bits
+    lut += fit.lut_per_m * products + fit.lut_per_n * fine
+    ff = fit.ff_per_m_b * products * bits + fit.ff_per_n_b * fine * bits
+    ff += fit.ff_per_m * products + fit.ff_per_n * fine
+    engine = amount(lut=np.ceil(lut).astype(np.int64), ff=np.ceil(ff).astype(np.int64))
+    deep = np.where(foldings.lane_fifo_depth > 1, foldings.lane_fifo_depth, 0)
+    ahead = fifo(deep, segment_products(op, foldings) * arithmetic.act_bits)
+    results = fifo(deep, np.full_like(deep, arithmetic.acc_bits))
+    return engine + ahead + results
+
+
+def _weights(
+    op: Conv2d, shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
+) -> Amount:
+    """Weight memories and biases.
+
+    Lanes in lockstep read one wide memory; lanes that run ahead have one each. A dynamic engine
+    reads the M weights of a segment at once, a dense one ``fine`` a cycle.
+    """
+    products = segment_products(op, foldings)
+    segments = segments_per_lane(op, shape, foldings) // shape.out.pixels
+    if foldings.engine is EngineKind.DENSE:
+        width = foldings.fine * arithmetic.weight_bits
+        depth = segments * ceil_div(products, foldings.fine)
+    else:
+        width = products * arithmetic.weight_bits
+        depth = segments
+    lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
+    apart = foldings.lane_fifo_depth > 1
+    copies = np.where(apart, lanes, 1)
+    store = weight_memory(
+        foldings.weight_memory, depth, np.where(apart, width, width * lanes)
+    ).times(copies)
+    addresses = counter(clog2(depth)).times(copies)
+    streams = foldings.coarse_out * foldings.coarse_group
+    bias = amount(
+        lut=streams
+        * rom_lut(ceil_div(op.out_channels, streams), np.full_like(streams, arithmetic.acc_bits))
+    )
+    return store + addresses + bias
+
+
+def conv_cost(shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
+    """All of a convolution block but its stream ports and input FIFOs."""
+    op = shape.op
+    assert isinstance(op, Conv2d)
+    lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
+    streams_in = foldings.coarse_in * foldings.coarse_group
+    streams_out = foldings.coarse_out * foldings.coarse_group
+    window = window_cost(op, shape.inputs[0], streams_in, arithmetic.act_bits)
+    taps = op.kernel[0] * op.kernel[1]
+    gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
+        streams_in * arithmetic.act_bits
+    )
+    if foldings.engine is EngineKind.DENSE:
+        engine = _dense_engine(op, foldings, arithmetic)
+    else:
+        engine = _dynamic_engine(op, foldings, arithmetic)
+        # clip |x| <= t: two comparisons per input stream
+        engine_clip = scaled(
+            streams_in * 2 * arithmetic.act_bits, coefficients().fabric.compare_lut_per_bit.value
+        )
+        window = window + amount(lut=engine_clip)
+    blocks = shape.inputs[0].channels // (op.groups * foldings.coarse_in * foldings.packed)
+    filters = op.out_channels // (op.groups * foldings.coarse_out)
+    sums = np.where(blocks > 1, 1, 0)
+    accumulate = adders(sums, arithmetic.acc_bits) + buffer(
+        np.where((blocks > 1) & (filters > 1), filters, 0),
+        np.full_like(filters, arithmetic.acc_bits),
+    )
+    tree = adders(foldings.coarse_in - 1, arithmetic.acc_bits).times(streams_out)
+    # bias adder, rounding and saturation to the output format
+    finish = adders(np.ones_like(streams_out), arithmetic.acc_bits) + adders(
+        np.ones_like(streams_out), arithmetic.act_bits
+    )
+    schedule = counter(clog2(blocks) + clog2(filters) + clog2(op.groups))
+    dsp = multiplier_dsps(lanes * foldings.fine, max(arithmetic.act_bits, arithmetic.weight_bits))
+    return (
+        window
+        + gather
+        + (engine + accumulate).times(lanes)
+        + tree
+        + finish.times(streams_out)
+        + schedule
+        + _weights(op, shape, foldings, arithmetic)
+        + amount(dsp=dsp)
+    )
+
+
+def position_cycles(shape: LayerShape, compute: IntArray) -> IntArray:
+    """Cycles from the last word of a window to its output: the work of one output position."""
+    return ceil_div(compute, shape.out.pixels)
+
+
+def engine_stages(foldings: FoldingArrays) -> IntArray:
+    """Register stages from engine input to block output, (n,)."""
+    stages = coefficients().pipeline
+    fixed = stages.multiplier_cycles.value + stages.stream_cycles.value
+    if foldings.engine is EngineKind.DYNAMIC:
+        fixed += stages.selector_cycles.value
+    return np.asarray(fixed + clog2(foldings.fine) + clog2(foldings.coarse_in) + 1)

@@ -1,0 +1,216 @@
+"""The whole pipeline: FIFO needs of joins, frame II, depth and latency, resources."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from .. import ops
+from ..device import Device, Resources
+from ..errors import ProfileError
+from ..graph import Graph, macs_per_frame
+from ..sparsity import SparsityProfile
+from ..values import Arithmetic
+from .coefficients import coefficients
+from .foldings import Folding, as_arrays
+from .layer import fifo_entries, layer_costs, lead_frames, streams_in
+from .primitives import fifo
+from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
+from .shape import FifoNeed, LayerShape
+
+OFF_CHIP = "off-chip bandwidth"
+
+
+def _reach_frames(shape: LayerShape) -> float:
+    """Upper bound on the frame times between a layer's first input and first output when every
+    layer keeps up with the pipeline: fill, and one output position's work, which cannot exceed
+    a frame time over the output positions."""
+    work = 1.0 / shape.out.pixels if isinstance(shape.op, ops.Conv2d) else 0.0
+    return lead_frames(shape) + work
+
+
+def _stage_entries(shape: LayerShape) -> int:
+    """Words that may sit in a layer's arithmetic registers, in entries of the stream."""
+    stages = coefficients().pipeline
+    fixed = stages.stream_cycles.value
+    if isinstance(shape.op, ops.Conv2d):
+        # engine, both adder trees (at most 2**8 inputs each), accumulator
+        fixed += stages.multiplier_cycles.value + stages.selector_cycles.value + 17
+    return fixed
+
+
+def layer_shapes(graph: Graph) -> dict[str, LayerShape]:
+    """Layer name -> what its cost depends on, FIFO needs of joins included.
+
+    A join (Add, Mul, Concat) waits for its slowest input; what the others deliver meanwhile must
+    be held, or the fork above them stalls and the pipeline deadlocks. The need is counted in
+    frame times along the longest path to each port, an upper bound that no folding exceeds, so a
+    layer's cost depends on its own folding alone.
+    """
+    shapes: dict[str, LayerShape] = {}
+    reach: dict[str, float] = {}
+    stages: dict[str, int] = {}
+    for layer in graph:
+        edges = graph.in_edges(layer.name)
+        maps = graph.in_maps(layer.name)
+        arrival = [reach[edge.src] for edge in edges]
+        depth = [stages[edge.src] for edge in edges]
+        needs = []
+        for index, source in enumerate(maps):
+            behind = max(arrival) - arrival[index]
+            words = math.ceil(behind * source.words)
+            if isinstance(layer.op, ops.Concat):
+                words += source.channels  # the other inputs' channels of a position go first
+            needs.append(FifoNeed(words, 2 + max(depth) - depth[index]))
+        shape = LayerShape(
+            layer.op, maps, layer.out, tuple(needs), max(1, len(graph.out_edges(layer.name)))
+        )
+        shapes[layer.name] = shape
+        reach[layer.name] = max(arrival, default=0.0) + _reach_frames(shape)
+        stages[layer.name] = max(depth, default=0) + _stage_entries(shape)
+    return shapes
+
+
+def off_chip_bound_cycles(
+    graph: Graph, device: Device, clock_mhz: float, arithmetic: Arithmetic
+) -> int:
+    """Cycles per frame that off-chip memory needs for a frame in and its result out."""
+    words = sum(layer.out.words for layer in graph.of_type(ops.Input, ops.Output))
+    bytes_per_frame = words * arithmetic.act_bits / 8
+    seconds = bytes_per_frame / (device.off_chip_gbytes_per_s * 1e9)
+    return max(1, math.ceil(seconds * clock_mhz * 1e6 - 1e-9))
+
+
+def _resources(costs: LayerCosts) -> Resources:
+    return Resources(*(int(x) for x in costs.resources()[0]))
+
+
+def _schedule(
+    graph: Graph,
+    shapes: Mapping[str, LayerShape],
+    costs: Mapping[str, LayerCosts],
+) -> dict[str, tuple[int, int]]:
+    """Cycles of each layer's first and last output word for one frame through an empty pipeline.
+
+    Words of an input are taken to arrive evenly between its first and last.
+    """
+    times: dict[str, tuple[int, int]] = {}
+    for layer in graph:
+        frame_ii = int(costs[layer.name].frame_ii_cycles[0])
+        latency = int(costs[layer.name].latency_cycles[0])
+        sources = [times[edge.src] for edge in graph.in_edges(layer.name)]
+        first_in = max((first for first, _ in sources), default=0)
+        last_in = max((last for _, last in sources), default=0)
+        lead = lead_frames(shapes[layer.name])
+        filled = first_in + math.ceil(lead * (last_in - first_in))
+        first = filled + latency
+        after_fill = math.ceil(frame_ii * (1.0 - min(1.0, 1.0 / layer.out.pixels)))
+        if isinstance(layer.op, ops.Input):
+            after_fill = frame_ii
+        times[layer.name] = (first, max(last_in + latency, first + after_fill))
+    return times
+
+
+def estimate(
+    graph: Graph,
+    foldings: Mapping[str, Folding],
+    device: Device,
+    *,
+    profile: SparsityProfile | None = None,
+    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    clock_mhz: float | None = None,
+) -> Estimate:
+    """Throughput, latency and resources of a folded pipeline.
+
+    Args:
+        graph: the network.
+        foldings: layer name -> folding, for every layer.
+        device: gives off-chip bandwidth, family and default clock; its budget is not checked.
+        profile: measured sparsity; without it every product is active.
+        arithmetic: word lengths.
+        clock_mhz: instead of the device's.
+
+    Raises:
+        ProfileError: if the profile lacks a Conv2d layer of the graph.
+        ValueError: if a layer has no folding.
+    """
+    clock = device.clock_mhz if clock_mhz is None else clock_mhz
+    missing = [layer.name for layer in graph if layer.name not in foldings]
+    if missing:
+        raise ValueError(f"no folding for {', '.join(missing)}")
+    if profile is not None:
+        absent = [layer.name for layer in graph.convs if layer.name not in profile.layers]
+        if absent:
+            raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
+    shapes = layer_shapes(graph)
+    costs = {
+        layer.name: layer_costs(
+            shapes[layer.name],
+            as_arrays([foldings[layer.name]]),
+            profile.layers.get(layer.name) if profile is not None else None,
+            device.family,
+            arithmetic,
+        )
+        for layer in graph
+    }
+    times = _schedule(graph, shapes, costs)
+    layers = {}
+    fifos = []
+    active_total = 0.0
+    for layer in graph:
+        folding = foldings[layer.name]
+        macs = macs_per_frame(graph, layer.name)
+        measured = profile.layers.get(layer.name) if profile is not None else None
+        active = macs * (measured.pair_density if measured is not None else 1.0)
+        active_total += active
+        layers[layer.name] = LayerEstimate(
+            folding=folding,
+            frame_ii_cycles=int(costs[layer.name].frame_ii_cycles[0]),
+            latency_cycles=int(costs[layer.name].latency_cycles[0]),
+            lead_frames=lead_frames(shapes[layer.name]),
+            start_cycles=times[layer.name][0],
+            active_macs=active,
+            resources=_resources(costs[layer.name]),
+        )
+        fifos.extend(_fifos(graph, layer.name, shapes[layer.name], folding, arithmetic))
+    bound = off_chip_bound_cycles(graph, device, clock, arithmetic)
+    bottleneck = max(layers, key=lambda name: layers[name].frame_ii_cycles)
+    frame_ii = layers[bottleneck].frame_ii_cycles
+    if bound > frame_ii:
+        bottleneck, frame_ii = OFF_CHIP, bound
+    last = graph.of_type(ops.Output)[0].name
+    order = {(edge.src, edge.dst, edge.port): i for i, edge in enumerate(graph.edges)}
+    return Estimate(
+        layers=layers,
+        fifos=tuple(sorted(fifos, key=lambda f: order[f.src, f.dst, f.port])),
+        frame_ii_cycles=frame_ii,
+        depth_cycles=times[last][0],
+        latency_cycles=times[last][1],
+        clock_mhz=clock,
+        resources=sum((item.resources for item in layers.values()), Resources()),
+        bottleneck=bottleneck,
+        active_macs_per_frame=active_total,
+        multipliers=sum(folding.multipliers for folding in foldings.values()),
+    )
+
+
+def _fifos(
+    graph: Graph, name: str, shape: LayerShape, folding: Folding, arithmetic: Arithmetic
+) -> list[FifoEstimate]:
+    streams = streams_in(as_arrays([folding]))
+    result = []
+    for edge in graph.in_edges(name):
+        entries = fifo_entries(shape, edge.port, streams)
+        cost = fifo(entries, streams * arithmetic.act_bits)
+        amounts = (cost.lut, cost.ff, cost.dsp, cost.bram18, cost.uram)
+        result.append(
+            FifoEstimate(
+                edge.src,
+                edge.dst,
+                edge.port,
+                int(streams[0]),
+                int(entries[0]),
+                Resources(*(int(x.reshape(-1)[0]) for x in amounts)),
+            )
+        )
+    return result
