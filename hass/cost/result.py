@@ -62,8 +62,8 @@ class LayerEstimate:
         latency_cycles: see ``LayerCosts``.
         lead_frames: share of an input frame that must have arrived before the first output
             can be computed (line buffer fill); independent of folding.
-        start_cycles: cycle at which its first output word leaves, the first input word of the
-            pipeline entering at 0 and all streams paced by the pipeline's frame II.
+        start_cycles: cycle at which its first output word leaves, the first frame's first word
+            entering an empty pipeline at 0.
         active_macs: active MACs per frame (dense MACs without a profile).
         resources: of the layer, its stream ports and its input FIFOs.
     """

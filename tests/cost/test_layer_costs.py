@@ -1,0 +1,156 @@
+"""What must hold of every layer's cost, whatever its shape, folding and sparsity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cost_strategies import conv_foldings, conv_of, conv_shapes, sparsity_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hass import ops
+from hass.cost import (
+    EngineKind,
+    FifoNeed,
+    Folding,
+    LayerCosts,
+    LayerShape,
+    MemoryKind,
+    as_arrays,
+    layer_costs,
+)
+from hass.cost.ops.conv import _dynamic_engine
+from hass.device import RESOURCE_NAMES, Family
+from hass.intmath import divisors
+from hass.sparsity import LayerSparsity
+from hass.values import Arithmetic, FeatureMap
+
+FACTORS = ("coarse_in", "coarse_out", "coarse_group", "fine")
+
+
+def cost(shape: LayerShape, folding: Folding, sparsity: LayerSparsity | None = None) -> LayerCosts:
+    return layer_costs(shape, as_arrays([folding]), sparsity, Family.SERIES7, Arithmetic())
+
+
+def frame_ii(shape: LayerShape, folding: Folding, sparsity: LayerSparsity | None = None) -> int:
+    return int(cost(shape, folding, sparsity).frame_ii_cycles[0])
+
+
+@given(st.data())
+def test_dynamic_at_density_one_equals_dense(data: st.DataObject) -> None:
+    shape = data.draw(conv_shapes())
+    dense = data.draw(conv_foldings(shape, EngineKind.DENSE))
+    dynamic = replace(dense, engine=EngineKind.DYNAMIC)
+    full = sparsity_of(shape, 1.0, 0)
+    assert frame_ii(shape, dynamic, full) == frame_ii(shape, dense)
+    assert frame_ii(shape, dynamic, None) == frame_ii(shape, dense)
+
+
+@given(st.data(), st.floats(0.05, 1.0), st.integers(0, 1000))
+def test_more_parallelism_never_raises_frame_ii(
+    data: st.DataObject, density: float, seed: int
+) -> None:
+    shape = data.draw(conv_shapes())
+    engine = data.draw(st.sampled_from([EngineKind.DENSE, EngineKind.DYNAMIC]))
+    folding = data.draw(conv_foldings(shape, engine))
+    sparsity = sparsity_of(shape, density, seed)
+    op = conv_of(shape)
+    limits = {
+        "coarse_in": shape.inputs[0].channels // op.groups // folding.packed,
+        "coarse_out": op.out_channels // op.groups,
+        "coarse_group": op.groups,
+        "fine": folding.packed * op.kernel[0] * op.kernel[1],
+    }
+    before = frame_ii(shape, folding, sparsity)
+    for name in FACTORS:
+        for wider in divisors(limits[name]):
+            if wider % getattr(folding, name) == 0:
+                after = frame_ii(shape, replace(folding, **{name: wider}), sparsity)
+                assert after <= before, (name, wider)
+
+
+@given(st.data(), st.floats(0.05, 1.0), st.integers(0, 1000))
+def test_frame_ii_is_at_least_active_macs_over_multipliers(
+    data: st.DataObject, density: float, seed: int
+) -> None:
+    shape = data.draw(conv_shapes())
+    engine = data.draw(st.sampled_from([EngineKind.DENSE, EngineKind.DYNAMIC]))
+    folding = data.draw(conv_foldings(shape, engine))
+    sparsity = replace(
+        sparsity_of(shape, density, seed), filter_rates=(1.0,) * conv_of(shape).out_channels
+    )
+    op = conv_of(shape)
+    macs = shape.out.words * shape.inputs[0].channels // op.groups * op.kernel[0] * op.kernel[1]
+    bound = macs * sparsity.pair_density / folding.multipliers
+    assert frame_ii(shape, folding, sparsity) >= bound * (1 - 1e-9)
+    assert frame_ii(shape, replace(folding, engine=EngineKind.DENSE)) >= macs / folding.multipliers
+
+
+@given(st.data(), st.integers(0, 1000))
+def test_resources_are_positive_and_dsps_are_the_multipliers(
+    data: st.DataObject, seed: int
+) -> None:
+    shape = data.draw(conv_shapes())
+    engine = data.draw(st.sampled_from([EngineKind.DENSE, EngineKind.DYNAMIC]))
+    folding = data.draw(conv_foldings(shape, engine))
+    costs = cost(shape, folding, sparsity_of(shape, 0.5, seed))
+    assert (costs.resources() >= 0).all()
+    assert costs.lut[0] > 0 and costs.ff[0] > 0
+    assert costs.dsp[0] == folding.multipliers
+    narrow = layer_costs(shape, as_arrays([folding]), None, Family.SERIES7, Arithmetic(8, 8, 32))
+    assert narrow.dsp[0] == -(-folding.multipliers // 2)
+
+
+@given(st.data(), st.integers(0, 1000))
+def test_many_foldings_at_once_equal_one_by_one(data: st.DataObject, seed: int) -> None:
+    shape = data.draw(conv_shapes())
+    sparsity = sparsity_of(shape, 0.4, seed)
+    first = data.draw(conv_foldings(shape, EngineKind.DYNAMIC))
+    rest = data.draw(st.lists(conv_foldings(shape, EngineKind.DYNAMIC), max_size=5))
+    foldings = [first, *(replace(f, weight_memory=first.weight_memory) for f in rest)]
+    many = layer_costs(shape, as_arrays(foldings), sparsity, Family.SERIES7, Arithmetic())
+    for index, folding in enumerate(foldings):
+        one = cost(shape, folding, sparsity)
+        assert many.frame_ii_cycles[index] == one.frame_ii_cycles[0]
+        assert many.latency_cycles[index] == one.latency_cycles[0]
+        np.testing.assert_array_equal(many.resources()[index], one.resources()[0])
+
+
+@given(st.data(), st.integers(0, 1000))
+def test_deeper_lane_fifos_never_raise_frame_ii(data: st.DataObject, seed: int) -> None:
+    shape = data.draw(conv_shapes())
+    sparsity = sparsity_of(shape, 0.4, seed)
+    folding = data.draw(conv_foldings(shape, EngineKind.DYNAMIC))
+    cycles = [
+        frame_ii(shape, replace(folding, lane_fifo_depth=depth), sparsity)
+        for depth in (1, 2, 4, 8, 16, 32)
+    ]
+    assert cycles == sorted(cycles, reverse=True)
+
+
+def test_dynamic_engine_costs_what_was_synthesised() -> None:
+    """M = 16, N = 4, 16 bit: 1025 LUT, 1240 FF (yosys 0.23, 7-series); tolerance: worst error of
+    the fit over its 43 points."""
+    folding = Folding(EngineKind.DYNAMIC, fine=4, weight_memory=MemoryKind.BRAM)
+    engine = _dynamic_engine(ops.Conv2d(1, (4, 4)), as_arrays([folding]), Arithmetic())
+    assert engine.lut[0] == pytest.approx(1025, rel=0.156)
+    assert engine.ff[0] == pytest.approx(1240, rel=0.073)
+
+
+def test_line_buffers_depend_on_the_width_not_the_height() -> None:
+    """Rows are buffered: a wide map needs more than a tall one (a known defect of other models)."""
+    op = ops.Conv2d(4, (3, 3))
+    folding = Folding(EngineKind.DENSE, fine=1, weight_memory=MemoryKind.LUTRAM)
+
+    def bram(source: FeatureMap) -> int:
+        out = FeatureMap(source.height - 2, source.width - 2, 4)
+        shape = LayerShape(op, (source,), out, (FifoNeed(),))
+        return int(cost(shape, folding).bram18[0])
+
+    assert bram(FeatureMap(8, 400, 16)) > bram(FeatureMap(400, 8, 16))
+
+
+def test_names_of_resources_match_the_columns() -> None:
+    assert RESOURCE_NAMES == ("lut", "ff", "dsp", "bram18", "uram")
