@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ._version import __version__
-from .cost.result import Estimate
+from .cost import COST_MODEL_VERSION, Estimate
 from .device import Device, Resources
 from .folding.plan import FoldingPlan
 from .sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
@@ -18,7 +18,6 @@ from .values import Arithmetic
 if TYPE_CHECKING:
     from .onnx_io import ImportedModel
 
-COST_MODEL_VERSION = 1  # raised whenever an equal design gets other cycles or resources
 # libraries whose version can change a result
 RESULT_PACKAGES = ("highspy", "numpy", "onnx", "onnxruntime", "optuna", "pulp")
 
@@ -110,7 +109,7 @@ class Provenance:
 
     Attributes:
         hass_version: of this package.
-        cost_model_version: see ``COST_MODEL_VERSION``.
+        cost_model_version: raised whenever an equal design gets other cycles or resources.
         seed: of the search, or None.
         strategy: of the search, or None.
         packages: library -> version.

@@ -13,10 +13,11 @@ import pydantic
 from .cost.result import LayerEstimate
 from .design import Design, DesignAccuracy, EstimateSummary
 from .design_schema import DesignFile
-from .device import Device, mistakes_of
+from .device import Device
 from .errors import Mistake, SpecError
 from .files import JsonValue, canonical_json, write_text_atomic
 from .sparsity import Accuracy
+from .validation import mistakes_of
 
 if TYPE_CHECKING:
     from .onnx_io import ImportedModel
@@ -69,7 +70,8 @@ def layer_json(name: str, layer: LayerEstimate) -> dict[str, JsonValue]:
     }
 
 
-def _device_json(device: Device) -> JsonValue:
+def device_json(device: Device) -> dict[str, JsonValue]:
+    """A whole device, as it stands in a design file."""
     return {
         "name": device.name,
         "part": device.part,
@@ -111,7 +113,7 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         "output_max_abs": dict(design.output_max_abs),
         "model": asdict(design.model),
         "data": None if design.data is None else asdict(design.data),
-        "device": _device_json(design.device),
+        "device": device_json(design.device),
         "arithmetic": asdict(design.arithmetic),
         "provenance": {
             "hass_version": design.provenance.hass_version,

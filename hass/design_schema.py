@@ -23,6 +23,7 @@ from .design import (
 from .device import Device, Family, Resources
 from .folding.plan import FoldingPlan
 from .sparsity import Accuracy, SparsitySetting
+from .validation import StrictRecord
 from .values import Arithmetic
 
 T = TypeVar("T")
@@ -33,10 +34,8 @@ Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 Clock = Annotated[float, pydantic.Field(gt=0)]
 
 
-class _Strict(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False
-    )
+class _Strict(StrictRecord):
+    model_config = pydantic.ConfigDict(allow_inf_nan=False)
 
 
 class _Resources(_Strict):

@@ -1,0 +1,258 @@
+"""What verbs share: options, tables, progress. stdout is data, stderr is talk."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..device import Device, device_names, load_device
+from ..errors import OutputError
+from ..files import JsonValue, canonical_json
+
+Cell: TypeAlias = str | int | float | None
+ProgressCallback: TypeAlias = Callable[[int, int], None]  # (done, total)
+AnyCommand = TypeVar("AnyCommand", bound=Callable[..., object])
+Decorator: TypeAlias = Callable[[AnyCommand], AnyCommand]
+
+
+def _device_names(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem | str]:
+    return [name for name in device_names() if name.startswith(incomplete)]
+
+
+def _to_device(ctx: click.Context, param: click.Parameter, value: str | None) -> Device | None:
+    return None if value is None else load_device(value)
+
+
+def _to_output(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
+    if value is None:
+        return None
+    path = Path(value)
+    check_writable(path)
+    return path
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an output file early.
+
+    Raises:
+        OutputError: if the path is a folder, or its folder is missing or not writable.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path}: cannot write: is a folder")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: cannot write: {path.parent} is not an existing folder")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: cannot write: permission denied")
+
+
+def model_argument() -> Decorator[AnyCommand]:
+    """``MODEL``: passed on as ``model: str``; ``read_model`` judges it."""
+    return click.argument("model", metavar="MODEL")
+
+
+def json_option() -> Decorator[AnyCommand]:
+    """``--json``: passed on as ``as_json: bool``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+
+
+def device_option(*, required: bool = True) -> Decorator[AnyCommand]:
+    """``--device``: passed on as ``device: Device`` (or None where it is not required)."""
+    return click.option(
+        "--device",
+        metavar="DEVICE",
+        required=required,
+        callback=_to_device,
+        shell_complete=_device_names,
+        help="Device name (see `hass devices`) or a .toml file.",
+    )
+
+
+def clock_option() -> Decorator[AnyCommand]:
+    """``--clock-mhz``: passed on as ``clock_mhz: float | None``."""
+    return click.option(
+        "--clock-mhz",
+        type=click.FloatRange(min=0, min_open=True, max=10_000),
+        help="Clock of the design; the device's default without it.",
+    )
+
+
+def data_option(*, required: bool = True) -> Decorator[AnyCommand]:
+    """``--data``: passed on as ``data: str`` (or None); ``open_dataset`` judges it."""
+    return click.option(
+        "--data",
+        metavar="DATA",
+        required=required,
+        help="Labelled images: a folder with dataset.toml, such a file, or a .npz.",
+    )
+
+
+def profile_option() -> Decorator[AnyCommand]:
+    """``--profile``: passed on as ``profile_path: str | None``."""
+    return click.option(
+        "--profile",
+        "profile_path",
+        metavar="PROFILE",
+        help="Measured sparsity (profile.json); dense without it.",
+    )
+
+
+def seed_option() -> Decorator[AnyCommand]:
+    """``--seed``: passed on as ``seed: int``."""
+    return click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+    )
+
+
+def output_option(help_text: str) -> Decorator[AnyCommand]:
+    """``-o/--output FILE``: passed on as ``output: Path | None``, checked before the work."""
+    return click.option("-o", "--output", metavar="FILE", callback=_to_output, help=help_text)
+
+
+def talk(text: str) -> None:
+    """One remark to the user, on stderr."""
+    click.echo(text, err=True)
+
+
+def print_json(value: Mapping[str, JsonValue]) -> None:
+    """A verb's result on stdout, as canonical JSON (infinite numbers are refused)."""
+    click.echo(canonical_json(value), nl=False)
+
+
+def cell_text(cell: Cell) -> str:
+    """A table's cell: thousands separated, four significant digits, ``-`` for nothing."""
+    match cell:
+        case None:
+            return "-"
+        case int():
+            return f"{cell:,}"
+        case float() if math.isfinite(cell) and abs(cell) >= 1000:
+            return f"{cell:,.0f}"
+        case float():
+            return f"{cell:.4g}"
+        case _:
+            return cell
+
+
+def percent(share: float | None) -> str:
+    """A share as a cell: ``12.3 %``."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    title: str | None = None,
+    footer: Sequence[Cell] | None = None,
+) -> None:
+    """A table on stdout: drawn on a terminal, plain and never cut short in a pipe.
+
+    Args:
+        columns: headings.
+        rows: cells, as many as headings; a column of which every cell is a number, nothing or a
+            percentage stands to the right.
+        title: a line above.
+        footer: a last row, set off (totals).
+    """
+    every = [*rows, *([footer] if footer is not None else [])]
+    texts = [[cell_text(cell) for cell in row] for row in every]
+    right = [
+        bool(rows) and all(_is_number(row[index]) for row in rows) for index in range(len(columns))
+    ]
+    if sys.stdout.isatty():
+        _print_rich(columns, texts, right, title, footer is not None)
+    else:
+        _print_plain(columns, texts, right, title)
+
+
+def _is_number(cell: Cell) -> bool:
+    return not isinstance(cell, str) or cell == "-" or cell.endswith(" %")
+
+
+def _print_plain(
+    columns: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    title: str | None,
+) -> None:
+    widths = [
+        max(len(heading), *(len(row[index]) for row in texts), 0)
+        for index, heading in enumerate(columns)
+    ]
+    if title is not None:
+        click.echo(title)
+    for row in (columns, ["-" * width for width in widths], *texts):
+        cells = (
+            text.rjust(width) if flush else text.ljust(width)
+            for text, width, flush in zip(row, widths, right, strict=True)
+        )
+        click.echo("  ".join(cells).rstrip())
+
+
+def _print_rich(
+    columns: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    title: str | None,
+    has_footer: bool,
+) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading, flush in zip(columns, right, strict=True):
+        table.add_column(escape(heading), justify="right" if flush else "left", overflow="fold")
+    for index, row in enumerate(texts):
+        before_footer = has_footer and index == len(texts) - 2
+        table.add_row(*(escape(text) for text in row), end_section=before_footer)
+    Console().print(table)
+
+
+@contextmanager
+def progress(description: str) -> Iterator[ProgressCallback]:
+    """A progress bar with the time left, on stderr; one line where stderr is no terminal.
+
+    Yields:
+        a callback that takes (done, total); it may be called as often as one likes.
+    """
+    if not sys.stderr.isatty():
+        talk(f"{description} ...")
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(description, total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield show
