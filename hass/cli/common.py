@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,7 @@ from ..files import JsonValue, canonical_json
 
 Cell: TypeAlias = str | int | float | None
 ProgressCallback: TypeAlias = Callable[[int, int], None]  # (done, total)
-AnyCommand = TypeVar("AnyCommand", bound=Callable[..., object])
-Decorator: TypeAlias = Callable[[AnyCommand], AnyCommand]
+F = TypeVar("F", bound=Callable[..., object])
 
 
 def _device_names(
@@ -55,17 +55,17 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"{path}: cannot write: permission denied")
 
 
-def model_argument() -> Decorator[AnyCommand]:
+def model_argument() -> Callable[[F], F]:
     """``MODEL``: passed on as ``model: str``; ``read_model`` judges it."""
     return click.argument("model", metavar="MODEL")
 
 
-def json_option() -> Decorator[AnyCommand]:
+def json_option() -> Callable[[F], F]:
     """``--json``: passed on as ``as_json: bool``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 
 
-def device_option(*, required: bool = True) -> Decorator[AnyCommand]:
+def device_option(*, required: bool = True) -> Callable[[F], F]:
     """``--device``: passed on as ``device: Device`` (or None where it is not required)."""
     return click.option(
         "--device",
@@ -77,7 +77,7 @@ def device_option(*, required: bool = True) -> Decorator[AnyCommand]:
     )
 
 
-def clock_option() -> Decorator[AnyCommand]:
+def clock_option() -> Callable[[F], F]:
     """``--clock-mhz``: passed on as ``clock_mhz: float | None``."""
     return click.option(
         "--clock-mhz",
@@ -86,7 +86,7 @@ def clock_option() -> Decorator[AnyCommand]:
     )
 
 
-def data_option(*, required: bool = True) -> Decorator[AnyCommand]:
+def data_option(*, required: bool = True) -> Callable[[F], F]:
     """``--data``: passed on as ``data: str`` (or None); ``open_dataset`` judges it."""
     return click.option(
         "--data",
@@ -96,7 +96,7 @@ def data_option(*, required: bool = True) -> Decorator[AnyCommand]:
     )
 
 
-def profile_option() -> Decorator[AnyCommand]:
+def profile_option() -> Callable[[F], F]:
     """``--profile``: passed on as ``profile_path: str | None``."""
     return click.option(
         "--profile",
@@ -106,14 +106,14 @@ def profile_option() -> Decorator[AnyCommand]:
     )
 
 
-def seed_option() -> Decorator[AnyCommand]:
+def seed_option() -> Callable[[F], F]:
     """``--seed``: passed on as ``seed: int``."""
     return click.option(
         "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
     )
 
 
-def output_option(help_text: str) -> Decorator[AnyCommand]:
+def output_option(help_text: str) -> Callable[[F], F]:
     """``-o/--output FILE``: passed on as ``output: Path | None``, checked before the work."""
     return click.option("-o", "--output", metavar="FILE", callback=_to_output, help=help_text)
 
@@ -169,7 +169,8 @@ def print_table(
     right = [
         bool(rows) and all(_is_number(row[index]) for row in rows) for index in range(len(columns))
     ]
-    if sys.stdout.isatty():
+    width = sum(max(map(len, texts_of)) + 3 for texts_of in zip(columns, *texts, strict=True)) + 1
+    if sys.stdout.isatty() and width <= shutil.get_terminal_size().columns:
         _print_rich(columns, texts, right, title, footer is not None)
     else:
         _print_plain(columns, texts, right, title)
@@ -206,7 +207,7 @@ def _print_rich(
     title: str | None,
     has_footer: bool,
 ) -> None:
-    from rich.console import Console
+    from rich.console import Console  # here, as rich takes longer to load than most verbs work
     from rich.markup import escape
     from rich.table import Table
 

@@ -10,7 +10,7 @@ from .common import json_option, print_json, print_table
 
 
 @click.command(
-    epilog="\b\nExample:\n  hass devices\n  hass devices zcu104\n  hass devices my_board.toml --json"
+    epilog="\b\nExamples:\n  hass devices\n  hass devices zcu104\n  hass devices board.toml --json"
 )
 @click.argument("name", required=False)
 @json_option()
