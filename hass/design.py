@@ -44,11 +44,11 @@ class DataRef:
     """Which data a design was measured on.
 
     Attributes:
-        path: as it was given.
+        path: as it was given; None where only a profile was given.
         digest: of the images.
     """
 
-    path: str
+    path: str | None
     digest: str
 
 

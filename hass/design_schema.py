@@ -193,7 +193,7 @@ class _Model(_Strict):
 
 
 class _Data(_Strict):
-    path: str
+    path: str | None
     digest: str
 
 

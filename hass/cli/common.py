@@ -170,10 +170,12 @@ def print_table(
         bool(rows) and all(_is_number(row[index]) for row in rows) for index in range(len(columns))
     ]
     width = sum(max(map(len, texts_of)) + 3 for texts_of in zip(columns, *texts, strict=True)) + 1
+    if title is not None:
+        click.echo(title)
     if sys.stdout.isatty() and width <= shutil.get_terminal_size().columns:
-        _print_rich(columns, texts, right, title, footer is not None)
+        _print_rich(columns, texts, right, footer is not None)
     else:
-        _print_plain(columns, texts, right, title)
+        _print_plain(columns, texts, right)
 
 
 def _is_number(cell: Cell) -> bool:
@@ -184,14 +186,11 @@ def _print_plain(
     columns: Sequence[str],
     texts: Sequence[Sequence[str]],
     right: Sequence[bool],
-    title: str | None,
 ) -> None:
     widths = [
         max(len(heading), *(len(row[index]) for row in texts), 0)
         for index, heading in enumerate(columns)
     ]
-    if title is not None:
-        click.echo(title)
     for row in (columns, ["-" * width for width in widths], *texts):
         cells = (
             text.rjust(width) if flush else text.ljust(width)
@@ -204,14 +203,13 @@ def _print_rich(
     columns: Sequence[str],
     texts: Sequence[Sequence[str]],
     right: Sequence[bool],
-    title: str | None,
     has_footer: bool,
 ) -> None:
     from rich.console import Console  # here, as rich takes longer to load than most verbs work
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for heading, flush in zip(columns, right, strict=True):
         table.add_column(escape(heading), justify="right" if flush else "left", overflow="fold")
     for index, row in enumerate(texts):

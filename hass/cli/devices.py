@@ -55,4 +55,6 @@ def _print_one(device: Device) -> None:
         title=f"{device.name}: {device.part}, {device.family}, {device.clock_mhz:g} MHz, "
         f"{device.off_chip_gbytes_per_s:g} GB/s off chip",
     )
-    print_table(["figure", "source"], [list(pair) for pair in device.sources], title="\nSources")
+    click.echo("\nSources")
+    for figure, source in device.sources:
+        click.echo(f"  {figure}: {source}")
