@@ -1,0 +1,107 @@
+"""Labelled images that fit a model's input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import SpecError
+from ..graph import FloatArray
+from ..values import FeatureMap
+from .npz_file import NumericArray
+from .splits import IndexArray, Split
+
+
+class ImageSource(Protocol):
+    """Images by index in their stored type; memory of one call only."""
+
+    def read(self, indices: IndexArray) -> NumericArray:
+        """Images at ``indices``, (n, ...) in the source's layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some images.
+
+    Attributes:
+        images: (n, C, H, W) float32, ready for the model.
+        labels: (n,) classes.
+    """
+
+    images: FloatArray
+    labels: IndexArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Labelled images in three splits.
+
+    Within a split the order is a fixed permutation, so that the first images of a split are a
+    random sample of it, and a smaller sample is part of a larger one.
+
+    Attributes:
+        name: for people.
+        frame: the model's input.
+        classes: labels are 0..classes-1.
+        classes_known: the file states ``classes``; otherwise it is the largest label plus 1.
+        digest: SHA-256 over images (of a folder: names and sizes), labels, splits and treatment.
+        split_rule: where the splits come from, in words.
+        layout: of what the source reads, NHWC or NCHW.
+        mean, std: (x - mean) / std; one per channel, or one for all.
+        labels: (all images,) classes.
+        indices: split -> its images, in order.
+        source: the images.
+    """
+
+    name: str
+    frame: FeatureMap
+    classes: int
+    classes_known: bool
+    digest: str
+    split_rule: str
+    layout: str
+    mean: FloatArray
+    std: FloatArray
+    labels: IndexArray
+    indices: Mapping[Split, IndexArray]
+    source: ImageSource
+
+    def count(self, split: Split) -> int:
+        """Images in a split."""
+        return int(self.indices[split].size)
+
+    def batches(self, split: Split, batch_size: int, limit: int | None = None) -> Iterator[Batch]:
+        """The images of a split, ``batch_size`` at a time (the last batch may be smaller).
+
+        Args:
+            split: which images.
+            batch_size: images held at once.
+            limit: stop after so many images; None: all.
+
+        Raises:
+            SpecError: if an image cannot be read or does not fit.
+        """
+        chosen = self.indices[split][:limit]
+        for start in range(0, chosen.size, batch_size):
+            part = chosen[start : start + batch_size]
+            images = self._prepared(self.source.read(part))
+            if not np.isfinite(images).all():
+                raise SpecError.at(
+                    f"{self.name}: images", "a value that is not finite", "finite values"
+                )
+            yield Batch(images, self.labels[part])
+
+    def _prepared(self, stored: NumericArray) -> FloatArray:
+        images = np.asarray(stored, dtype=np.float32)
+        frame = self.frame
+        if self.layout == "NHWC":
+            images = images.reshape(-1, frame.height, frame.width, frame.channels)
+            images = images.transpose(0, 3, 1, 2)
+        else:
+            images = images.reshape(-1, frame.channels, frame.height, frame.width)
+        result = np.subtract(images, self.mean[:, None, None], order="C")
+        result /= self.std[:, None, None]
+        return result

@@ -1,0 +1,87 @@
+"""onnxruntime's proof that the IR computes what the file computes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ops
+from ..errors import GraphError
+from ..graph import FloatArray
+from ..onnx_io import ImportedModel, write_model
+from ..values import FeatureMap
+from .accuracy import OUTPUT
+from .session import Session, open_session
+
+# Outputs may differ by the order of float32 additions: by 1e-4 of their own size, or by 1e-5 of
+# the largest output where a sum nearly cancels.
+RELATIVE_TOLERANCE = 1e-4
+CANCELLATION_TOLERANCE = 1e-5
+FRAMES_OF_A_KIND = 2
+_SEED = 20240903
+
+
+def prove_equal(model: ImportedModel) -> float:
+    """Run the original file and the IR on random frames and compare all outputs.
+
+    The frames: normal (as normalised images), and uniform in 0..255 (as raw ones; they also
+    drive activations into saturation). Seeded, so that the answer is always the same.
+
+    Returns:
+        The largest difference relative to the largest output of its frame.
+
+    Raises:
+        GraphError: if an output differs by more than 1e-4 (relative).
+        ProfileError: if onnxruntime refuses either network.
+    """
+    frame = model.graph.of_type(ops.Input)[0].out
+    original = open_session(model.path)
+    rewritten = open_session(write_model(model.graph, model.weights))
+    worst = 0.0
+    for images in _frames(frame):
+        expected = _run_original(original, images, frame)
+        (actual,) = rewritten.run((OUTPUT,), images)
+        worst = max(worst, _difference(model, expected, actual.reshape(len(images), -1)))
+    return worst
+
+
+def _frames(frame: FeatureMap) -> tuple[FloatArray, FloatArray]:
+    rng = np.random.default_rng(_SEED)
+    shape = (FRAMES_OF_A_KIND, frame.channels, frame.height, frame.width)
+    return (
+        rng.standard_normal(shape).astype(np.float32),
+        rng.uniform(0.0, 255.0, shape).astype(np.float32),
+    )
+
+
+def _run_original(session: Session, images: FloatArray, frame: FeatureMap) -> FloatArray:
+    """The first output, (n, words), whatever batch size and rank the file insists on."""
+    shape = session.input_shape
+    # a fixed batch size other than 1 is filled with copies of the frame
+    copies = shape[0] if shape and shape[0] is not None else 1
+    per_image = (frame.channels,) if len(shape) == 2 else images.shape[1:]
+    rows = []
+    for image in images:
+        stacked = np.repeat(image.reshape(1, *per_image), copies, axis=0)
+        (output,) = session.run(session.output_names[:1], stacked)
+        rows.append(output.reshape(copies, -1)[0])
+    return np.stack(rows)
+
+
+def _difference(model: ImportedModel, expected: FloatArray, actual: FloatArray) -> float:
+    if expected.shape != actual.shape:
+        raise GraphError(
+            f"{model.path}: the file puts out {expected.shape[1]} words per frame, "
+            f"its lowered graph {actual.shape[1]}"
+        )
+    worst = 0.0
+    for wanted, got in zip(expected.astype(np.float64), actual.astype(np.float64), strict=True):
+        error, largest = np.abs(wanted - got), float(np.abs(wanted).max())
+        allowed = RELATIVE_TOLERANCE * np.abs(wanted) + CANCELLATION_TOLERANCE * largest
+        relative = float(error.max()) / largest if largest > 0 else float(error.max())
+        if not (error <= allowed).all():
+            raise GraphError(
+                f"{model.path}: the lowered graph differs from the file by {relative:.2g} of the "
+                f"largest output; expected at most {RELATIVE_TOLERANCE:g}"
+            )
+        worst = max(worst, relative)
+    return worst

@@ -1,0 +1,123 @@
+"""What is measured of one layer, image by image; memory does not grow with their number."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import ops
+from ..graph import FloatArray
+from ..sparsity import LayerSparsity, SegmentHistogram
+from ..values import FeatureMap
+from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector
+from .products import (
+    add_to_histograms,
+    empty_histograms,
+    filter_masks,
+    gather_windows,
+    window_products,
+)
+from .sampling import plan_samples
+
+
+class LayerMeter:
+    """Sums over the inputs of one Conv2d layer.
+
+    Args:
+        name: of the layer; with the seed it decides the sample.
+        op, source, out: the layer, its input and output map.
+        weights: (F, C / groups, kh, kw), as pruned.
+        images: that will be added, >= 1.
+        seed: of the profile.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        op: ops.Conv2d,
+        source: FeatureMap,
+        out: FeatureMap,
+        weights: FloatArray,
+        images: int,
+        seed: int,
+    ) -> None:
+        self._op, self._source, self._out = op, source, out
+        self._weights = weights
+        self._masks = filter_masks(weights, op.groups)
+        self._tap_filters = tap_filters(weights, op.groups)
+        self._selector = tap_selector(op, source, out)
+        self._plan = plan_samples(name, out, op.out_channels // op.groups, images, seed)
+        self._histograms = empty_histograms(source, op)
+        self._occupancy = np.zeros((source.channels, *op.kernel), dtype=np.int64)
+        self._active_words = 0
+        self._pairs: list[int] = []  # active pairs of each image
+        self._positions = 0
+        self._lag = np.zeros((6, source.channels))  # n, sums of l, r, l*l, r*r, l*r
+
+    def add(self, inputs: FloatArray) -> None:
+        """Add the layer's inputs (clipped) for the next images, (n, C, H, W)."""
+        active = inputs != 0
+        self._active_words += int(np.count_nonzero(active))
+        occupancy = self._selector.occupancy(active)
+        self._occupancy += occupancy.sum(axis=0)
+        pairs = (occupancy * self._tap_filters).sum(axis=(1, 2, 3))
+        for image in range(active.shape[0]):
+            self._add_sample(active[image], len(self._pairs))
+            self._pairs.append(int(pairs[image]))
+
+    def _add_sample(self, active: MaskArray, image: int) -> None:
+        sample = self._plan.positions(image)
+        windows = gather_windows(active, self._op, sample)
+        counts = window_products(windows, self._masks, self._plan.chosen_filters(image))
+        add_to_histograms(self._histograms, counts)
+        self._positions += sample.rows.size
+        self._add_lag(windows, sample.pairs)
+
+    def _add_lag(self, windows: FloatArray, pairs: int) -> None:
+        # over all filters, or the filters chosen for an image would look like correlation
+        taps = self._tap_filters.reshape(len(windows), -1, 1).astype(np.float64)
+        work = np.matmul(windows[:, : 2 * pairs], taps)[:, :, 0]
+        left, right = work[:, :pairs], work[:, pairs:]
+        self._lag[0] += pairs
+        for row, values in enumerate((left, right, left * left, right * right, left * right), 1):
+            self._lag[row] += values.sum(axis=1)
+
+    def result(self) -> LayerSparsity:
+        """What was measured.
+
+        ``pair_density`` is exact for the images; its standard error is that of taking these
+        images for all. The histograms are sampled (see ``sampling``).
+        """
+        images = len(self._pairs)
+        taps = self._op.kernel[0] * self._op.kernel[1]
+        macs = self._out.words * self._weights.shape[1] * taps
+        densities = np.array(self._pairs, dtype=np.float64) / macs
+        spread = float(densities.std(ddof=1)) / math.sqrt(images) if images > 1 else 0.0
+        return LayerSparsity(
+            weight_density=int(np.count_nonzero(self._weights)) / self._weights.size,
+            act_density=self._active_words / (images * self._source.words),
+            pair_density=sum(self._pairs) / (images * macs),
+            histograms=tuple(
+                SegmentHistogram(packing, counts) for packing, counts in self._histograms.items()
+            ),
+            filter_rates=tuple(
+                filter_rates(self._weights, self._op.groups, self._occupancy).tolist()
+            ),
+            lag1_correlation=self._correlation(),
+            sampled_positions=self._positions,
+            pair_density_stderr=spread,
+        )
+
+    def _correlation(self) -> float:
+        """Of left and right neighbours, around the channels' own means; 0 without variance."""
+        count, left, right, left2, right2, product = self._lag
+        if count[0] == 0:
+            return 0.0
+        # times count**2: whole numbers, so that no variance is exactly zero
+        covariance = float((count * product - left * right).sum())
+        variance_left = float((count * left2 - left * left).sum())
+        variance_right = float((count * right2 - right * right).sum())
+        if variance_left <= 0 or variance_right <= 0:
+            return 0.0
+        return max(-1.0, min(1.0, covariance / math.sqrt(variance_left * variance_right)))

@@ -1,0 +1,109 @@
+"""Active products per segment: windows of zero masks convolved with masks of the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import ops
+from ..graph import FloatArray
+from ..intmath import divisors
+from ..sparsity import CountArray
+from ..values import FeatureMap
+from .occupancy import MaskArray
+from .sampling import ImageSample, PositionArray
+
+# Products of a segment up to which packed segments are measured: synthesised engines reach
+# M = 64, and their selectors grow with M * fine.
+MOST_PRODUCTS = 64
+
+SmallCounts = npt.NDArray[np.integer]
+
+
+def packings(channels_per_group: int, kernel: tuple[int, int]) -> tuple[int, ...]:
+    """Channels per segment that are measured, ascending; always 1.
+
+    >>> packings(12, (3, 3)), packings(3, (11, 11)), packings(6, (1, 1))
+    ((1, 2, 3, 4, 6), (1,), (1, 2, 3, 6))
+    """
+    taps = kernel[0] * kernel[1]
+    return tuple(p for p in divisors(channels_per_group) if p == 1 or p * taps <= MOST_PRODUCTS)
+
+
+def gather_windows(
+    active: MaskArray, op: ops.Conv2d, sample: ImageSample
+) -> npt.NDArray[np.float32]:
+    """Masks of the windows at the sampled positions of one image, padding 0.
+
+    Args:
+        active: (C, H, W) of the image.
+        op: the layer.
+        sample: P positions.
+
+    Returns:
+        (C, P, kh * kw) of 0.0 and 1.0.
+    """
+    channels, height, width = active.shape
+    rows = sample.rows[:, None] * op.stride[0] - op.pads[0] + np.arange(op.kernel[0])
+    columns = sample.columns[:, None] * op.stride[1] - op.pads[1] + np.arange(op.kernel[1])
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
+        :, None, :
+    ]
+    places = rows.clip(0, height - 1)[:, :, None] * width + columns.clip(0, width - 1)[:, None, :]
+    windows = active.reshape(channels, -1).take(places.reshape(-1), axis=1)
+    if not inside.all():
+        windows &= inside.reshape(-1)
+    return np.asarray(windows.reshape(channels, len(rows), -1), dtype=np.float32)
+
+
+def filter_masks(weights: FloatArray, groups: int) -> npt.NDArray[np.float32]:
+    """Masks of the weights, (groups, F / groups, C / groups, kh * kw) of 0.0 and 1.0."""
+    filters, channels, height, width = weights.shape
+    live = (weights != 0).astype(np.float32)
+    return np.asarray(live.reshape(groups, filters // groups, channels, height * width))
+
+
+def window_products(
+    windows: npt.NDArray[np.float32],
+    masks: npt.NDArray[np.float32],
+    filters: PositionArray,
+) -> SmallCounts:
+    """Active products of each channel's window with each chosen filter, (C, P, n).
+
+    Args:
+        windows: (C, P, K) as gathered.
+        masks: (G, F / G, C / G, K) of the weights.
+        filters: (n,) inside the group.
+    """
+    groups, _, channels, taps = masks.shape
+    chosen = masks[:, filters].transpose(0, 2, 3, 1).reshape(groups * channels, taps, -1)
+    counts = windows * chosen if taps == 1 else np.matmul(windows, chosen)
+    return counts.astype(np.uint8 if taps <= np.iinfo(np.uint8).max else np.uint32)
+
+
+def add_to_histograms(histograms: dict[int, CountArray], counts: SmallCounts) -> None:
+    """Add segments to the histograms, for every packing.
+
+    Args:
+        histograms: packing, ascending -> (C / packing, M + 1), changed in place.
+        counts: (C, P, n) active products per channel.
+    """
+    packed_counts: dict[int, SmallCounts] = {1: counts}
+    for packing, histogram in histograms.items():
+        if packing > 1:  # from the largest packing that divides it: the fewest additions
+            base = max(p for p in packed_counts if packing % p == 0)
+            source = packed_counts[base]
+            shape = (histogram.shape[0], packing // base, *counts.shape[1:])
+            packed_counts[packing] = source.reshape(shape).sum(axis=1, dtype=counts.dtype)
+        blocks, bins = histogram.shape
+        keys = packed_counts[packing].reshape(blocks, -1) + (np.arange(blocks) * bins)[:, None]
+        histogram += np.bincount(keys.reshape(-1), minlength=blocks * bins).reshape(blocks, bins)
+
+
+def empty_histograms(source: FeatureMap, op: ops.Conv2d) -> dict[int, CountArray]:
+    """Histograms of zeros for every packing of a layer, ascending."""
+    taps = op.kernel[0] * op.kernel[1]
+    return {
+        packing: np.zeros((source.channels // packing, packing * taps + 1), dtype=np.int64)
+        for packing in packings(source.channels // op.groups, op.kernel)
+    }

@@ -1,0 +1,215 @@
+"""Measuring a network under clips: one pass over some calibration images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import ops
+from ..errors import ProfileError
+from ..graph import FloatArray, Graph, Weights
+from ..onnx_io import write_model
+from ..prune import pruned_weights
+from ..sparsity import Accuracy, Settings, SparsityProfile, SparsitySetting
+from .accuracy import OUTPUT, batch_size, count_correct, require_images
+from .dataset import Batch, Dataset
+from .meter import LayerMeter
+from .progress import ProgressCallback
+from .session import open_session
+from .splits import Split
+from .streams import Range, TapPlan, complete_ranges, conv_input_taps, plan_taps
+
+# Words of all feature maps that one batch may read out of the network: 64 MiB of float32. One
+# image of an ImageNet network has 2 to 30 million words, so it runs 1 to 8 images at a time.
+TAPPED_WORDS = 16 << 20
+
+# Magnitudes kept of each layer's input and image for its quantiles: with 64 images 262,144, from
+# which a quantile's rank is known to 0.1 % (standard error).
+MAGNITUDES_PER_IMAGE = 4096
+QUANTILES = 101
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What one batch gives: the images, the network's output, and the taps by name."""
+
+    batch: Batch
+    output: FloatArray
+    taps: Mapping[str, FloatArray]
+
+
+def _run_tapped(
+    graph: Graph, model: bytes, plan: TapPlan, dataset: Dataset, images: int
+) -> Iterator[_Pass]:
+    words = sum(_tapped_words(graph, tap) for tap in plan.taps)
+    size = min(batch_size(dataset.frame.words), batch_size(words, TAPPED_WORDS))
+    session = open_session(model)
+    names = (OUTPUT, *plan.taps)
+    for batch in dataset.batches(Split.CALIBRATION, size, images):
+        output, *tapped = session.run(names, batch.images)
+        yield _Pass(batch, output, dict(zip(plan.taps, tapped, strict=True)))
+
+
+def _tapped_words(graph: Graph, tap: str) -> int:
+    kind, _, name = tap.partition(":")
+    return graph.in_maps(name)[0].words if kind == "tap" else graph[name].out.words
+
+
+def _effective(graph: Graph, settings: Settings) -> dict[str, SparsitySetting]:
+    """Settings that clip something; all must name Conv2d layers."""
+    convs = {layer.name for layer in graph.convs}
+    unknown = sorted(set(settings) - convs)
+    if unknown:
+        raise ProfileError(f"{graph.name}: settings name no Conv2d layer: {', '.join(unknown)}")
+    nothing = SparsitySetting()
+    return {name: setting for name, setting in settings.items() if setting != nothing}
+
+
+def _check_frame(graph: Graph, dataset: Dataset) -> None:
+    (source,) = graph.of_type(ops.Input)
+    if source.out != dataset.frame:
+        raise ProfileError(
+            f"{graph.name}: the input is {source.out}, the data ({dataset.name}) {dataset.frame}"
+        )
+
+
+def measure_profile(
+    graph: Graph,
+    weights: Weights,
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    images: int = 64,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+) -> SparsityProfile:
+    """Accuracy, densities and distributions of active products on calibration images.
+
+    The weights are pruned and the network run once with its inputs clipped. Everything is
+    reduced batch by batch. The same arguments give the same profile.
+
+    Args:
+        graph: the network.
+        weights: the dense weights.
+        dataset: labelled images; those of the calibration split are used.
+        settings: clips per Conv2d layer; absent: none.
+        images: the first so many of the calibration split.
+        seed: of the sampled positions and filters.
+        progress: called after each batch.
+
+    Returns:
+        The profile; its accuracy is None where the network's output is no list of classes.
+
+    Raises:
+        ProfileError: if the settings or the data do not fit the graph, or the split is empty.
+        SpecError: if an image cannot be read.
+    """
+    require_images(dataset, Split.CALIBRATION)
+    _check_frame(graph, dataset)
+    total = min(images, dataset.count(Split.CALIBRATION))
+    asked = _effective(graph, settings)
+    thresholds = {n: s.act_threshold for n, s in asked.items() if s.act_threshold > 0}
+    plan = plan_taps(graph, thresholds)
+    pruned = pruned_weights(weights, asked)
+    model = write_model(graph, pruned, act_thresholds=thresholds, taps=plan.taps)
+    meters = _meters(graph, pruned, total, seed)
+    ranges: dict[str, Range] = {}
+    classifies = graph.of_type(ops.Output)[0].out.pixels == 1
+    correct = done = 0
+    for step in _run_tapped(graph, model, plan, dataset, total):
+        for name, meter in meters.items():
+            meter.add(step.taps[plan.conv_inputs[name]])
+        _widen(ranges, graph.of_type(ops.Input)[0].name, step.batch.images)
+        for name, tap in plan.outputs.items():
+            _widen(ranges, name, step.taps[tap])
+        if classifies:
+            correct += count_correct(step.output, step.batch.labels, dataset)
+        done += step.batch.labels.size
+        if progress is not None:
+            progress(done, total)
+    return SparsityProfile(
+        graph_digest=graph.digest,
+        weights_digest=weights.digest,
+        data_digest=dataset.digest,
+        settings=asked,
+        layers={name: meter.result() for name, meter in meters.items()},
+        output_max_abs={
+            name: max(abs(low), abs(high))
+            for name, (low, high) in complete_ranges(graph, ranges).items()
+        },
+        accuracy=Accuracy(correct, done) if classifies else None,
+    )
+
+
+def _meters(graph: Graph, pruned: Weights, images: int, seed: int) -> dict[str, LayerMeter]:
+    meters = {}
+    for layer in graph.convs:
+        if isinstance(layer.op, ops.Conv2d):
+            meters[layer.name] = LayerMeter(
+                layer.name,
+                layer.op,
+                graph.in_maps(layer.name)[0],
+                layer.out,
+                pruned[f"{layer.name}.weight"],
+                images,
+                seed,
+            )
+    return meters
+
+
+def _widen(ranges: dict[str, Range], name: str, values: FloatArray) -> None:
+    low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ProfileError(f"layer {name!r} puts out values that are not finite")
+    before = ranges.get(name, (low, high))
+    ranges[name] = min(low, before[0]), max(high, before[1])
+
+
+def input_magnitudes(
+    graph: Graph, weights: Weights, dataset: Dataset, *, images: int = 64, seed: int = 0
+) -> Mapping[str, tuple[float, ...]]:
+    """How large the inputs of each Conv2d layer are, nothing clipped.
+
+    Args:
+        graph, weights: the dense network.
+        dataset: labelled images; those of the calibration split are used.
+        images: the first so many of the calibration split.
+        seed: of the sampled words.
+
+    Returns:
+        Conv2d layer -> 101 quantiles (0, 1, ... 100 %) of |x| over its non-zero inputs; zeros
+        where all are zero.
+
+    Raises:
+        ProfileError: if the data do not fit the graph, or the split is empty.
+        SpecError: if an image cannot be read.
+    """
+    require_images(dataset, Split.CALIBRATION)
+    _check_frame(graph, dataset)
+    total = min(images, dataset.count(Split.CALIBRATION))
+    plan = conv_input_taps(graph)
+    model = write_model(graph, weights, taps=plan.taps)
+    kept: dict[str, list[FloatArray]] = {tap: [] for tap in plan.taps}
+    done = 0
+    for step in _run_tapped(graph, model, plan, dataset, total):
+        for place, tap in enumerate(plan.taps):
+            for number, values in enumerate(step.taps[tap], done):
+                rng = np.random.default_rng((seed, place, number))
+                kept[tap].append(_sampled_magnitudes(values, rng))
+        done += step.batch.labels.size
+    levels = np.linspace(0.0, 1.0, QUANTILES)
+    quantiles: dict[str, tuple[float, ...]] = {}
+    for tap, parts in kept.items():
+        magnitudes = np.concatenate(parts)
+        values = np.quantile(magnitudes, levels) if magnitudes.size else np.zeros(QUANTILES)
+        quantiles[tap] = tuple(float(value) for value in values)
+    return {name: quantiles[tap] for name, tap in plan.conv_inputs.items()}
+
+
+def _sampled_magnitudes(values: FloatArray, rng: np.random.Generator) -> FloatArray:
+    magnitudes: FloatArray = np.abs(values[values != 0])
+    if magnitudes.size <= MAGNITUDES_PER_IMAGE:
+        return magnitudes
+    return np.asarray(magnitudes[rng.integers(0, magnitudes.size, MAGNITUDES_PER_IMAGE)])

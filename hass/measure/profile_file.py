@@ -1,0 +1,219 @@
+"""profile.json: a profile as text, and back to the same value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pydantic
+
+from ..errors import Mistake, ProfileError, SpecError
+from ..files import JsonValue, canonical_json, write_text_atomic
+from ..graph import Graph, Weights
+from ..sparsity import (
+    Accuracy,
+    LayerSparsity,
+    SegmentHistogram,
+    SparsityProfile,
+    SparsitySetting,
+)
+from ..validation import StrictRecord, mistakes_of
+
+SCHEMA_VERSION = 1
+
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+NotNegative = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
+Positive = Annotated[int, pydantic.Field(ge=1)]
+Digest = Annotated[str, pydantic.Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Setting(StrictRecord):
+    weight_sparsity: Annotated[float, pydantic.Field(ge=0, lt=1)]
+    act_threshold: NotNegative
+
+
+class _Histogram(StrictRecord):
+    packed: Positive
+    counts: Annotated[list[list[Count]], pydantic.Field(min_length=1)]
+
+    @pydantic.field_validator("counts")
+    @classmethod
+    def _rectangular(cls, counts: list[list[int]]) -> list[list[int]]:
+        if len({len(row) for row in counts}) != 1 or len(counts[0]) < 2:
+            raise ValueError("expected rows of the same length, at least 2")
+        if any(sum(row) < 1 for row in counts):
+            raise ValueError("expected at least one segment in every row")
+        return counts
+
+
+class _Layer(StrictRecord):
+    weight_density: Share
+    act_density: Share
+    pair_density: Share
+    histograms: Annotated[list[_Histogram], pydantic.Field(min_length=1)]
+    filter_rates: Annotated[list[NotNegative], pydantic.Field(min_length=1)]
+    lag1_correlation: Annotated[float, pydantic.Field(ge=-1, le=1)]
+    sampled_positions: Positive
+    pair_density_stderr: NotNegative
+
+    @pydantic.field_validator("histograms")
+    @classmethod
+    def _ascending(cls, histograms: list[_Histogram]) -> list[_Histogram]:
+        packed = [histogram.packed for histogram in histograms]
+        if packed[0] != 1 or packed != sorted(set(packed)):
+            raise ValueError(f"expected packed = 1 first, then ascending, got {packed}")
+        return histograms
+
+
+class _Accuracy(StrictRecord):
+    top1: Share
+    correct: Count
+    images: Positive
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> _Accuracy:
+        if self.correct > self.images or self.top1 != self.correct / self.images:
+            raise ValueError("expected correct <= images and top1 = correct / images")
+        return self
+
+
+class _ProfileFile(StrictRecord):
+    schema_version: Literal[1]
+    graph_digest: Digest
+    weights_digest: Digest
+    data_digest: Digest
+    settings: dict[str, _Setting]
+    layers: dict[str, _Layer]
+    output_max_abs: dict[str, NotNegative]
+    accuracy: _Accuracy | None
+
+
+def _layer_json(layer: LayerSparsity) -> dict[str, JsonValue]:
+    return {
+        "weight_density": layer.weight_density,
+        "act_density": layer.act_density,
+        "pair_density": layer.pair_density,
+        "histograms": [
+            {"packed": histogram.packed, "counts": histogram.counts.tolist()}
+            for histogram in layer.histograms
+        ],
+        "filter_rates": list(layer.filter_rates),
+        "lag1_correlation": layer.lag1_correlation,
+        "sampled_positions": layer.sampled_positions,
+        "pair_density_stderr": layer.pair_density_stderr,
+    }
+
+
+def profile_json(profile: SparsityProfile) -> dict[str, JsonValue]:
+    """The profile as JSON values; the content of profile.json."""
+    accuracy = profile.accuracy
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "graph_digest": profile.graph_digest,
+        "weights_digest": profile.weights_digest,
+        "data_digest": profile.data_digest,
+        "settings": {
+            name: {
+                "weight_sparsity": setting.weight_sparsity,
+                "act_threshold": setting.act_threshold,
+            }
+            for name, setting in profile.settings.items()
+        },
+        "layers": {name: _layer_json(layer) for name, layer in profile.layers.items()},
+        "output_max_abs": dict(profile.output_max_abs),
+        "accuracy": None
+        if accuracy is None
+        else {"top1": accuracy.top1, "correct": accuracy.correct, "images": accuracy.images},
+    }
+
+
+def write_profile(profile: SparsityProfile, path: str | Path) -> None:
+    """Write profile.json, whole or not at all.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    write_text_atomic(path, canonical_json(profile_json(profile)))
+
+
+def read_profile(path: str | Path) -> SparsityProfile:
+    """Read profile.json; equal to what was written.
+
+    Raises:
+        SpecError: if it cannot be read, or listing all mistakes in it.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError.at(path, str(error), "a readable profile (JSON)") from None
+    except json.JSONDecodeError as error:
+        raise SpecError.at(path, str(error), "a JSON file") from None
+    try:
+        data = _ProfileFile.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise mistakes_of(error, path) from None
+    mistakes = [
+        Mistake(f"{path}: settings.{name}", "a setting", "the name of one of the layers")
+        for name in data.settings
+        if name not in data.layers
+    ]
+    if mistakes:
+        raise SpecError(mistakes)
+    accuracy = data.accuracy
+    return SparsityProfile(
+        graph_digest=data.graph_digest,
+        weights_digest=data.weights_digest,
+        data_digest=data.data_digest,
+        settings={
+            name: SparsitySetting(item.weight_sparsity, item.act_threshold)
+            for name, item in data.settings.items()
+        },
+        layers={name: _layer(item) for name, item in data.layers.items()},
+        output_max_abs=data.output_max_abs,
+        accuracy=None if accuracy is None else Accuracy(accuracy.correct, accuracy.images),
+    )
+
+
+def _layer(data: _Layer) -> LayerSparsity:
+    return LayerSparsity(
+        weight_density=data.weight_density,
+        act_density=data.act_density,
+        pair_density=data.pair_density,
+        histograms=tuple(
+            SegmentHistogram(item.packed, np.array(item.counts, dtype=np.int64))
+            for item in data.histograms
+        ),
+        filter_rates=tuple(data.filter_rates),
+        lag1_correlation=data.lag1_correlation,
+        sampled_positions=data.sampled_positions,
+        pair_density_stderr=data.pair_density_stderr,
+    )
+
+
+def check_profile(profile: SparsityProfile, graph: Graph, weights: Weights | None) -> None:
+    """Refuse a profile of another network.
+
+    Args:
+        profile: to be used with the graph.
+        graph: the network.
+        weights: its dense weights; None: not checked.
+
+    Raises:
+        ProfileError: naming the digests that differ, or the layers that lack.
+    """
+    if profile.graph_digest != graph.digest:
+        raise ProfileError(
+            f"the profile is of another graph: digest {profile.graph_digest}, "
+            f"{graph.name} has {graph.digest}"
+        )
+    if weights is not None and profile.weights_digest != weights.digest:
+        raise ProfileError(
+            f"the profile is of other weights: digest {profile.weights_digest}, "
+            f"{graph.name} has {weights.digest}"
+        )
+    lacking = [layer.name for layer in graph.convs if layer.name not in profile.layers]
+    if lacking:
+        raise ProfileError(f"the profile lacks layers of {graph.name}: {', '.join(lacking)}")

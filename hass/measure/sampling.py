@@ -1,0 +1,106 @@
+"""Which output positions and output channels of a layer the histograms are taken from.
+
+Positions are drawn as cells: two neighbours of a row (the last cell of an odd row is a single
+one), so that every position is as likely as any other and neighbours can be correlated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..intmath import ceil_div
+from ..values import FeatureMap
+
+PositionArray = npt.NDArray[np.intp]
+
+# Positions per layer, over all images. Zeros of a feature map cluster, so positions bring more
+# than filters: with 2048 the per-channel mean of the shared CIFAR-10 and ImageNet networks is off
+# by 2 to 4 % (standard error), and the layer's by well under 1 %.
+POSITIONS = 2048
+# (position, filter) samples per block of channels: 4 filters at 2048 positions, more where a
+# layer has fewer positions. Work per layer is this times its input channels.
+SAMPLES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSample:
+    """Positions of one image: pairs first (left[i], right[i] are neighbours), then singles.
+
+    Attributes:
+        rows, columns: (2 * pairs + singles,): all left ones, all right ones, the singles.
+        pairs: number of pairs.
+    """
+
+    rows: PositionArray
+    columns: PositionArray
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePlan:
+    """What is sampled of one layer in every image.
+
+    Attributes:
+        out: the layer's output map.
+        cells: cells drawn per image, without replacement.
+        filters: filters per group and image.
+        order: (filters per group,) permutation; image i takes the next ``filters`` of it, in
+            turns, so that all are taken equally often.
+        seed: of the positions.
+    """
+
+    out: FeatureMap
+    cells: int
+    filters: int
+    order: PositionArray
+    seed: int
+
+    def positions(self, image: int) -> ImageSample:
+        """Positions for the image with that number; the same for the same number."""
+        per_row = ceil_div(self.out.width, 2)
+        total = self.out.height * per_row
+        if self.cells >= total:
+            chosen = np.arange(total)
+        else:
+            rng = np.random.default_rng((self.seed, image))
+            chosen = np.sort(rng.choice(total, self.cells, replace=False))
+        rows, cells = np.divmod(chosen, per_row)
+        left = 2 * cells
+        paired = left + 1 < self.out.width
+        return ImageSample(
+            np.concatenate([rows[paired], rows[paired], rows[~paired]]),
+            np.concatenate([left[paired], left[paired] + 1, left[~paired]]),
+            int(np.count_nonzero(paired)),
+        )
+
+    def chosen_filters(self, image: int) -> PositionArray:
+        """(filters,) indices inside a group for the image with that number."""
+        start = image * self.filters
+        return self.order[np.arange(start, start + self.filters) % self.order.size]
+
+
+def plan_samples(
+    name: str, out: FeatureMap, filters_per_group: int, images: int, seed: int
+) -> SamplePlan:
+    """The plan for one layer; depends on its name, not on the other layers.
+
+    Args:
+        name: of the layer.
+        out: its output map.
+        filters_per_group: its output channels per group.
+        images: that will be profiled, >= 1.
+        seed: of the profile.
+    """
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    layer_seed = int.from_bytes(digest[:8], "big")
+    per_row = ceil_div(out.width, 2)
+    cells = min(out.height * per_row, ceil_div(POSITIONS, 2 * images))
+    # an odd or narrow map has cells of one position: count what the cells really hold
+    positions = images * max(1, cells * out.width // per_row)
+    filters = min(filters_per_group, ceil_div(SAMPLES, positions))
+    order = np.random.default_rng(layer_seed).permutation(filters_per_group)
+    return SamplePlan(out, cells, filters, order, layer_seed)

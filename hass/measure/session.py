@@ -1,0 +1,103 @@
+"""onnxruntime, and nothing of it beyond this file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ProfileError
+from ..graph import FloatArray
+
+_ERRORS_ONLY = 3  # onnxruntime's log level: no warnings about what it optimises
+
+
+def thread_count() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises: classes of its own with no common base."""
+    from onnxruntime.capi import (  # type: ignore[import-untyped]
+        onnxruntime_pybind11_state as state,
+    )
+
+    own = [
+        kind
+        for kind in vars(state).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ]
+    return (*own, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A network that onnxruntime runs on the CPU.
+
+    Attributes:
+        input_name, input_shape: of the only input; a symbolic size is None.
+        output_names: in the order of the file.
+    """
+
+    input_name: str
+    input_shape: tuple[int | None, ...]
+    output_names: tuple[str, ...]
+    _session: Any
+
+    def run(self, names: tuple[str, ...], images: FloatArray) -> tuple[FloatArray, ...]:
+        """Outputs by name for one batch.
+
+        Raises:
+            ProfileError: if onnxruntime cannot run it.
+        """
+        try:
+            outputs = self._session.run(list(names), {self.input_name: images})
+        except _runtime_errors() as error:
+            raise ProfileError(
+                f"onnxruntime cannot run the network: {_first_line(error)}"
+            ) from None
+        return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
+
+
+def open_session(model: bytes | str | Path) -> Session:
+    """Load a network from its bytes or its file.
+
+    onnxruntime is imported here, so that importing hass does not pay for it.
+
+    Raises:
+        ProfileError: if onnxruntime refuses it, or it has not exactly one input.
+    """
+    import onnxruntime  # type: ignore[import-untyped]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = thread_count()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        session = onnxruntime.InferenceSession(
+            model if isinstance(model, bytes) else str(model),
+            sess_options=options,
+            providers=["CPUExecutionProvider"],
+        )
+    except _runtime_errors() as error:
+        raise ProfileError(f"onnxruntime cannot load the network: {_first_line(error)}") from None
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        names = ", ".join(item.name for item in inputs)
+        raise ProfileError(f"the network has {len(inputs)} inputs ({names}), expected one")
+    return Session(
+        inputs[0].name,
+        tuple(size if isinstance(size, int) else None for size in inputs[0].shape),
+        tuple(item.name for item in session.get_outputs()),
+        session,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
