@@ -1,0 +1,93 @@
+"""What keeps a design from being faster, in words that carry the numbers."""
+
+from __future__ import annotations
+
+from ..design import Design
+from ..device import RESOURCE_NAMES
+from .words import number, percent, shown
+
+NEAR = 0.95  # of the pipeline's frame II, or of a budget: close enough to limit
+
+
+def critical_layers(design: Design) -> tuple[str, ...]:
+    """Layers within 5 % of the pipeline's frame II: none may stay as it is in a faster one."""
+    limit = NEAR * design.summary.frame_ii_cycles
+    layers = design.plan.estimate.layers
+    return tuple(name for name, layer in layers.items() if layer.frame_ii_cycles >= limit)
+
+
+def budget_shares(design: Design) -> dict[str, float]:
+    """Share of the device's budget that the design uses, per resource."""
+    return design.summary.resources.utilisation(design.device.budget)
+
+
+def idle_share(design: Design) -> float | None:
+    """Share of all multipliers' cycles in which their layer waits for the slowest one."""
+    layers = design.plan.estimate.layers.values()
+    total = sum(layer.folding.multipliers for layer in layers)
+    if total == 0:
+        return None
+    frame_ii = design.summary.frame_ii_cycles
+    busy = sum(layer.folding.multipliers * layer.frame_ii_cycles for layer in layers)
+    return max(0.0, 1 - busy / (total * frame_ii))
+
+
+def limits(design: Design) -> tuple[tuple[str, str], ...]:
+    """(heading, sentence) pairs, the most direct cause first."""
+    summary, plan, device = design.summary, design.plan, design.device
+    facts = [("Slowest part", _slowest(design))]
+    shares = budget_shares(design)
+    full = [name for name in RESOURCE_NAMES if shares[name] >= NEAR]
+    fullest = max(RESOURCE_NAMES, key=lambda name: shares[name])
+    if full:
+        named = ", ".join(f"{name.upper()} {percent(shares[name])}" for name in full)
+        text = f"{named} of the budget on {shown(device.name)}: what runs out."
+    else:
+        text = (
+            f"{fullest.upper()} is the fullest, at {percent(shares[fullest])} of its budget on "
+            f"{shown(device.name)}: no resource has run out."
+        )
+    facts.append(("Resources", text))
+    bound = plan.proved_bound_cycles
+    if plan.gap <= 0:
+        text = (
+            f"Proved best: no legal folding that fits has a frame II below {number(bound)} cycles "
+            f"(solver: {shown(plan.solver)}). More speed needs more sparsity, a larger part or a "
+            "wider choice of foldings."
+        )
+    else:
+        text = (
+            f"No legal folding that fits has a frame II below {number(bound)} cycles; this one is "
+            f"at most {percent(plan.gap, 2)} above the best (solver: {shown(plan.solver)})."
+        )
+    facts.append(("Proof", text))
+    if plan.estimate.multipliers:
+        text = (
+            f"{percent(summary.multiplier_bound_share)} of clock × multipliers / active MACs per "
+            f"frame, with {number(plan.estimate.multipliers)} multipliers and "
+            f"{number(summary.active_macs_per_frame)} active MACs per frame."
+        )
+        idle = idle_share(design)
+        if idle is not None:
+            text += (
+                f" Their layers wait for the slowest one {percent(idle)} of the time; the rest "
+                "is lost inside the layers, to rounding up and to lanes that wait for each other."
+            )
+        facts.append(("Multiplier bound", text))
+    return tuple(facts)
+
+
+def _slowest(design: Design) -> str:
+    summary = design.summary
+    name = shown(summary.bottleneck)
+    text = f"{name} sets the frame II of {number(summary.frame_ii_cycles)} cycles."
+    if summary.bottleneck not in design.plan.estimate.layers:
+        rate = f"{design.device.off_chip_gbytes_per_s:g} GB/s"
+        return f"{text} It is not a layer but the off-chip bandwidth of {rate}."
+    others = len(critical_layers(design)) - 1
+    if others > 0:
+        plural = "layer is" if others == 1 else "layers are"
+        text += f" {others} more {plural} within 5 % of it: a balanced pipeline."
+    else:
+        text += " No other layer is within 5 % of it."
+    return text

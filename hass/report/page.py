@@ -1,0 +1,149 @@
+"""The page: everything inline, nothing fetched, every name escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path, PurePosixPath
+
+import jinja2
+from markupsafe import Markup
+
+from ..design import Design
+from ..files import write_text_atomic
+from .layer_plots import layer_pictures
+from .limits import limits
+from .run import Run, load_run
+from .run_plots import device_picture, pareto_picture
+from .tables import (
+    device_table,
+    front_table,
+    images_per_cycle_per_dsp,
+    layer_table,
+    origin_table,
+    source_table,
+    summary_table,
+)
+from .words import ABSENT, number, percent, ratio, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A figure to see first: what it is, its value, and what it is compared with."""
+
+    title: str
+    value: str
+    note: str
+
+
+def render_report(source: Path) -> str:
+    """The report of a search's folder, or of one design file, as an HTML page.
+
+    Args:
+        source: the folder (best.json, trials.csv, pareto.csv, designs/) or a design.json.
+
+    Returns:
+        one self-contained page: pictures inline, no script, no request; equal input gives equal
+        text.
+
+    Raises:
+        SpecError: if it is neither, or its files are wrong.
+    """
+    return _page(load_run(source))
+
+
+def write_report(source: Path, target: Path) -> None:
+    """``render_report`` into a file, whole or not at all.
+
+    Raises:
+        SpecError: see ``render_report``.
+        OutputError: if the file cannot be written.
+    """
+    write_text_atomic(target, render_report(source))
+
+
+def _page(run: Run) -> str:
+    design = run.best
+    dense = None if design.dense is None else design.dense.summary
+    pareto = pareto_picture(run)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_resource("page.html.j2")).render(
+        style=Markup(_resource("style.css.j2")),
+        network=shown(PurePosixPath(design.model.path.replace("\\", "/")).name),
+        device=shown(design.device.name),
+        part=shown(design.device.part),
+        clock=f"{design.plan.estimate.clock_mhz:g}",
+        sentence=_sentence(design),
+        cards=_cards(design),
+        summary=summary_table(design),
+        pareto=None if pareto is None else Markup(pareto),
+        front=front_table(run) if run.trials else None,
+        trials=len(run.trials),
+        failed=run.failed,
+        limits=limits(design),
+        utilisation=Markup(device_picture(design, dense)),
+        device_use=device_table(design),
+        layers=tuple(Markup(picture) for picture in layer_pictures(design, run.dense)),
+        layer_table=layer_table(design),
+        with_dense=run.dense is not None,
+        origin=origin_table(run),
+        sources=source_table(design),
+        spec=run.spec,
+    )
+
+
+def _resource(name: str) -> str:
+    return (resources.files("hass.report") / name).read_text(encoding="utf-8")
+
+
+def _sentence(design: Design) -> str:
+    summary = design.summary
+    rate = f"{number(summary.throughput_fps)} frames/s in steady state"
+    text = f"{rate} on {shown(design.device.name)}"
+    if design.dense is not None:
+        times = ratio(summary.throughput_fps, design.dense.summary.throughput_fps)
+        text += f", {times} the dense design"
+    accuracy = design.accuracy
+    if accuracy is not None and accuracy.test is not None:
+        text += f", with {percent(accuracy.test.top1)} top-1 on held-out images"
+        before = None if design.dense is None else design.dense.accuracy
+        if before is not None and before.test is not None:
+            text += f" (dense: {percent(before.test.top1)})"
+    return text + "."
+
+
+def _cards(design: Design) -> tuple[Card, ...]:
+    new = design.summary
+    old = None if design.dense is None else design.dense.summary
+    efficiency = images_per_cycle_per_dsp(new)
+    before = None if old is None else images_per_cycle_per_dsp(old)
+
+    def against(value: float | None, base: float | None) -> str:
+        times = ratio(value, base)
+        return "" if times == ABSENT else f"{times} dense ({number(base)})"
+
+    cards = [
+        Card(
+            "Frames/s, steady state",
+            number(new.throughput_fps),
+            against(new.throughput_fps, None if old is None else old.throughput_fps),
+        ),
+        Card(
+            "Latency of one frame alone",
+            f"{number(new.latency_us)} µs",
+            against(new.latency_us, None if old is None else old.latency_us),
+        ),
+        Card("Images per cycle per DSP", number(efficiency), against(efficiency, before)),
+    ]
+    accuracy = design.accuracy
+    for split in ("selection", "test"):
+        measured = None if accuracy is None else getattr(accuracy, split)
+        if measured is None:
+            continue
+        kept = None if design.dense is None else design.dense.accuracy
+        base = None if kept is None else getattr(kept, split)
+        note = "" if base is None else f"dense {percent(base.top1, 2)}"
+        cards.append(Card(f"Top-1, {split} split", percent(measured.top1, 2), note))
+    return tuple(cards)

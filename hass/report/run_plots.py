@@ -1,0 +1,185 @@
+"""Pictures of a whole run: the Pareto front, and how full the part is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..design import Design, EstimateSummary
+from ..device import RESOURCE_NAMES
+from . import svg
+from .run import Run, Trial
+from .words import number, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LOG_SPAN = 8.0  # throughputs that differ by more are drawn on a logarithmic axis
+
+
+def pareto_picture(run: Run) -> str | None:
+    """Accuracy on the selection split against throughput, all trials; None where none was run."""
+    points = [trial for trial in run.trials if _point(trial) is not None]
+    if not points:
+        return None
+    with svg.drawing():
+        drawn = svg.figure(9.6, 4.6)
+        axes = drawn.add_subplot()
+        tips: dict[str, str] = {}
+        _groups(axes, run, points, tips)
+        _named(axes, run, points, tips)
+        rates = [rate for trial in points if (rate := trial.throughput_fps)]
+        if max(rates) > LOG_SPAN * min(rates):
+            axes.set_xscale("log")
+        axes.set_xlabel("throughput in steady state, frames/s")
+        axes.set_ylabel("top-1 on the selection split, %")
+        axes.grid(True)
+        axes.margins(0.06, 0.08)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=8.5)
+        return svg.to_svg(
+            drawn,
+            "pareto",
+            "Accuracy against throughput, one point a trial",
+            f"{len(points)} finished trials, {len(run.front)} of them on the Pareto front; the "
+            "table beside the picture lists the front.",
+            tips,
+        )
+
+
+def _point(trial: Trial) -> tuple[float, float] | None:
+    if trial.selection_top1 is None or not trial.throughput_fps:
+        return None
+    return trial.throughput_fps, 100 * trial.selection_top1
+
+
+def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> None:
+    front = sorted(
+        (trial for trial in points if trial.number in run.front),
+        key=lambda trial: (trial.throughput_fps or 0.0, trial.number),
+    )
+    rest = [trial for trial in points if trial.number not in run.front]
+    groups = (
+        ("does not fit, or too inaccurate", [t for t in rest if not t.feasible], "x", svg.GREY, 5),
+        ("feasible trial", [t for t in rest if t.feasible], "o", svg.SKY, 5.5),
+        ("Pareto front", front, "o", svg.BLUE, 7),
+    )
+    if front:
+        xs, ys = zip(*(xy for trial in front if (xy := _point(trial))), strict=True)
+        axes.plot(xs, ys, color=svg.BLUE, linewidth=1.2, drawstyle="steps-pre", zorder=2)
+    for label, trials, marker, colour, size in groups:
+        for index, trial in enumerate(trials):
+            xy = _point(trial)
+            if xy is None:
+                continue
+            gid = f"trial{trial.number}"
+            axes.plot(
+                [xy[0]],
+                [xy[1]],
+                marker,
+                color=colour,
+                markersize=size,
+                markeredgecolor=colour if marker == "x" else "white",
+                markeredgewidth=1.2 if marker == "x" else 0.6,
+                linestyle="none",
+                label=label if index == 0 else "_",
+                gid=gid,
+                zorder=3,
+            )
+            tips[gid] = _tip(trial)
+
+
+def _tip(trial: Trial) -> str:
+    return (
+        f"trial {trial.number}: {number(trial.throughput_fps)} frames/s, "
+        f"{percent(trial.selection_top1, 2)}, {number(trial.dsp)} DSP"
+    )
+
+
+def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> None:
+    """The two points that the summary compares, on top of the rest."""
+    for trial in points:
+        xy = _point(trial)
+        if trial.number == 0 and xy is not None:
+            axes.plot(
+                *xy,
+                "s",
+                color="white",
+                markeredgecolor=svg.BLACK,
+                markeredgewidth=1.8,
+                markersize=9,
+                linestyle="none",
+                label="dense",
+                gid="dense",
+                zorder=4,
+            )
+            tips["dense"] = "dense, " + _tip(trial)
+    accuracy = None if run.best.accuracy is None else run.best.accuracy.selection
+    if accuracy is not None:
+        x, y = run.best.summary.throughput_fps, 100 * accuracy.top1
+        axes.plot(
+            x,
+            y,
+            "*",
+            color=svg.RED,
+            markeredgecolor="white",
+            markeredgewidth=0.8,
+            markersize=17,
+            linestyle="none",
+            label="best",
+            gid="best",
+            zorder=5,
+        )
+        tips["best"] = f"best: {number(x)} frames/s, {y:.2f} %"
+
+
+def device_picture(design: Design, dense: EstimateSummary | None) -> str:
+    """Use of the part per resource, against its budget and what it has."""
+    device = design.device
+    shown = [name for name in RESOURCE_NAMES if getattr(device.available, name)]
+    bars = [("best" if dense is not None else "design", design.summary, svg.BLUE)]
+    if dense is not None:
+        bars.append(("dense", dense, svg.SKY))
+    with svg.drawing():
+        drawn = svg.figure(9.6, 0.62 * len(shown) + 0.9)
+        axes = drawn.add_subplot()
+        thick = 0.68 / len(bars)
+        for place, (label, each, colour) in enumerate(bars):
+            used = each.resources.utilisation(device.available)
+            for row, name in enumerate(shown):
+                y = row + (place - (len(bars) - 1) / 2) * thick
+                axes.barh(
+                    y,
+                    100 * used[name],
+                    0.92 * thick,
+                    color=colour,
+                    label=label if row == 0 else "_",
+                )
+                amount = number(getattr(each.resources, name))
+                text = f" {amount} ({percent(used[name])})"
+                axes.text(100 * used[name], y, text, va="center", fontsize=8.5)
+        allowed = device.budget.utilisation(device.available)
+        for row, name in enumerate(shown):
+            axes.plot(
+                [100 * allowed[name]] * 2,
+                [row - 0.42, row + 0.42],
+                color=svg.RED,
+                linewidth=2,
+                label="budget" if row == 0 else "_",
+            )
+        labels = [f"{name.upper()}\n{number(getattr(device.available, name))}" for name in shown]
+        axes.set_yticks(range(len(shown)), labels)
+        axes.tick_params(left=False)
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        most = max(100 * each.utilisation[name] for _, each, _ in bars for name in shown)
+        axes.set_xlim(0, max(120.0, 1.2 * most))
+        axes.set_xticks([0, 25, 50, 75, 100])
+        axes.axvline(100, color="#555555", linewidth=0.8)
+        axes.set_xlabel("share of what the part has, %")
+        axes.grid(axis="x")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=8.5)
+        return svg.to_svg(
+            drawn,
+            "device",
+            f"Use of {device.part}",
+            "Bars: amount used of each resource as a share of what the part has; the mark is the "
+            "budget a design may use. The table beside gives the same figures.",
+        )
