@@ -62,7 +62,7 @@ def onnx_bytes(
             dynamic_axes=axes,
             opset_version=OPSET,
             training=training,
-            do_constant_folding=True,
+            do_constant_folding=norms is Norms.FOLD,
             dynamo=False,
         )
         return path.read_bytes()
