@@ -69,9 +69,11 @@ def limits(design: Design) -> tuple[tuple[str, str], ...]:
         )
         idle = idle_share(design)
         if idle is not None:
+            inside = max(0.0, 1 - idle - summary.multiplier_bound_share)
             text += (
-                f" Their layers wait for the slowest one {percent(idle)} of the time; the rest "
-                "is lost inside the layers, to rounding up and to lanes that wait for each other."
+                f" They wait for the slowest layer {percent(idle)} of the time; {percent(inside)} "
+                "is lost inside their layers, to rounding up, streams and lanes that wait for each "
+                "other."
             )
         facts.append(("Multiplier bound", text))
     return tuple(facts)
@@ -87,7 +89,7 @@ def _slowest(design: Design) -> str:
     others = len(critical_layers(design)) - 1
     if others > 0:
         plural = "layer is" if others == 1 else "layers are"
-        text += f" {others} more {plural} within 5 % of it: a balanced pipeline."
+        text += f" {others} more {plural} within 5 % of it."
     else:
         text += " No other layer is within 5 % of it."
     return text

@@ -30,6 +30,7 @@ def pareto_picture(run: Run) -> str | None:
         rates = [rate for trial in points if (rate := trial.throughput_fps)]
         if max(rates) > LOG_SPAN * min(rates):
             axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda rate, _: number(rate))
         axes.set_xlabel("throughput in steady state, frames/s")
         axes.set_ylabel("top-1 on the selection split, %")
         axes.grid(True)
@@ -154,8 +155,8 @@ def device_picture(design: Design, dense: EstimateSummary | None) -> str:
                     label=label if row == 0 else "_",
                 )
                 amount = number(getattr(each.resources, name))
-                text = f" {amount} ({percent(used[name])})"
-                axes.text(100 * used[name], y, text, va="center", fontsize=8.5)
+                text = f"{amount} ({percent(used[name])})"
+                axes.text(100 * used[name] + 0.7, y, text, va="center", fontsize=8.5)
         allowed = device.budget.utilisation(device.available)
         for row, name in enumerate(shown):
             axes.plot(
