@@ -1,5 +1,108 @@
-"""hass: explorer for sparse dataflow CNN accelerators."""
+"""hass: explorer for sparse dataflow CNN accelerators.
+
+The public face. Each name is loaded when it is first used, so that ``import hass`` is quick and
+pulls in neither onnxruntime nor a solver:
+
+    model = hass.read_model("model.onnx")
+    dataset = hass.open_dataset("data", model.graph.of_type(hass.ops.Input)[0].out)
+    profile = hass.measure_profile(model.graph, model.weights, dataset, hass.NO_CLIPS)
+    device = hass.load_device("zcu104")
+    plan = hass.solve(model.graph, device, profile=profile)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from . import ops
+    from .cost import Estimate, Folding, estimate
+    from .design import Design, build_design
+    from .design_file import load_design_model, read_design, write_design
+    from .device import Device, Resources, device_names, load_device
+    from .errors import HassError
+    from .folding import FoldingPlan, Infeasibility, solve
+    from .graph import Graph, Weights
+    from .measure import measure_accuracy, measure_profile, open_dataset, prove_equal
+    from .onnx_io import read_model, write_model
+    from .sparsity import NO_CLIPS, SparsityProfile, SparsitySetting
+
+_HOMES = {
+    "Design": "design",
+    "Device": "device",
+    "Estimate": "cost",
+    "Folding": "cost",
+    "FoldingPlan": "folding",
+    "Graph": "graph",
+    "HassError": "errors",
+    "Infeasibility": "folding",
+    "NO_CLIPS": "sparsity",
+    "Resources": "device",
+    "SparsityProfile": "sparsity",
+    "SparsitySetting": "sparsity",
+    "Weights": "graph",
+    "build_design": "design",
+    "device_names": "device",
+    "estimate": "cost",
+    "load_design_model": "design_file",
+    "load_device": "device",
+    "measure_accuracy": "measure",
+    "measure_profile": "measure",
+    "open_dataset": "measure",
+    "prove_equal": "measure",
+    "read_design": "design_file",
+    "read_model": "onnx_io",
+    "solve": "folding",
+    "write_design": "design_file",
+    "write_model": "onnx_io",
+}
+
+__all__ = [
+    "NO_CLIPS",
+    "Design",
+    "Device",
+    "Estimate",
+    "Folding",
+    "FoldingPlan",
+    "Graph",
+    "HassError",
+    "Infeasibility",
+    "Resources",
+    "SparsityProfile",
+    "SparsitySetting",
+    "Weights",
+    "__version__",
+    "build_design",
+    "device_names",
+    "estimate",
+    "load_design_model",
+    "load_device",
+    "measure_accuracy",
+    "measure_profile",
+    "open_dataset",
+    "ops",
+    "prove_equal",
+    "read_design",
+    "read_model",
+    "solve",
+    "write_design",
+    "write_model",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "ops":
+        return import_module(".ops", __name__)
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -72,12 +72,16 @@ class VerbGroup(click.Group):
         rows = []
         for name in self.list_commands(ctx):
             line = SHORT_HELP.get(name)
-            if line is None:
-                command = self.get_command(ctx, name)
-                line = "" if command is None else command.get_short_help_str(limit=72)
-            rows.append((name, line))
+            rows.append((name, self._strangers_line(ctx, name) if line is None else line))
         with formatter.section("Verbs"):
             formatter.write_dl(rows)
+
+    def _strangers_line(self, ctx: click.Context, name: str) -> str:
+        try:
+            command = self.get_command(ctx, name)
+        except ImportError as error:
+            return f"(cannot be loaded: {error})"
+        return "" if command is None else command.get_short_help_str(limit=72)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb. Errors that hass raises on purpose end here, bugs do not."""

@@ -1,0 +1,91 @@
+"""How an estimate is shown: as tables and as JSON. ``estimate`` and ``fold`` share it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from ..cost import Estimate, Folding
+from ..design import EstimateSummary
+from ..design_file import layer_json, summary_json
+from ..device import RESOURCE_NAMES, Device
+from ..files import JsonValue
+from .common import Cell, percent, print_table
+
+FOLDING_COLUMNS = ("engine", "in", "out", "group", "fine", "packed", "fifo", "memory")
+
+
+def estimate_json(
+    summary: EstimateSummary, estimate: Estimate, device: Device
+) -> dict[str, JsonValue]:
+    """The keys scripts rely on, whether it fits the device's budget, and the layers."""
+    return {
+        **summary_json(summary),
+        "fits": estimate.resources.fits(device.budget),
+        "device": device.name,
+        "clock_mhz": estimate.clock_mhz,
+        "layers": [
+            {**layer_json(name, layer), "folding": asdict(layer.folding)}
+            for name, layer in estimate.layers.items()
+        ],
+    }
+
+
+def over_budget(estimate: Estimate, device: Device) -> list[str]:
+    """``lut 120000 > 100000``, for each resource that exceeds the budget."""
+    return [
+        f"{name} {need} > {allowed}"
+        for name, need, allowed in zip(
+            RESOURCE_NAMES, estimate.resources, device.budget, strict=True
+        )
+        if need > allowed
+    ]
+
+
+def _folding_cells(folding: Folding) -> list[Cell]:
+    return [
+        folding.engine,
+        folding.coarse_in,
+        folding.coarse_out,
+        folding.coarse_group,
+        folding.fine,
+        folding.packed,
+        folding.lane_fifo_depth,
+        folding.weight_memory,
+    ]
+
+
+def print_estimate(summary: EstimateSummary, estimate: Estimate, device: Device) -> None:
+    """Layers, resources, and the numbers of the whole pipeline, on stdout."""
+    rows: list[list[Cell]] = [
+        [name, *_folding_cells(layer.folding), layer.frame_ii_cycles, *layer.resources]
+        for name, layer in estimate.layers.items()
+    ]
+    print_table(
+        ["layer", *FOLDING_COLUMNS, "frame_ii_cycles", *RESOURCE_NAMES],
+        rows,
+        footer=["(pipeline)", *[""] * 8, summary.frame_ii_cycles, *summary.resources],
+    )
+    print_table(
+        ["resource", "used", "budget", "available", "utilisation"],
+        [
+            [name, used, allowed, have, percent(summary.utilisation[name])]
+            for name, used, allowed, have in zip(
+                RESOURCE_NAMES, summary.resources, device.budget, device.available, strict=True
+            )
+        ],
+        title=f"\nResources of {device.name}",
+    )
+    print_table(
+        ["quantity", "value"],
+        [
+            ["throughput_fps", f"{summary.throughput_fps:,.1f}"],
+            ["frame_ii_cycles", f"{summary.frame_ii_cycles:,}"],
+            ["latency_us (one frame alone)", f"{summary.latency_us:,.1f}"],
+            ["depth_cycles", f"{summary.depth_cycles:,}"],
+            ["bottleneck", summary.bottleneck],
+            ["active_macs_per_frame", f"{summary.active_macs_per_frame:,.0f}"],
+            ["multipliers", f"{estimate.multipliers:,}"],
+            ["multiplier_bound_share", percent(summary.multiplier_bound_share)],
+        ],
+        title=f"\nPipeline at {estimate.clock_mhz:g} MHz",
+    )

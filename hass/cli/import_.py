@@ -1,0 +1,143 @@
+"""``hass import``: ONNX to the IR, with proof."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import ops
+from ..files import JsonValue, write_text_atomic
+from ..graph import Graph, Layer, macs_per_frame
+from ..onnx_io import ImportedModel, read_model
+from ..text import graph_to_json
+from .common import (
+    Cell,
+    json_option,
+    model_argument,
+    output_option,
+    print_json,
+    print_table,
+    progress,
+    talk,
+)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  hass import model.onnx\n  hass import model.onnx -o graph.json --json"
+)
+@model_argument()
+@output_option("Write the imported graph (graph.json).")
+@click.option(
+    "--prove/--no-prove",
+    default=True,
+    show_default=True,
+    help="Run the original and the imported network and compare their outputs.",
+)
+@json_option()
+def command(model: str, output: Path | None, prove: bool, as_json: bool) -> None:
+    """Read an ONNX model, show its layers, prove that nothing was lost."""
+    imported = read_model(model)
+    error = _proved_error(imported) if prove else None
+    if output is not None:
+        write_text_atomic(output, graph_to_json(imported.graph))
+    if as_json:
+        print_json(_json(imported, error))
+    else:
+        _print(imported)
+    if error is None:
+        talk("not proved: --no-prove was given")
+    else:
+        talk(f"proved: outputs equal the original's in onnxruntime, relative error {error:.2g}")
+
+
+def _proved_error(model: ImportedModel) -> float:
+    from ..measure import prove_equal  # here, as onnxruntime is slow to load
+
+    with progress("comparing with the original in onnxruntime"):
+        return prove_equal(model)
+
+
+def _parameters(model: ImportedModel, name: str) -> int:
+    keys = (f"{name}.weight", f"{name}.bias")
+    return sum(int(model.weights[key].size) for key in keys if key in model.weights)
+
+
+def _window(layer: Layer) -> tuple[ops.Pair, ops.Pair] | None:
+    match layer.op:
+        case ops.Conv2d() | ops.MaxPool2d() | ops.AvgPool2d():
+            return layer.op.kernel, layer.op.stride
+        case _:
+            return None
+
+
+def _groups(layer: Layer) -> int | None:
+    return layer.op.groups if isinstance(layer.op, ops.Conv2d) else None
+
+
+def _json(model: ImportedModel, error: float | None) -> dict[str, JsonValue]:
+    graph = model.graph
+    layers: list[JsonValue] = []
+    for layer in graph:
+        window = _window(layer)
+        layers.append(
+            {
+                "name": layer.name,
+                "op": ops.op_name(layer.op),
+                "in": [[m.height, m.width, m.channels] for m in graph.in_maps(layer.name)],
+                "out": [layer.out.height, layer.out.width, layer.out.channels],
+                "kernel": None if window is None else window[0],
+                "stride": None if window is None else window[1],
+                "groups": _groups(layer),
+                "parameters": _parameters(model, layer.name),
+                "macs_per_frame": macs_per_frame(graph, layer.name),
+            }
+        )
+    return {
+        "name": graph.name,
+        "path": model.path,
+        "sha256": model.sha256,
+        "opset": model.opset,
+        "producer": model.producer,
+        "graph_digest": graph.digest,
+        "weights_digest": model.weights.digest,
+        "layers": layers,
+        "parameters": sum(_parameters(model, layer.name) for layer in graph),
+        "macs_per_frame": _macs(graph),
+        "max_relative_error": error,
+    }
+
+
+def _macs(graph: Graph) -> int:
+    return sum(macs_per_frame(graph, layer.name) for layer in graph)
+
+
+def _by(pair: ops.Pair) -> str:
+    return f"{pair[0]}x{pair[1]}"
+
+
+def _print(model: ImportedModel) -> None:
+    graph = model.graph
+    rows: list[list[Cell]] = []
+    for layer in graph:
+        window = _window(layer)
+        rows.append(
+            [
+                layer.name,
+                ops.op_name(layer.op),
+                " ".join(str(source) for source in graph.in_maps(layer.name)),
+                str(layer.out),
+                "" if window is None else _by(window[0]),
+                "" if window is None else _by(window[1]),
+                _groups(layer),
+                _parameters(model, layer.name) or None,
+                macs_per_frame(graph, layer.name) or None,
+            ]
+        )
+    total = sum(_parameters(model, layer.name) for layer in graph)
+    print_table(
+        ["layer", "op", "in (HxWxC)", "out", "kernel", "stride", "groups", "params", "MACs"],
+        rows,
+        title=f"{graph.name}: {len(graph.layers)} layers, opset {model.opset}",
+        footer=["(all)", "", "", "", "", "", None, total, _macs(graph)],
+    )

@@ -1,0 +1,34 @@
+"""What several verbs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..onnx_io import ImportedModel
+from ..sparsity import SparsityProfile
+from ..user_files import check_profile
+
+
+def load_profile(path: str | None, model: ImportedModel) -> SparsityProfile | None:
+    """The profile at ``path``, or None without one.
+
+    Raises:
+        SpecError: if the file is not a profile.
+        ProfileError: if it was measured on another network.
+    """
+    if path is None:
+        return None
+    from ..measure import read_profile  # here, as it loads onnxruntime
+
+    profile = read_profile(path)
+    check_profile(profile, model.graph, model.weights, path)
+    return profile
+
+
+def is_json(path: str) -> bool:
+    """Whether a file holds JSON rather than a model; False if it cannot be read."""
+    try:
+        with Path(path).open("rb") as stream:
+            return stream.read(64).lstrip()[:1] == b"{"
+    except OSError:
+        return False

@@ -1,0 +1,127 @@
+"""``hass profile``: densities and accuracy, measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..design_file import accuracy_json
+from ..measure import measure_profile, open_dataset, write_profile
+from ..onnx_io import read_model
+from ..ops import Input
+from ..sparsity import NO_CLIPS, SparsityProfile
+from ..user_files import read_settings
+from .common import (
+    Cell,
+    data_option,
+    json_option,
+    model_argument,
+    output_option,
+    percent,
+    print_json,
+    print_table,
+    progress,
+    seed_option,
+    talk,
+)
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  hass profile model.onnx --data data/ -o profile.json\n"
+    "  hass profile model.onnx --data data/ --settings settings.json --json\n\n"
+    "\b\nsettings.json:\n"
+    '  {"conv1": {"weight_sparsity": 0.5, "act_threshold": 0.1}}'
+)
+@model_argument()
+@data_option()
+@click.option(
+    "--settings",
+    "settings_path",
+    metavar="FILE",
+    help="Clips per layer (see below), or a design whose clips are used; none without it.",
+)
+@click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Calibration images to run.",
+)
+@seed_option()
+@output_option("Write the profile (profile.json), for fold and estimate.")
+@json_option()
+def command(
+    model: str,
+    data: str,
+    settings_path: str | None,
+    images: int,
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure densities and accuracy of a model on labelled images."""
+    imported = read_model(model)
+    graph = imported.graph
+    settings = NO_CLIPS if settings_path is None else read_settings(settings_path, graph)
+    dataset = open_dataset(data, graph.of_type(Input)[0].out, seed=seed)
+    with progress(f"profiling {graph.name} on {dataset.name}") as report:
+        profile = measure_profile(
+            graph,
+            imported.weights,
+            dataset,
+            settings,
+            images=images,
+            seed=seed,
+            progress=report,
+        )
+    if output is not None:
+        write_profile(profile, output)
+        talk(f"wrote {output}")
+    if as_json:
+        layers = {
+            name: {
+                "weight_density": layer.weight_density,
+                "act_density": layer.act_density,
+                "pair_density": layer.pair_density,
+                "pair_density_stderr": layer.pair_density_stderr,
+            }
+            for name, layer in profile.layers.items()
+        }
+        print_json({"layers": layers, "accuracy": accuracy_json(profile.accuracy)})
+    else:
+        _print(profile)
+
+
+def _print(profile: SparsityProfile) -> None:
+    rows: list[list[Cell]] = []
+    for name, layer in profile.layers.items():
+        setting = profile.settings.get(name)
+        rows.append(
+            [
+                name,
+                None if setting is None else percent(setting.weight_sparsity),
+                None if setting is None else setting.act_threshold,
+                percent(layer.weight_density),
+                percent(layer.act_density),
+                percent(layer.pair_density),
+            ]
+        )
+    print_table(
+        [
+            "layer",
+            "weight_sparsity asked",
+            "act_threshold",
+            "weight_density",
+            "act_density",
+            "pair_density",
+        ],
+        rows,
+    )
+    accuracy = profile.accuracy
+    if accuracy is not None:
+        click.echo(
+            f"\naccuracy on calibration images: {percent(accuracy.top1)} "
+            f"({accuracy.correct} of {accuracy.images})"
+        )

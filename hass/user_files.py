@@ -1,0 +1,165 @@
+"""Small files that users write by hand: settings and foldings, layer by layer.
+
+A design file is accepted in place of either, so that one design's choices can be tried elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+
+from .cost import EngineKind, Folding, MemoryKind, layer_shapes
+from .design_file import parse_design
+from .errors import Mistake, ProfileError, SpecError
+from .folding.legal import ALL_ENGINES, WEIGHT_MEMORIES, is_legal
+from .graph import Graph, Weights
+from .sparsity import Settings, SparsityProfile, SparsitySetting
+from .validation import StrictRecord, mistakes_of
+
+Factor = Annotated[int, pydantic.Field(ge=1)]
+
+
+class _Setting(StrictRecord):
+    weight_sparsity: float = pydantic.Field(default=0.0, ge=0, lt=1)
+    act_threshold: float = pydantic.Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
+class _Folding(StrictRecord):
+    engine: EngineKind = EngineKind.NONE
+    coarse_in: Factor = 1
+    coarse_out: Factor = 1
+    coarse_group: Factor = 1
+    fine: Factor = 1
+    packed: Factor = 1
+    lane_fifo_depth: Factor = 1
+    weight_memory: MemoryKind = MemoryKind.NONE
+
+
+_SETTINGS = pydantic.TypeAdapter(dict[str, _Setting])
+_FOLDINGS = pydantic.TypeAdapter(dict[str, _Folding])
+_ANY_OBJECT = pydantic.TypeAdapter(dict[str, pydantic.JsonValue])
+
+
+def _read(path: str | Path) -> tuple[bytes, bool]:
+    """The content, and whether it is a design's."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise SpecError(Mistake(str(path), error.strerror or str(error), "a JSON file")) from None
+    try:
+        return data, "schema_version" in _ANY_OBJECT.validate_json(data)
+    except pydantic.ValidationError as error:
+        raise mistakes_of(error, path) from None
+
+
+def _refuse_unknown(given: Collection[str], known: Collection[str], path: object) -> None:
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        expected = f"a layer of the model: {', '.join(known)}"
+        raise SpecError([Mistake(str(path), repr(name), expected) for name in unknown])
+
+
+def read_settings(path: str | Path, graph: Graph) -> Settings:
+    """Clips from ``{layer: {"weight_sparsity": 0.5, "act_threshold": 0.1}}`` or from a design.
+
+    Raises:
+        SpecError: listing all mistakes; a layer that is no Conv2d of the graph is one.
+    """
+    data, is_design = _read(path)
+    if is_design:
+        settings = parse_design(data, path).settings
+    else:
+        try:
+            records = _SETTINGS.validate_json(data)
+        except pydantic.ValidationError as error:
+            raise mistakes_of(error, path) from None
+        settings = {
+            name: SparsitySetting(record.weight_sparsity, record.act_threshold)
+            for name, record in records.items()
+        }
+    _refuse_unknown(settings, [layer.name for layer in graph.convs], path)
+    return settings
+
+
+def read_foldings(
+    path: str | Path, graph: Graph, profile: SparsityProfile | None = None
+) -> Mapping[str, Folding]:
+    """Foldings from ``{layer: {"engine": "dense", "coarse_in": 4, ...}}`` or from a design.
+
+    Factors that are left out are 1. A layer that is left out keeps its folding of
+    ``smallest_foldings``.
+
+    Args:
+        path: the file.
+        graph: the network to be folded.
+        profile: needed for dynamic engines, which need measured distributions.
+
+    Raises:
+        SpecError: listing all mistakes: unknown layers, foldings that are not legal.
+    """
+    data, is_design = _read(path)
+    if is_design:
+        given = dict(parse_design(data, path).plan.foldings)
+    else:
+        given = _parse_foldings(data, path)
+    _refuse_unknown(given, [layer.name for layer in graph], path)
+    shapes = layer_shapes(graph)
+    mistakes = []
+    for name, folding in given.items():
+        measured = None if profile is None else profile.layers.get(name)
+        if not is_legal(shapes[name], folding, ALL_ENGINES, frozenset(WEIGHT_MEMORIES), measured):
+            hint = ""
+            if folding.engine is EngineKind.DYNAMIC and measured is None:
+                hint = "; a dynamic engine needs a profile"
+            mistakes.append(Mistake(f"{path}: {name}", str(folding), f"a legal folding{hint}"))
+    if mistakes:
+        raise SpecError(mistakes)
+    return {**smallest_foldings(graph), **given}
+
+
+def _parse_foldings(data: bytes, path: str | Path) -> dict[str, Folding]:
+    try:
+        records = _FOLDINGS.validate_json(data)
+    except pydantic.ValidationError as error:
+        raise mistakes_of(error, path) from None
+    foldings, mistakes = {}, []
+    for name, record in records.items():
+        try:
+            foldings[name] = Folding(**record.model_dump())
+        except ValueError as error:
+            mistakes.append(Mistake(f"{path}: {name}", str(record), str(error)))
+    if mistakes:
+        raise SpecError(mistakes)
+    return foldings
+
+
+def smallest_foldings(graph: Graph) -> dict[str, Folding]:
+    """One multiplier per Conv2d layer (dense engine, weights in BRAM), one stream elsewhere."""
+    one = Folding(engine=EngineKind.DENSE, weight_memory=MemoryKind.BRAM)
+    convs = {layer.name for layer in graph.convs}
+    return {layer.name: one if layer.name in convs else Folding() for layer in graph}
+
+
+def check_profile(profile: SparsityProfile, graph: Graph, weights: Weights, where: object) -> None:
+    """Refuse a profile of another network.
+
+    Args:
+        profile: the profile.
+        graph, weights: the network, its weights dense.
+        where: the profile's file, for messages.
+
+    Raises:
+        ProfileError: if it was measured on another graph or other weights.
+    """
+    for what, measured, ours in (
+        ("graph", profile.graph_digest, graph.digest),
+        ("weights", profile.weights_digest, weights.digest),
+    ):
+        if measured != ours:
+            raise ProfileError(
+                f"{where}: measured on another {what}: digest {measured[:12]}, "
+                f"expected {ours[:12]} of {graph.name}; make the profile again"
+            )
