@@ -1,0 +1,138 @@
+"""``hass search``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hass.cli.common import (
+    clock_option,
+    data_option,
+    json_option,
+    model_argument,
+    print_json,
+    seed_option,
+    talk,
+)
+from hass.design_file import design_json
+
+from .show import best_text, print_comparison, shown_search
+from .spec import STRATEGY_NAMES, SearchSpec
+
+
+@click.command(name="search")
+@model_argument()
+@data_option()
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    required=True,
+    help="Device name (see `hass devices`) or a .toml file.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="Folder for the results; one that holds a search goes on with it. "
+    "Without it: MODEL-DEVICE, here.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Finished trials to reach, the dense design included.",
+)
+@click.option(
+    "--strategy",
+    type=click.Choice(STRATEGY_NAMES),
+    default="default",
+    show_default=True,
+    help="How to choose the clips; tpe is the paper's method.",
+)
+@click.option(
+    "--accuracy-drop",
+    metavar="POINTS",
+    type=click.FloatRange(min=0, max=100),
+    default=1.0,
+    show_default=True,
+    help="Points of top-1 that a design may lose on the selection split.",
+)
+@seed_option()
+@click.option("--storage", metavar="URL", help="An Optuna storage; without it OUT/study.journal.")
+@clock_option()
+@click.option(
+    "--profile-images",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Calibration images per profile.",
+)
+@click.option(
+    "--selection-images",
+    type=click.IntRange(min=1),
+    help="Selection images per accuracy; all without it.",
+)
+@json_option()
+def command(
+    model: str,
+    data: str,
+    device: str,
+    output: str | None,
+    trials: int,
+    strategy: str,
+    accuracy_drop: float,
+    seed: int,
+    storage: str | None,
+    clock_mhz: float | None,
+    profile_images: int,
+    selection_images: int | None,
+    as_json: bool,
+) -> None:
+    """Search how much to clip and how to fold, together.
+
+    Every trial clips weights and activations layer by layer, measures accuracy and sparsity on
+    real images, and folds the network for the part. Trial 0 is the dense design. The best
+    design is the fastest that fits and keeps the accuracy; only it and the dense one are run
+    on the test split.
+
+    \b
+    Example:
+      hass search resnet20.onnx --data cifar10/dataset.toml --device zcu104 -o out
+    """
+    from .run import run_search  # here, as it loads Optuna and onnxruntime
+
+    spec = SearchSpec(
+        model=model,
+        data=data,
+        device=device,
+        trials=trials,
+        strategy=strategy,
+        accuracy_drop=accuracy_drop,
+        seed=seed,
+        profile_images=profile_images,
+        selection_limit=selection_images,
+        clock_mhz=clock_mhz,
+        storage=storage,
+    )
+    folder = Path(f"{Path(model).stem}-{Path(device).stem}" if output is None else output)
+    with shown_search() as hooks:
+        outcome = run_search(spec, folder, hooks)
+    for note in outcome.notes:
+        talk(f"note: {note}")
+    results = outcome.results
+    if outcome.interrupted:
+        raise KeyboardInterrupt(
+            f"{results.finished} of {outcome.wanted} trials are kept in {folder}, "
+            f"{best_text(results.best)}; the same command goes on from there"
+        )
+    if results.best_design is None:
+        talk(f"no design yet after {results.finished} trial(s); see {folder}")
+        return
+    if as_json:
+        print_json(design_json(results.best_design))
+    else:
+        print_comparison(results.dense_design, results.best_design)
+        talk(f"{results.finished} trials; {best_text(results.best)}")
+        talk(f"files: {folder}/best.json, report.html, trials.csv, pareto.csv, designs/")

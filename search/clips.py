@@ -1,0 +1,121 @@
+"""From how much to clip to the settings that do it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hass.graph import Graph, Weights, macs_per_frame
+from hass.sparsity import SparsityProfile, SparsitySetting
+
+QUANTILES = 101  # 0 .. 100 %
+LARGEST_SHARE = 0.9  # of the non-zero words that a clip may take, weights and activations alike
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """What strategies know of one Conv2d layer before the first clip.
+
+    Attributes:
+        name: of the layer.
+        active_macs: MACs per frame with both operands non-zero, nothing clipped.
+        act_quantiles: (101,) quantiles, 0..100 %, of |x| over its non-zero inputs.
+        weight_quantiles: (101,) the same over its non-zero weights.
+        weight_zero_share: share of its weights that are zero unclipped.
+    """
+
+    name: str
+    active_macs: float
+    act_quantiles: tuple[float, ...]
+    weight_quantiles: tuple[float, ...]
+    weight_zero_share: float
+
+    def __post_init__(self) -> None:
+        for name in ("act_quantiles", "weight_quantiles"):
+            if len(getattr(self, name)) != QUANTILES:
+                raise ValueError(f"{name} must have {QUANTILES} entries: {getattr(self, name)}")
+
+
+def layer_facts(
+    graph: Graph,
+    weights: Weights,
+    profile: SparsityProfile,
+    magnitudes: Mapping[str, tuple[float, ...]],
+) -> tuple[LayerFacts, ...]:
+    """The facts of every Conv2d layer, in topological order.
+
+    Args:
+        graph: the network.
+        weights: its dense weights.
+        profile: measured with nothing clipped.
+        magnitudes: ``hass.measure.input_magnitudes``.
+    """
+    return tuple(
+        _facts_of(
+            layer.name,
+            macs_per_frame(graph, layer.name) * profile.layers[layer.name].pair_density,
+            magnitudes[layer.name],
+            np.abs(weights[f"{layer.name}.weight"]).reshape(-1),
+        )
+        for layer in graph.convs
+    )
+
+
+def _facts_of(
+    name: str, active_macs: float, acts: tuple[float, ...], weights: npt.NDArray[np.float32]
+) -> LayerFacts:
+    nonzero = weights[weights > 0]
+    if nonzero.size:
+        quantiles = np.quantile(nonzero.astype(np.float64), np.linspace(0, 1, QUANTILES))
+    else:
+        quantiles = np.zeros(QUANTILES)
+    return LayerFacts(
+        name,
+        active_macs,
+        acts,
+        tuple(float(q) for q in quantiles),
+        1 - nonzero.size / weights.size,
+    )
+
+
+def rms(quantiles: tuple[float, ...]) -> float:
+    """Root mean square of a distribution given by evenly spaced quantiles."""
+    squares = np.square(np.asarray(quantiles, dtype=np.float64))
+    return float(np.sqrt((squares[1:] + squares[:-1]).mean() / 2))
+
+
+def share_below(quantiles: tuple[float, ...], threshold: float) -> float:
+    """Share of a distribution that is <= threshold; undoes ``quantile_at``."""
+    if threshold < quantiles[0]:
+        return 0.0
+    return float(np.interp(threshold, quantiles, np.linspace(0, 1, QUANTILES)))
+
+
+def quantile_at(quantiles: tuple[float, ...], share: float) -> float:
+    """The value that a share of a distribution does not exceed; 0 for share 0."""
+    if share <= 0:
+        return 0.0
+    return float(np.interp(share, np.linspace(0, 1, QUANTILES), quantiles))
+
+
+def setting_of(
+    facts: LayerFacts, *, act_share: float, weight_sparsity: float
+) -> SparsitySetting | None:
+    """The setting that clips a share of a layer's non-zero inputs, and of all its weights.
+
+    Args:
+        facts: of the layer.
+        act_share: of the non-zero inputs, 0..1; at most ``LARGEST_SHARE`` is clipped.
+        weight_sparsity: of all weights, 0..1; at most ``LARGEST_SHARE``.
+
+    Returns:
+        None if nothing is clipped.
+    """
+    setting = SparsitySetting(
+        min(weight_sparsity, LARGEST_SHARE),
+        quantile_at(facts.act_quantiles, min(act_share, LARGEST_SHARE)),
+    )
+    return None if setting == SparsitySetting() else setting

@@ -1,0 +1,295 @@
+"""The search: trial after trial until enough have finished, then the files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hass.cost import COST_MODEL_VERSION
+from hass.design import Design
+from hass.design_file import design_json
+from hass.device import RESOURCE_NAMES
+from hass.errors import HassError, InfeasibleError
+from hass.files import JsonValue, canonical_json, make_folder
+from hass.folding import Infeasibility
+
+from .clips import LayerFacts
+from .evaluate import Evaluation, Problem, open_problem
+from .hooks import SearchHooks, SilentHooks
+from .journal import sole_owner
+from .outputs import (
+    Results,
+    dense_of,
+    gather,
+    kept_design,
+    note_test,
+    noted_test,
+    write_outputs,
+    write_report_page,
+)
+from .pareto import best_of
+from .record import Origin, TrialRecord, TrialState
+from .spec import SearchSpec, check_resumable, read_spec, spec_toml, write_spec
+from .strategy import History, Proposal, Strategy
+from .strategy_default import DefaultStrategy
+from .strategy_tpe import TpeStrategy
+from .trial_log import DESIGN, REASON, Running, TrialLog, quiet_optuna, step_seed, study_name
+
+SPEC = "spec.toml"
+ROUNDING = 1e-9  # of shares that are compared with the floor
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """What a search came to.
+
+    Attributes:
+        folder: where its files are.
+        results: its trials, the best design and the dense one.
+        wanted: finished trials that were asked for.
+        interrupted: Ctrl-C ended it; what had finished is kept, and it can be resumed.
+        notes: what the user should know: what did not fit, what was left by a killed process.
+    """
+
+    folder: Path
+    results: Results
+    wanted: int
+    interrupted: bool
+    notes: tuple[str, ...]
+
+
+def strategy_of(spec: SearchSpec, facts: tuple[LayerFacts, ...]) -> Strategy:
+    """The strategy that a spec names."""
+    match spec.strategy:
+        case "tpe":
+            return TpeStrategy(facts, spec.objective)
+        case _:
+            return DefaultStrategy(facts)
+
+
+def next_proposal(strategy: Strategy, history: History) -> Proposal:
+    """The dense design, then all engine kinds with nothing clipped, then what the strategy says."""
+    if not history:
+        return Proposal(Origin.DENSE, strategy.neutral)
+    if len(history) == 1:
+        return Proposal(Origin.SEED, strategy.neutral)
+    return strategy.propose(history)
+
+
+def accuracy_shortfall(top1: float | None, floor: float | None) -> float:
+    """By how much an accuracy misses the floor; at most 0 if it keeps it or is unknown."""
+    if top1 is None or floor is None:
+        return 0.0
+    shortfall = floor - top1
+    return 0.0 if abs(shortfall) <= ROUNDING else shortfall
+
+
+def part_excess(answer: Design | Infeasibility) -> float:
+    """Demand over budget of the resource that runs out, less 1; negative if it fits."""
+    if isinstance(answer, Infeasibility):
+        return max(answer.demand / max(answer.budget, 1) - 1, ROUNDING)
+    need, have = answer.summary.resources, answer.device.budget
+    return max((a / b for a, b in zip(need, have, strict=True) if b), default=1.0) - 1.0
+
+
+def measured_record(running: Running, evaluation: Evaluation, floor: float | None) -> TrialRecord:
+    """The numbers of a trial, its score apart.
+
+    Args:
+        running: the trial.
+        evaluation: what was measured.
+        floor: lowest accuracy allowed, or None for the dense design, which sets it.
+    """
+    selection, calibration = evaluation.selection, evaluation.calibration
+    top1 = None if selection is None else selection.top1
+    record = TrialRecord(
+        number=running.number,
+        state=TrialState.COMPLETE,
+        origin=running.origin,
+        selection_top1=top1,
+        calibration_top1=None if calibration is None else calibration.top1,
+        weight_density=evaluation.densities.weight_density,
+        act_density=evaluation.densities.act_density,
+        pair_density=evaluation.densities.pair_density,
+    )
+    if isinstance(evaluation.answer, Infeasibility):
+        return record
+    summary = evaluation.answer.summary
+    return replace(
+        record,
+        feasible=top1 is not None and accuracy_shortfall(top1, floor) <= 0,
+        throughput_fps=summary.throughput_fps,
+        frame_ii_cycles=summary.frame_ii_cycles,
+        latency_us=summary.latency_us,
+        **{name: getattr(summary.resources, name) for name in RESOURCE_NAMES},
+    )
+
+
+class _Search:
+    """One run: the problem, the strategy and the trials, held together."""
+
+    def __init__(self, problem: Problem, log: TrialLog) -> None:
+        self._problem = problem
+        self._log = log
+        self._spec = problem.spec
+        self._hooks = problem.hooks
+
+    def run(self) -> None:
+        """Try until enough trials have finished.
+
+        Raises:
+            InfeasibleError: if the smallest foldings do not fit the part.
+        """
+        history = self._log.history()
+        self._hooks.begun(len(history), self._spec.trials)
+        self._stop_if_hopeless(history)
+        if len(history) >= self._spec.trials:
+            return
+        strategy = strategy_of(self._spec, self._problem.facts)
+        while len(history) < self._spec.trials:
+            self._try(strategy, history)
+            history = self._log.history()
+            self._stop_if_hopeless(history)
+
+    def _stop_if_hopeless(self, history: History) -> None:
+        # What a folding costs does not depend on clips, only its speed does: where neither the
+        # dense nor the unclipped design fits, none does.
+        first = [tried.record for tried in history[:2]]
+        if len(first) == min(2, self._spec.trials) and not any(r.fits for r in first):
+            raise InfeasibleError(self._log.outcome(first[0].number, REASON) or "infeasible")
+
+    def _try(self, strategy: Strategy, history: History) -> None:
+        proposal = next_proposal(strategy, history)
+        seed = step_seed(self._spec.seed, len(history))
+        running = self._log.begin(proposal, strategy.space, seed, strategy.random_trials)
+        try:
+            if running.origin is Origin.DENSE:
+                evaluation = self._problem.dense()
+            else:
+                evaluation = self._problem.evaluate(strategy.settings(running.values))
+            record, shortfall = self._judged(strategy, running, evaluation, history)
+            answer = evaluation.answer
+            outcome = (
+                (REASON, str(answer))
+                if isinstance(answer, Infeasibility)
+                else (DESIGN, canonical_json(design_json(answer)))
+            )
+            constraints = {"part": part_excess(answer), "accuracy": shortfall}
+            self._log.finish(running, record, constraints, outcome)
+        except BaseException:
+            self._log.fail(running)
+            raise
+        best = best_of([*(tried.record for tried in history), record])
+        self._hooks.tried(record, best)
+
+    def _judged(
+        self, strategy: Strategy, running: Running, evaluation: Evaluation, history: History
+    ) -> tuple[TrialRecord, float]:
+        dense = history[0].record if history else None
+        floor = None
+        if dense is not None and dense.selection_top1 is not None:
+            floor = dense.selection_top1 - self._spec.accuracy_drop / 100
+        record = measured_record(running, evaluation, floor)
+        fitting = (tried.record for tried in history if tried.record.fits)
+        scored = replace(record, objective=strategy.score(record, next(fitting, record)))
+        return scored, accuracy_shortfall(record.selection_top1, floor)
+
+    def score_on_test(self) -> None:
+        """Measure the best and the dense design on the held-out split, once each."""
+        records = self._log.records()
+        for record in (dense_of(records), best_of(records)):
+            if record is None or noted_test(self._log, record) is not None:
+                continue
+            design = kept_design(self._log, record)
+            if design is not None:
+                accuracy = self._problem.test_accuracy(design.settings)
+                note_test(self._log, record, accuracy)
+
+
+def _identity(problem: Problem) -> Mapping[str, JsonValue]:
+    """What trials depend on besides the spec: the content of the files that it names."""
+    return {
+        "model": problem.model.sha256,
+        "graph": problem.model.graph.digest,
+        "weights": problem.model.weights.digest,
+        "data": problem.data.digest,
+        "device": repr(problem.device),
+        "cost model": COST_MODEL_VERSION,
+    }
+
+
+def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str, ...]:
+    """Remarks on the results.
+
+    Raises:
+        InfeasibleError: if trials have finished, but none is a design within the limits.
+    """
+    dense = dense_of(results.records)
+    if dense is None or dense.fits:
+        return ()
+    reason = log.outcome(dense.number, REASON)
+    if results.best is None and results.finished >= spec.trials:
+        raise InfeasibleError(
+            f"{reason}\nno design that fits keeps the accuracy floor "
+            f"({spec.accuracy_drop} points below the dense design); levers: a larger "
+            "--accuracy-drop; more --trials"
+        )
+    return (f"the dense design does not fit: {reason}",)
+
+
+def run_search(
+    spec: SearchSpec, out_folder: str | Path, hooks: SearchHooks | None = None
+) -> SearchOutcome:
+    """Search, or go on with the search that ``out_folder`` holds.
+
+    Args:
+        spec: what to search. A folder that holds a search must have been begun with the same
+            spec, ``trials`` apart.
+        out_folder: made if it does not exist.
+        hooks: told about progress.
+
+    Returns:
+        The outcome, also after Ctrl-C (then ``interrupted``), with all files written.
+
+    Raises:
+        SpecError: if the spec, or a file it names, is wrong, or differs from the folder's.
+        ModelError: if the model cannot be used.
+        InfeasibleError: if nothing fits the part within the accuracy asked for.
+        OutputError: if a file cannot be written, or another process searches in the folder.
+    """
+    listener = SilentHooks() if hooks is None else hooks
+    folder = make_folder(out_folder)
+    with sole_owner(folder), quiet_optuna():
+        kept = folder / SPEC
+        if kept.exists():
+            check_resumable(spec, read_spec(kept), kept)
+        problem = open_problem(spec, listener)
+        write_spec(spec, kept)
+        name = study_name(spec_toml(replace(spec, trials=1)))
+        log = TrialLog.open(folder, spec.storage, name)
+        log.bind(_identity(problem))
+        notes = []
+        if abandoned := log.close_abandoned():
+            notes.append(f"{abandoned} trial(s) that a killed search left are marked as failed")
+        return _searched(_Search(problem, log), log, problem, folder, notes)
+
+
+def _searched(
+    search: _Search, log: TrialLog, problem: Problem, folder: Path, notes: list[str]
+) -> SearchOutcome:
+    interrupted = False
+    try:
+        search.run()
+        search.score_on_test()
+    except KeyboardInterrupt:
+        interrupted = True
+    except HassError:
+        write_outputs(log, gather(log), folder)
+        raise
+    results = gather(log)
+    write_outputs(log, results, folder)
+    notes.extend(_conclusion(results, log, problem.spec))
+    if results.best is not None:
+        write_report_page(folder)
+    return SearchOutcome(folder, results, problem.spec.trials, interrupted, tuple(notes))

@@ -1,0 +1,178 @@
+"""A search on the terminal: progress while it runs, the best design against the dense one after."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hass.cli.common import Cell, percent, print_table, talk
+from hass.design import Design
+
+from .hooks import SearchHooks
+from .record import TrialRecord
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def best_text(best: TrialRecord | None) -> str:
+    """The best trial so far in a few words."""
+    if best is None:
+        return "no design yet"
+    return (
+        f"best {best.throughput_fps:,.0f} fps, {percent(best.selection_top1)} (trial {best.number})"
+    )
+
+
+def record_text(record: TrialRecord) -> str:
+    """A finished trial in a line."""
+    if not record.fits:
+        return f"trial {record.number} ({record.origin}): does not fit the part"
+    verdict = "" if record.feasible else ", below the accuracy floor"
+    return (
+        f"trial {record.number} ({record.origin}): {record.throughput_fps:,.0f} fps, "
+        f"{percent(record.selection_top1)}{verdict}"
+    )
+
+
+class LineHooks:
+    """A line per trial, where stderr is no terminal."""
+
+    def begun(self, finished: int, total: int) -> None:
+        """Where it starts."""
+        if finished:
+            talk(f"going on: {finished} of {total} trials are finished")
+
+    def stage(self, what: str, done: int, total: int) -> None:
+        """Too fine for lines."""
+
+    def tried(self, record: TrialRecord, best: TrialRecord | None) -> None:
+        """The trial and the best."""
+        talk(f"{record_text(record)}; {best_text(best)}")
+
+
+class BarHooks:
+    """Two bars: the trials with the best so far, and the stage of the trial that runs."""
+
+    def __init__(self, bars: Progress, trials: TaskID, stage: TaskID) -> None:
+        self._bars = bars
+        self._trials = trials
+        self._stage = stage
+
+    def begun(self, finished: int, total: int) -> None:
+        """Where it starts."""
+        self._bars.update(self._trials, completed=finished, total=total)
+
+    def stage(self, what: str, done: int, total: int) -> None:
+        """The lower bar."""
+        self._bars.update(self._stage, description=f"  {what}", completed=done, total=total)
+
+    def tried(self, record: TrialRecord, best: TrialRecord | None) -> None:
+        """The upper bar."""
+        self._bars.update(self._trials, advance=1, description=best_text(best))
+
+
+@contextmanager
+def shown_search() -> Iterator[SearchHooks]:
+    """Hooks that show a search on stderr: bars on a terminal, else lines."""
+    if not sys.stderr.isatty():
+        yield LineHooks()
+        return
+    from rich.console import Console  # here, as rich takes longer to load than most verbs work
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bars:
+        trials = bars.add_task("no design yet", total=None)
+        yield BarHooks(bars, trials, bars.add_task("  reading", total=None))
+
+
+def images_per_cycle_per_dsp(design: Design) -> float | None:
+    """Efficiency: images per cycle and DSP; None for a design without DSPs."""
+    dsp = design.summary.resources.dsp
+    return 1 / (design.summary.frame_ii_cycles * dsp) if dsp else None
+
+
+def _ratio(best: float | None, dense: float | None) -> str | None:
+    return None if not best or not dense else f"{best / dense:.2f}x"
+
+
+def _accuracies(design: Design | None) -> list[str]:
+    accuracy = None if design is None else design.accuracy
+    if accuracy is None:
+        return ["-", "-"]
+    return [
+        "-" if split is None else percent(split.top1)
+        for split in (accuracy.selection, accuracy.test)
+    ]
+
+
+def _figures(design: Design | None) -> list[float | int | None]:
+    if design is None:
+        return [None] * 9
+    summary = design.summary
+    resources = summary.resources
+    return [
+        summary.throughput_fps,
+        summary.frame_ii_cycles,
+        summary.latency_us,
+        resources.dsp,
+        resources.lut,
+        resources.ff,
+        resources.bram18,
+        resources.uram,
+        images_per_cycle_per_dsp(design),
+    ]
+
+
+FIGURES = (
+    "throughput, fps",
+    "frame II, cycles",
+    "latency, us",
+    "DSP",
+    "LUT",
+    "FF",
+    "BRAM18",
+    "URAM",
+    "images/cycle/DSP",
+)
+
+
+def print_comparison(dense: Design | None, best: Design) -> None:
+    """The table of the dense design against the best, on stdout."""
+    rows: list[Sequence[Cell]] = [
+        (name, before, after, None)
+        for name, before, after in zip(
+            ("accuracy, selection split", "accuracy, test split"),
+            _accuracies(dense),
+            _accuracies(best),
+            strict=True,
+        )
+    ]
+    rows += [
+        (name, before, after, _ratio(after, before))
+        for name, before, after in zip(FIGURES, _figures(dense), _figures(best), strict=True)
+    ]
+    shares = [
+        None if design is None else percent(design.summary.multiplier_bound_share)
+        for design in (dense, best)
+    ]
+    rows.append(("share of the multiplier bound", *shares, None))
+    print_table(("", "dense", "best", "best/dense"), rows)

@@ -1,0 +1,178 @@
+"""Everything a search needs to be run again: a value, and ``spec.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+import tomli_w
+
+from hass.errors import Mistake, SpecError
+from hass.files import write_text_atomic
+from hass.validation import StrictRecord, mistakes_of
+
+SCHEMA_VERSION = 1
+STRATEGY_NAMES = ("default", "tpe")
+EXTENDABLE = frozenset({"trials"})  # what a resumed search may ask for differently
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveWeights:
+    """Weights of the paper's objective: accuracy + l1*sparsity + l2*throughput - l3*DSP.
+
+    Throughput and DSP are relative to the dense design, accuracy and sparsity are shares, so
+    the defaults say: the speed of one dense design is worth as much as all of the accuracy (a
+    drop beyond the floor is a constraint anyway), sparsity and DSP break ties. Chosen for
+    hass; the paper gives no values.
+    """
+
+    l1: float = 0.1
+    l2: float = 1.0
+    l3: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpec:
+    """What to search, on what, how long.
+
+    Attributes:
+        model: path of the ONNX file, as given.
+        data: path of the data, as given.
+        device: name of a known device, or path of a device file (.toml).
+        trials: finished trials to reach, the dense design included.
+        strategy: one of ``STRATEGY_NAMES``.
+        accuracy_drop: points (0.01 of top-1) that a design may lose on the selection split
+            against the dense design.
+        seed: of the sampler and of what is sampled in the measurements.
+        profile_images: calibration images per profile.
+        selection_limit: selection images per accuracy, or None for all.
+        clock_mhz: clock of the designs, or None for the device's.
+        storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder.
+        objective: weights of strategy ``tpe``'s objective.
+    """
+
+    model: str
+    data: str
+    device: str
+    trials: int = 50
+    strategy: str = "default"
+    accuracy_drop: float = 1.0
+    seed: int = 0
+    profile_images: int = 64
+    selection_limit: int | None = None
+    clock_mhz: float | None = None
+    storage: str | None = None
+    objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
+
+    def __post_init__(self) -> None:
+        mistakes = [
+            Mistake(name, repr(getattr(self, name)), expected)
+            for name, good, expected in (
+                ("trials", self.trials >= 1, "at least 1"),
+                ("strategy", self.strategy in STRATEGY_NAMES, f"one of {_list(STRATEGY_NAMES)}"),
+                ("accuracy_drop", 0 <= self.accuracy_drop <= 100, "points in 0..100"),
+                ("seed", 0 <= self.seed < 2**32, "0 .. 2**32 - 1"),
+                ("profile_images", self.profile_images >= 1, "at least 1"),
+                (
+                    "selection_limit",
+                    self.selection_limit is None or self.selection_limit >= 1,
+                    "at least 1",
+                ),
+                ("clock_mhz", self.clock_mhz is None or self.clock_mhz > 0, "above 0"),
+            )
+            if not good
+        ]
+        if mistakes:
+            raise SpecError(mistakes)
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
+
+
+class _Objective(StrictRecord):
+    l1: float
+    l2: float
+    l3: float
+
+
+class _SpecFile(StrictRecord):
+    schema_version: Literal[1]
+    model: str
+    data: str
+    device: str
+    trials: int
+    strategy: str
+    accuracy_drop: float
+    seed: int
+    profile_images: int
+    selection_limit: int | None = None
+    clock_mhz: float | None = None
+    storage: str | None = None
+    objective: _Objective
+
+
+def spec_toml(spec: SearchSpec) -> str:
+    """The content of ``spec.toml``; what is None is left out."""
+    content = {name: value for name, value in asdict(spec).items() if value is not None}
+    return tomli_w.dumps({"schema_version": SCHEMA_VERSION, **content})
+
+
+def write_spec(spec: SearchSpec, path: str | Path) -> None:
+    """Write ``spec.toml``.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    write_text_atomic(path, spec_toml(spec))
+
+
+def read_spec(path: str | Path) -> SearchSpec:
+    """Read ``spec.toml``, strictly.
+
+    Raises:
+        SpecError: if it cannot be read or its content is wrong; lists all mistakes.
+    """
+    try:
+        data = _SpecFile.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SpecError(Mistake(str(path), error.strerror or str(error), "a spec.toml")) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(Mistake(str(path), str(error), "a TOML file")) from None
+    except pydantic.ValidationError as error:
+        raise mistakes_of(error, path) from None
+    values = data.model_dump(exclude={"schema_version", "objective"})
+    try:
+        return SearchSpec(**values, objective=ObjectiveWeights(**data.objective.model_dump()))
+    except SpecError as error:
+        raise SpecError(
+            [Mistake(f"{path}: {m.where}", m.value, m.expected) for m in error.mistakes]
+        ) from None
+
+
+def check_resumable(spec: SearchSpec, kept: SearchSpec, where: str | Path) -> None:
+    """Refuse to go on with a search that was started with another spec.
+
+    Args:
+        spec: what is asked now.
+        kept: what the output folder was started with.
+        where: its file, for messages.
+
+    Raises:
+        SpecError: naming every key that differs, ``trials`` apart.
+    """
+    asked, had = asdict(spec), asdict(kept)
+    mistakes = [
+        Mistake(
+            f"{where}: {name}",
+            f"{asked[name]!r} now",
+            f"{had[name]!r} as the search in this folder began; use another output folder",
+        )
+        for name in asked
+        if name not in EXTENDABLE and asked[name] != had[name]
+    ]
+    if mistakes:
+        raise SpecError(mistakes)

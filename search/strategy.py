@@ -1,0 +1,100 @@
+"""What a search strategy is: a pure function from what was tried to what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
+
+from hass.sparsity import Settings
+
+from .record import Origin, TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Values that one parameter may take."""
+
+    low: float
+    high: float
+
+    def clamp(self, value: float) -> float:
+        """The nearest value inside."""
+        return min(max(value, self.low), self.high)
+
+
+Values: TypeAlias = Mapping[str, float]  # parameter -> value
+Space: TypeAlias = Mapping[str, Range]  # parameter -> its range
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A finished trial: the values it was run with and what came of it."""
+
+    values: Values
+    record: TrialRecord
+
+
+History: TypeAlias = Sequence[Tried]  # finished trials, in the order of their numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to try next.
+
+    Attributes:
+        origin: who chose it.
+        values: a value per parameter of the space, or None: let Optuna's sampler choose.
+    """
+
+    origin: Origin
+    values: Values | None = None
+
+    def __post_init__(self) -> None:
+        if (self.origin is Origin.SAMPLER) != (self.values is None):
+            raise ValueError(f"the sampler chooses its values, all others give them: {self}")
+        if self.values is not None:
+            object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
+
+
+SAMPLE = Proposal(Origin.SAMPLER)
+
+
+class Strategy(Protocol):
+    """One way to search. Holds facts about the network, no state: the history is handed in."""
+
+    @property
+    def space(self) -> Space:
+        """The parameters; the same in every trial, or the sampler cannot learn from them."""
+
+    @property
+    def neutral(self) -> Values:
+        """Values that clip nothing."""
+
+    @property
+    def random_trials(self) -> int:
+        """Finished trials before which the sampler draws at random."""
+
+    def propose(self, history: History) -> Proposal:
+        """What to try next. The dense design and the unclipped one have been tried already."""
+
+    def settings(self, values: Values) -> Settings:
+        """The clips that values stand for."""
+
+    def score(self, record: TrialRecord, reference: TrialRecord) -> float:
+        """What the sampler maximises, for a trial against the reference design."""
+
+
+def throughput_ratio(record: TrialRecord, reference: TrialRecord) -> float:
+    """Throughput relative to the reference design's; 0 if nothing fits the part."""
+    if record.throughput_fps is None:
+        return 0.0
+    return record.throughput_fps / (reference.throughput_fps or record.throughput_fps)
+
+
+def dsp_ratio(record: TrialRecord, reference: TrialRecord) -> float:
+    """DSPs relative to the reference design's; 1 if nothing fits the part."""
+    if record.dsp is None:
+        return 1.0
+    return record.dsp / max(reference.dsp or record.dsp, 1)

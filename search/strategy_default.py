@@ -1,0 +1,158 @@
+"""The default strategy: clip where it buys throughput, find how much, then let TPE refine.
+
+Clipping |x| <= t removes noise energy of the order of t**2 per clipped word; it saves the
+layer's active MACs times the share clipped. All layers of a dataflow pipeline share one part,
+so a MAC saved is worth the same anywhere. The clips that save most at a given total of noise
+(a Lagrangian; relative noise energies of the layers add up, to first order) have
+
+    t_layer = level * rms_layer * sqrt(active MACs of the layer / mean over the layers)
+
+for weights and activations alike. What is left unknown is how much noise the network bears, a
+single number: a short ladder brackets it. Layers differ in more than this rule knows, so each
+has a factor 2**offset for TPE to find, once the ladder stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hass.sparsity import Settings, SparsitySetting
+
+from .clips import LARGEST_SHARE, LayerFacts, rms, setting_of, share_below
+from .record import Origin, TrialRecord
+from .strategy import SAMPLE, History, Proposal, Range, Space, Values, throughput_ratio
+
+LEVELS = Range(0.0, 2.0)  # a threshold of two rms takes nine words in ten of most distributions
+OFFSETS = Range(-1.0, 1.0)  # of a layer's threshold, in doublings
+FIRST_LEVEL = 0.25
+CLOSE_ENOUGH = 1.1  # ratio of levels at which the ladder stops
+SMALLEST_LEVEL = 0.01
+SMALLEST_MAC_SHARE = 0.002  # layers with less of the active MACs are left alone
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """A direction of the ladder: how activations and weights share one level."""
+
+    act: float
+    weight: float
+    trials: int  # at most, on this ray
+
+
+# Both alike first: the rule's own optimum. Then leaning to either side of it.
+RAYS = (Ray(1.0, 1.0, 6), Ray(1.0, 0.6, 2), Ray(0.6, 1.0, 2))
+
+
+def next_level(tried: Mapping[float, bool], first: float, largest: float) -> float | None:
+    """The next rung: doubling or halving until the floor is bracketed, then bisecting.
+
+    Args:
+        tried: level -> whether the design kept the accuracy floor.
+        first: the level to begin with.
+        largest: the highest level worth trying.
+
+    Returns:
+        None once the bracket is closer than ``CLOSE_ENOUGH`` or has left the range.
+    """
+    if not tried:
+        return min(first, largest)
+    bad = [level for level, kept in tried.items() if not kept]
+    lowest_bad = min(bad, default=None)
+    good = [
+        level
+        for level, kept in tried.items()
+        if kept and (lowest_bad is None or level < lowest_bad)
+    ]
+    if lowest_bad is None:
+        highest = max(good)
+        return min(2 * highest, largest) if highest < largest else None
+    if not good:
+        return lowest_bad / 2 if lowest_bad / 2 >= SMALLEST_LEVEL else None
+    if lowest_bad / max(good) <= CLOSE_ENOUGH:
+        return None
+    return float((lowest_bad * max(good)) ** 0.5)
+
+
+class DefaultStrategy:
+    """A ladder over the total noise, then TPE around it."""
+
+    def __init__(self, facts: Sequence[LayerFacts]) -> None:
+        total = sum(layer.active_macs for layer in facts) or 1.0
+        self._facts = tuple(
+            layer for layer in facts if layer.active_macs / total >= SMALLEST_MAC_SHARE
+        )
+        mean = sum(layer.active_macs for layer in self._facts) / max(len(self._facts), 1)
+        self._weighting = {layer.name: (layer.active_macs / mean) ** 0.5 for layer in self._facts}
+
+    @property
+    def space(self) -> Space:
+        """The two levels, and per layer the offsets ``weight:<layer>`` and ``act:<layer>``."""
+        levels = {"level:act": LEVELS, "level:weight": LEVELS}
+        offsets = {
+            f"{kind}:{layer.name}": OFFSETS for layer in self._facts for kind in ("weight", "act")
+        }
+        return levels | offsets
+
+    @property
+    def neutral(self) -> Values:
+        """Levels and offsets 0."""
+        return dict.fromkeys(self.space, 0.0)
+
+    @property
+    def random_trials(self) -> int:
+        """None: the ladder has been there."""
+        return 0
+
+    def propose(self, history: History) -> Proposal:
+        """The next rung of the first ray that is not done, or the sampler."""
+        start = FIRST_LEVEL
+        for ray in RAYS:
+            tried = self._rungs(ray, history)
+            if len(tried) < ray.trials:
+                largest = LEVELS.high / max(ray.act, ray.weight)
+                level = next_level(tried, start, largest)
+                if level is not None:
+                    return Proposal(Origin.SEED, self._rung(ray, level))
+            # the same noise energy, spread differently, is where the next ray begins
+            kept = max((level for level, good in tried.items() if good), default=None)
+            if kept is None:
+                break  # nothing may be clipped this way: leaning will not help
+            start = kept * 1.2 if ray is RAYS[0] else start
+        return SAMPLE
+
+    def _rung(self, ray: Ray, level: float) -> Values:
+        levels = {"level:act": level * ray.act, "level:weight": level * ray.weight}
+        return {**self.neutral, **levels}
+
+    def _rungs(self, ray: Ray, history: History) -> dict[float, bool]:
+        rungs: dict[float, bool] = {}
+        for tried in history:
+            act, weight = tried.values["level:act"], tried.values["level:weight"]
+            if tried.record.origin is not Origin.SEED or act == 0:
+                continue
+            if abs(act * ray.weight - weight * ray.act) <= 1e-9:
+                rungs[act / ray.act] = tried.record.feasible
+        return rungs
+
+    def settings(self, values: Values) -> Settings:
+        """Levels and offsets to thresholds, weights as the share below theirs."""
+        settings = {layer.name: self._setting(layer, values) for layer in self._facts}
+        return {name: setting for name, setting in settings.items() if setting is not None}
+
+    def _setting(self, layer: LayerFacts, values: Values) -> SparsitySetting | None:
+        shares = {}
+        for kind, quantiles in (("act", layer.act_quantiles), ("weight", layer.weight_quantiles)):
+            level = values[f"level:{kind}"] * self._weighting[layer.name]
+            threshold = level * 2 ** values[f"{kind}:{layer.name}"] * rms(quantiles)
+            shares[kind] = min(share_below(quantiles, threshold), LARGEST_SHARE)
+        sparsity = layer.weight_zero_share + (1 - layer.weight_zero_share) * shares["weight"]
+        return setting_of(
+            layer,
+            act_share=shares["act"],
+            weight_sparsity=sparsity if shares["weight"] > 0 else 0.0,
+        )
+
+    def score(self, record: TrialRecord, reference: TrialRecord) -> float:
+        """Throughput relative to the reference; the accuracy floor is a constraint."""
+        return throughput_ratio(record, reference)

@@ -1,0 +1,84 @@
+"""spec.toml reads back to the same value, and a resumed search must ask for the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hass.errors import SpecError
+from hass.search import ObjectiveWeights, SearchSpec, read_spec, write_spec
+from hass.search.spec import check_resumable
+
+SPEC = SearchSpec("m.onnx", "data", "zcu104")
+FULL = SearchSpec(
+    "m.onnx",
+    "data/dataset.toml",
+    "mine.toml",
+    trials=7,
+    strategy="tpe",
+    accuracy_drop=0.5,
+    seed=3,
+    profile_images=16,
+    selection_limit=100,
+    clock_mhz=187.5,
+    storage="sqlite:///x.db",
+    objective=ObjectiveWeights(0.3, 2.0, 0.0),
+)
+
+
+@pytest.mark.parametrize("spec", [SPEC, FULL])
+def test_reading_undoes_writing(spec: SearchSpec, tmp_path: Path) -> None:
+    write_spec(spec, tmp_path / "spec.toml")
+    assert read_spec(tmp_path / "spec.toml") == spec
+
+
+def test_all_mistakes_of_a_file_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    write_spec(SPEC, path)
+    text = path.read_text().replace("seed = 0", 'seed = "no"') + "\nspeed = 1\n"
+    path.write_text(text.replace('model = "m.onnx"\n', ""))
+    with pytest.raises(SpecError) as caught:
+        read_spec(path)
+    places = " ".join(mistake.where for mistake in caught.value.mistakes)
+    for key in ("seed", "model", "speed"):
+        assert key in places
+    assert str(path) in places
+
+
+def test_a_value_out_of_range_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    write_spec(SPEC, path)
+    path.write_text(path.read_text().replace("trials = 50", "trials = 0"))
+    with pytest.raises(SpecError, match=r"spec\.toml: trials: got 0, expected at least 1"):
+        read_spec(path)
+
+
+@pytest.mark.parametrize("text", ["not toml [", "schema_version = 1"])
+def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_text(text)
+    with pytest.raises(SpecError, match=r"spec\.toml"):
+        read_spec(path)
+
+
+def test_all_bad_values_are_told_at_once() -> None:
+    with pytest.raises(SpecError) as caught:
+        SearchSpec("m", "d", "p", trials=0, strategy="magic", accuracy_drop=-1, profile_images=0)
+    assert [mistake.where for mistake in caught.value.mistakes] == [
+        "trials",
+        "strategy",
+        "accuracy_drop",
+        "profile_images",
+    ]
+
+
+def test_only_trials_may_change() -> None:
+    check_resumable(replace(SPEC, trials=99), SPEC, "spec.toml")
+    with pytest.raises(SpecError) as caught:
+        check_resumable(replace(SPEC, trials=9, seed=1, clock_mhz=100.0), SPEC, "spec.toml")
+    assert [mistake.where for mistake in caught.value.mistakes] == [
+        "spec.toml: seed",
+        "spec.toml: clock_mhz",
+    ]
