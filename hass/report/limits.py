@@ -39,7 +39,11 @@ def limits(design: Design) -> tuple[tuple[str, str], ...]:
     shares = budget_shares(design)
     full = [name for name in RESOURCE_NAMES if shares[name] >= NEAR]
     fullest = max(RESOURCE_NAMES, key=lambda name: shares[name])
-    if full:
+    over = [name for name in RESOURCE_NAMES if shares[name] > 1]
+    if over:
+        named = ", ".join(f"{name.upper()} {percent(shares[name])}" for name in over)
+        text = f"Does not fit the budget on {shown(device.name)}: {named} of it."
+    elif full:
         named = ", ".join(f"{name.upper()} {percent(shares[name])}" for name in full)
         text = f"{named} of the budget on {shown(device.name)}: what runs out."
     else:
