@@ -1,0 +1,298 @@
+"""The network in integers: what the emitted hardware computes, bit for bit, in numpy.
+
+``fixed_point`` gives the number formats and their rules; this module gives each op. Maps are int64
+arrays (frames, channels, height, width).
+
+- Conv2d: inputs clipped, products summed modulo ``2**acc_bits``, bias added, requantised.
+- Add: both operands brought to the finer of their formats (at most ``MAX_ALIGN_BITS`` from the
+  coarser one), summed, requantised. Mul: the product, requantised. Concat: each input requantised.
+- AvgPool2d, GlobalAvgPool: the sum times ``reciprocal(count)``, requantised.
+- MaxPool2d, Relu, Clip, Slice, Pad, Fork, Output: no arithmetic; the format of their input.
+- HardSigmoid: ``alpha * x + beta`` in products of 16-bit constants, requantised, then held in
+  [0, 1]. HardSwish: x times HardSigmoid(1/6, 1/2) of x in a format of ``act_bits - 2`` fractional
+  bits. Sigmoid: a table with a step of 1/64 on [-8, 8), x rounded to the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from . import ops
+from .errors import GraphError
+from .fixed_point import (
+    MAX_ALIGN_BITS,
+    SIGMOID_FRAC_BITS,
+    SIGMOID_WORDS,
+    IntArray,
+    NumberFormats,
+    clip_limit,
+    frac_bits_for,
+    quantise,
+    reciprocal,
+    requantise,
+    shift_round,
+    sigmoid_table,
+    wrap,
+)
+from .graph import Graph, Weights
+from .sparsity import Settings
+from .values import FixedPoint
+
+CONSTANT_BITS = 16  # of HardSigmoid's alpha
+MAX_CONSTANT_FRAC_BITS = 17  # of alpha: 1 then fits the sum behind the finest input format
+SUM_BITS = 48  # of alpha * x + beta
+PATCH_BYTES = 64 << 20  # the im2col matrix is built for as many frames as fit
+EXACT_FLOAT = 1 << 53  # float64 holds every integer up to here
+
+
+@dataclass(frozen=True, slots=True)
+class LinearConstants:
+    """Integers of ``alpha * x + beta``: alpha with ``alpha_frac_bits``, beta with those of the
+    product."""
+
+    alpha: int
+    alpha_frac_bits: int
+    beta: int
+
+
+def linear_constants(op: ops.HardSigmoid | ops.HardSwish, source: FixedPoint) -> LinearConstants:
+    """The constants of a HardSigmoid, or of the one inside a HardSwish, behind a format."""
+    alpha, beta = (op.alpha, op.beta) if isinstance(op, ops.HardSigmoid) else (1.0 / 6.0, 0.5)
+    frac_bits = min(MAX_CONSTANT_FRAC_BITS, frac_bits_for(abs(alpha), CONSTANT_BITS))
+    product = FixedPoint(SUM_BITS, frac_bits + source.frac_bits)
+    integer = int(quantise(alpha, FixedPoint(CONSTANT_BITS, frac_bits)))
+    return LinearConstants(integer, frac_bits, int(quantise(beta, product)))
+
+
+def unit_format(act_bits: int) -> FixedPoint:
+    """The finest format of ``act_bits`` that holds 1."""
+    return FixedPoint(act_bits, act_bits - 2)
+
+
+def align_frac_bits(first: FixedPoint, second: FixedPoint) -> int:
+    """Fractional bits in which an Add sums two operands."""
+    low, high = sorted((first.frac_bits, second.frac_bits))
+    return min(high, low + MAX_ALIGN_BITS)
+
+
+def clip_limits(
+    act_thresholds: Mapping[str, float], formats: NumberFormats, graph: Graph
+) -> dict[str, int]:
+    """Conv2d layer -> integer limit of the clip on its input; layers that clip nothing absent."""
+    limits = {}
+    for name, threshold in act_thresholds.items():
+        limit = clip_limit(threshold, formats.outputs[graph.in_edges(name)[0].src])
+        if limit > 0:
+            limits[name] = limit
+    return limits
+
+
+def act_thresholds_of(settings: Settings) -> dict[str, float]:
+    """Conv2d layer -> activation threshold, where it is above zero."""
+    return {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0.0}
+
+
+def integer_weights(graph: Graph, weights: Weights, formats: NumberFormats) -> dict[str, IntArray]:
+    """``<conv>.weight`` and ``<conv>.bias`` as integers of the weight and accumulator formats."""
+    integers = {}
+    for layer in graph.convs:
+        name = layer.name
+        integers[f"{name}.weight"] = quantise(weights[f"{name}.weight"], formats.weights[name])
+        bias = quantise(weights[f"{name}.bias"], formats.accumulator(graph, name))
+        integers[f"{name}.bias"] = bias
+    return integers
+
+
+def clip(integers: IntArray, limit: int) -> IntArray:
+    """Zero where ``|integer| <= limit``; same shape."""
+    return np.where(np.abs(integers) <= limit, 0, integers)
+
+
+def windows(
+    source: IntArray, kernel: ops.Pair, stride: ops.Pair, pads: ops.Pads, fill: int = 0
+) -> IntArray:
+    """(N, C, H, W) to the windows (N, C, H_out, W_out, kh, kw), a view of the padded map."""
+    top, left, bottom, right = pads
+    padded = np.pad(
+        source, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=np.int64(fill)
+    )
+    view = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
+    return np.asarray(view[:, :, :: stride[0], :: stride[1]])
+
+
+def convolve(op: ops.Conv2d, source: IntArray, weight: IntArray) -> IntArray:
+    """Exact sums of products, (N, out_channels, H_out, W_out), before the bias."""
+    taken = windows(source, op.kernel, op.stride, op.pads)
+    frames, channels, height, width = taken.shape[:4]
+    products = channels // op.groups * op.kernel[0] * op.kernel[1]
+    bound = int(np.abs(source).max()) * int(np.abs(weight).max()) * products
+    # float64 multiplies matrices far faster than int64 and is exact while sums stay below 2**53
+    dtype = np.float64 if bound <= EXACT_FLOAT else np.int64
+    matrix = weight.reshape(op.groups, -1, products).transpose(0, 2, 1).astype(dtype)
+    result = np.empty((frames, op.out_channels, height, width), dtype=np.int64)
+    step = max(1, PATCH_BYTES // (8 * height * width * products * op.groups))
+    for start in range(0, frames, step):
+        part = taken[start : start + step]
+        count = part.shape[0]
+        patches = part.reshape(count, op.groups, -1, height, width, *op.kernel)
+        patches = patches.transpose(1, 0, 3, 4, 2, 5, 6).reshape(op.groups, -1, products)
+        sums = np.matmul(patches.astype(dtype), matrix)  # (groups, count * pixels, out / groups)
+        sums = sums.reshape(op.groups, count, height, width, -1).transpose(1, 0, 4, 2, 3)
+        result[start : start + count] = sums.reshape(count, -1, height, width)
+    return result
+
+
+def _average(op: ops.AvgPool2d, source: IntArray, frac_bits: int, out: FixedPoint) -> IntArray:
+    total = windows(source, op.kernel, op.stride, op.pads).sum(axis=(4, 5))
+    taps = op.kernel[0] * op.kernel[1]
+    table = np.array([0, *(reciprocal(n, taps)[0] for n in range(1, taps + 1))])
+    divisor = np.full(total.shape[2:], taps)
+    if op.divisor is ops.Divisor.INSIDE:
+        ones = np.ones_like(source[:1, :1])
+        divisor = windows(ones, op.kernel, op.stride, op.pads).sum(axis=(4, 5))[0, 0]
+    return requantise(total * table[divisor], frac_bits + reciprocal(taps)[1], out)
+
+
+def _hard(
+    op: ops.HardSigmoid | ops.HardSwish, source: IntArray, fmt: FixedPoint, out: FixedPoint
+) -> IntArray:
+    constants = linear_constants(op, fmt)
+    gate_format = out if isinstance(op, ops.HardSigmoid) else unit_format(out.width_bits)
+    product = source * constants.alpha + constants.beta
+    gate = requantise(product, constants.alpha_frac_bits + fmt.frac_bits, gate_format)
+    gate = np.clip(gate, 0, int(quantise(1.0, gate_format)))
+    if isinstance(op, ops.HardSigmoid):
+        return gate
+    return requantise(source * gate, fmt.frac_bits + gate_format.frac_bits, out)
+
+
+def _sigmoid(source: IntArray, fmt: FixedPoint, out: FixedPoint) -> IntArray:
+    half = SIGMOID_WORDS // 2
+    index = requantise(source, fmt.frac_bits, FixedPoint(half.bit_length(), SIGMOID_FRAC_BITS))
+    return np.asarray(sigmoid_table(out)[index + half])
+
+
+def _sliced(op: ops.Slice, source: IntArray) -> IntArray:
+    rows, columns, channels = (
+        slice(span.start, span.stop, span.step) for span in (op.rows, op.columns, op.channels)
+    )
+    return source[:, channels, rows, columns]
+
+
+def _padded(op: ops.Pad, source: IntArray) -> IntArray:
+    top, left, bottom, right = op.pads
+    channels = (op.channels_front, op.channels_back)
+    return np.pad(source, ((0, 0), channels, (top, bottom), (left, right)))
+
+
+def apply(
+    op: ops.Op, sources: Sequence[IntArray], formats: Sequence[FixedPoint], out: FixedPoint
+) -> IntArray:
+    """One op without weights on integers.
+
+    Args:
+        op: any op but Input and Conv2d.
+        sources: (N, C, H, W) each, in port order.
+        formats: theirs.
+        out: format of the result.
+    """
+    first, fmt = sources[0], formats[0]
+    match op:
+        case ops.Output() | ops.Fork():
+            return first
+        case ops.Relu():
+            return np.maximum(first, 0)
+        case ops.Clip():
+            low, high = (int(quantise(x, fmt)) for x in (op.low, op.high))
+            return np.clip(first, low, high)
+        case ops.HardSigmoid() | ops.HardSwish():
+            return _hard(op, first, fmt, out)
+        case ops.Sigmoid():
+            return _sigmoid(first, fmt, out)
+        case ops.MaxPool2d():
+            return np.asarray(windows(first, op.kernel, op.stride, op.pads, fmt.low).max((4, 5)))
+        case ops.AvgPool2d():
+            return _average(op, first, fmt.frac_bits, out)
+        case ops.GlobalAvgPool():
+            multiplier, extra = reciprocal(first.shape[2] * first.shape[3])
+            total = first.sum(axis=(2, 3), keepdims=True)
+            return requantise(total * multiplier, fmt.frac_bits + extra, out)
+        case ops.Add():
+            common = align_frac_bits(*formats)
+            aligned = [
+                shift_round(x, f.frac_bits - common) for x, f in zip(sources, formats, strict=True)
+            ]
+            return requantise(aligned[0] + aligned[1], common, out)
+        case ops.Mul():
+            product = sources[0] * sources[1]
+            return requantise(product, formats[0].frac_bits + formats[1].frac_bits, out)
+        case ops.Concat():
+            parts = [requantise(x, f.frac_bits, out) for x, f in zip(sources, formats, strict=True)]
+            return np.concatenate(parts, axis=1)
+        case ops.Slice():
+            return _sliced(op, first)
+        case ops.Pad():
+            return _padded(op, first)
+        case ops.Input() | ops.Conv2d():
+            raise ValueError(f"{ops.op_name(op)} is not applied here")
+
+
+def run_reference(
+    graph: Graph,
+    weights: Weights,
+    formats: NumberFormats,
+    act_thresholds: Mapping[str, float],
+    frames: npt.NDArray[np.float32],
+    *,
+    taps: Sequence[str] = (),
+) -> dict[str, IntArray]:
+    """Run frames through the network in integers.
+
+    Args:
+        graph: the network.
+        weights: its weights, pruned where the design prunes.
+        formats: of ``fixed_point.choose_formats``.
+        act_thresholds: Conv2d layer -> t: inputs with |x| <= t become zero.
+        frames: (N, C, H, W), real values.
+        taps: further layers whose output is wanted.
+
+    Returns:
+        Layer -> integers (N, C, H, W) in ``formats.outputs[layer]``, for the Output and the taps.
+
+    Raises:
+        GraphError: if the frames do not fit the network's input, or a tap is no layer.
+    """
+    source_map = graph.of_type(ops.Input)[0].out
+    expected = (source_map.channels, source_map.height, source_map.width)
+    if frames.ndim != 4 or frames.shape[1:] != expected:
+        raise GraphError(
+            f"{graph.name}: frames have shape {frames.shape}, expected (N, *{expected})"
+        )
+    integers = integer_weights(graph, weights, formats)
+    limits = clip_limits(act_thresholds, formats, graph)
+    wanted = {graph.of_type(ops.Output)[0].name, *(graph[name].name for name in taps)}
+    last_reader = {edge.src: edge.dst for layer in graph for edge in graph.in_edges(layer.name)}
+    maps: dict[str, IntArray] = {}
+    for layer in graph:
+        name, op = layer.name, layer.op
+        edges = graph.in_edges(name)
+        sources = [maps[edge.src] for edge in edges]
+        out = formats.outputs[name]
+        if isinstance(op, ops.Input):
+            maps[name] = quantise(frames, out)
+        elif isinstance(op, ops.Conv2d):
+            clipped = clip(sources[0], limits[name]) if name in limits else sources[0]
+            sums = convolve(op, clipped, integers[f"{name}.weight"])
+            sums = sums + integers[f"{name}.bias"].reshape(1, -1, 1, 1)
+            accumulator = formats.accumulator(graph, name)
+            maps[name] = requantise(wrap(sums, accumulator.width_bits), accumulator.frac_bits, out)
+        else:
+            maps[name] = apply(op, sources, [formats.outputs[e.src] for e in edges], out)
+        for edge in edges:
+            if last_reader[edge.src] == name and edge.src not in wanted:
+                maps.pop(edge.src, None)
+    return {name: maps[name] for name in maps if name in wanted}
