@@ -1,0 +1,167 @@
+"""What a meter counts, against a convolution of zero masks written out in loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hass import ops
+from hass.measure.meter import LayerMeter
+from hass.measure.products import packings
+from hass.shapes import output_map
+from hass.values import FeatureMap
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> tuple[ops.Conv2d, FeatureMap]:
+    """Non-square, strided, padded, grouped and depthwise layers."""
+    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 4)))
+    groups, per_group, filters = draw(
+        st.tuples(st.sampled_from([1, 1, 2, 3]), st.sampled_from([1, 2, 4, 6]), st.integers(1, 3))
+    )
+    op = ops.Conv2d(
+        groups * filters,
+        kernel,
+        draw(st.tuples(st.integers(1, 3), st.integers(1, 2))),
+        draw(st.tuples(*[st.integers(0, 2)] * 4)),
+        groups,
+    )
+    height = draw(st.integers(kernel[0], 7))
+    return op, FeatureMap(height, draw(st.integers(kernel[1], 6)), groups * per_group)
+
+
+def brute_counts(active: np.ndarray, live: np.ndarray, op: ops.Conv2d) -> np.ndarray:
+    """Active products (channels, filters per group, images, rows, columns), by definition."""
+    top, left, bottom, right = op.pads
+    padded = np.pad(active, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    height = (padded.shape[2] - op.kernel[0]) // op.stride[0] + 1
+    width = (padded.shape[3] - op.kernel[1]) // op.stride[1] + 1
+    per_group, filters = live.shape[1], live.shape[0] // op.groups
+    result = np.zeros((active.shape[1], filters, len(active), height, width), dtype=int)
+    for channel in range(active.shape[1]):
+        group, inside = divmod(channel, per_group)
+        for number in range(filters):
+            weights = live[group * filters + number, inside]
+            for y in range(height):
+                for x in range(width):
+                    row, column = y * op.stride[0], x * op.stride[1]
+                    window = padded[
+                        :, channel, row : row + op.kernel[0], column : column + op.kernel[1]
+                    ]
+                    result[channel, number, :, y, x] = (window & weights).sum(axis=(1, 2))
+    return result
+
+
+def measured(op, source, weights, inputs, seed=0, batch=2):
+    out = output_map(op, [source])
+    meter = LayerMeter("layer", op, source, out, weights, len(inputs), seed)
+    for start in range(0, len(inputs), batch):
+        meter.add(inputs[start : start + batch])
+    return meter.result()
+
+
+def sparse_arrays(op, source, images, density, seed):
+    rng = np.random.default_rng(seed)
+    shape = (op.out_channels, source.channels // op.groups, *op.kernel)
+    weights = np.where(rng.random(shape) < density, rng.standard_normal(shape), 0)
+    frames = (images, source.channels, source.height, source.width)
+    inputs = np.where(rng.random(frames) < density, rng.standard_normal(frames), 0)
+    return weights.astype(np.float32), inputs.astype(np.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers(), st.integers(1, 3), st.sampled_from([0.2, 0.5, 0.9]), st.integers(0, 999))
+def test_all_positions_sampled_equals_brute_force(layer, images, density, seed) -> None:
+    op, source = layer
+    weights, inputs = sparse_arrays(op, source, images, density, seed)
+    result = measured(op, source, weights, inputs)
+    counts = brute_counts(inputs != 0, weights != 0, op)
+    taps, per_group = op.kernel[0] * op.kernel[1], source.channels // op.groups
+    assert result.sampled_positions == counts[0, 0].size
+    assert result.weight_density == (weights != 0).mean()
+    assert result.act_density == (inputs != 0).mean()
+    assert result.pair_density == pytest.approx(counts.sum() / (counts.size * taps), abs=1e-12)
+    assert [h.packed for h in result.histograms] == list(packings(per_group, op.kernel))
+    for histogram in result.histograms:
+        blocks = counts.reshape(-1, histogram.packed, *counts.shape[1:]).sum(axis=1)
+        for row, block in zip(histogram.counts, blocks, strict=True):
+            expected = np.bincount(block.reshape(-1), minlength=histogram.packed * taps + 1)
+            assert np.array_equal(row, expected)
+    grouped = counts.reshape(op.groups, per_group, *counts.shape[1:])
+    pairs = grouped.sum(axis=(1, 3, 4, 5)).reshape(-1).astype(float)
+    rates = pairs / pairs.mean() if pairs.any() else np.ones(op.out_channels)
+    assert result.filter_rates == pytest.approx(rates)
+    per_image = counts.sum(axis=(0, 1, 3, 4)) * images / (counts.size * taps)
+    spread = per_image.std(ddof=1) / np.sqrt(images) if images > 1 else 0.0
+    assert result.pair_density_stderr == pytest.approx(spread, abs=1e-12)
+
+
+@given(layers(), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_lag1_is_the_correlation_of_neighbours(layer, seed) -> None:
+    op, source = layer
+    weights, inputs = sparse_arrays(op, source, 2, 0.5, seed)
+    work = brute_counts(inputs != 0, weights != 0, op).sum(axis=1)  # over the filters
+    pairs = work.shape[-1] // 2 * 2
+    left, right = (work[..., k:pairs:2].reshape(len(work), -1).astype(float) for k in (0, 1))
+    left, right = (v - v.mean(axis=1, keepdims=True) if v.size else v for v in (left, right))
+    variance = (left**2).sum() * (right**2).sum()
+    expected = (left * right).sum() / np.sqrt(variance) if variance > 1e-9 else 0.0
+    result = measured(op, source, weights, inputs)
+    assert result.lag1_correlation == pytest.approx(expected, abs=1e-9)
+
+
+@given(layers())
+@settings(max_examples=30, deadline=None)
+def test_density_one_without_pads_puts_every_segment_at_m(layer) -> None:
+    padded, source = layer
+    op = ops.Conv2d(padded.out_channels, padded.kernel, padded.stride, groups=padded.groups)
+    weights = np.ones((op.out_channels, source.channels // op.groups, *op.kernel), np.float32)
+    inputs = np.ones((2, source.channels, source.height, source.width), np.float32)
+    result = measured(op, source, weights, inputs)
+    assert (result.weight_density, result.act_density, result.pair_density) == (1.0, 1.0, 1.0)
+    for histogram in result.histograms:
+        assert (histogram.counts[:, :-1] == 0).all()
+    assert set(result.filter_rates) == {1.0}
+    assert result.lag1_correlation == 0.0
+
+
+def test_sampled_counts_agree_with_the_exact_density() -> None:
+    op = ops.Conv2d(24, (3, 3), (1, 1), (1, 1, 1, 1))
+    source = FeatureMap(33, 47, 8)
+    weights, inputs = sparse_arrays(op, source, 6, 0.5, 1)
+    result = measured(op, source, weights, inputs)
+    assert result.sampled_positions < 6 * 33 * 47
+    for histogram in result.histograms:
+        products = np.arange(histogram.segment_products + 1)
+        mean = (histogram.probabilities() @ products).mean() / histogram.segment_products
+        assert mean == pytest.approx(result.pair_density, abs=0.01)
+        assert len(set(histogram.counts.sum(axis=1))) == 1
+
+
+def test_batches_of_any_size_give_the_same_result() -> None:
+    op, source = ops.Conv2d(16, (3, 3)), FeatureMap(40, 31, 4)
+    weights, inputs = sparse_arrays(op, source, 5, 0.4, 2)
+    results = [measured(op, source, weights, inputs, batch=size) for size in (1, 2, 5)]
+    assert results[0] == results[1] == results[2]
+
+
+def test_the_seed_changes_the_sample_and_nothing_exact() -> None:
+    op, source = ops.Conv2d(16, (3, 3)), FeatureMap(60, 61, 2)
+    weights, inputs = sparse_arrays(op, source, 3, 0.4, 2)
+    first, second = (measured(op, source, weights, inputs, seed=seed) for seed in (0, 1))
+    assert first.histograms != second.histograms
+    assert first.pair_density == second.pair_density
+    assert first.filter_rates == second.filter_rates
+
+
+def test_windows_of_more_than_255_products() -> None:
+    op, source = ops.Conv2d(3, (20, 17)), FeatureMap(20, 17, 2)
+    weights, inputs = sparse_arrays(op, source, 2, 0.95, 3)
+    result = measured(op, source, weights, inputs)
+    counts = brute_counts(inputs != 0, weights != 0, op)
+    assert [h.packed for h in result.histograms] == [1]
+    for row, block in zip(result.histograms[0].counts, counts, strict=True):
+        assert np.array_equal(row, np.bincount(block.reshape(-1), minlength=341))
