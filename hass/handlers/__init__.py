@@ -1,0 +1,46 @@
+"""One small file per family of ONNX ops, and the table that finds the handler of an op type.
+
+A handler takes a node, adds layers to the node's draft and returns what the node puts out; it
+refuses by raising what ``Node.refuse`` makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from . import activation, affine, conv, elementwise, layout, linear, pool, slicing
+from .node import Node
+from .values import Stream
+
+Handler: TypeAlias = Callable[[Node], Stream | tuple[Stream, ...]]
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {
+        **activation.HANDLERS,
+        **affine.HANDLERS,
+        **conv.HANDLERS,
+        **elementwise.HANDLERS,
+        **layout.HANDLERS,
+        **linear.HANDLERS,
+        **pool.HANDLERS,
+        **slicing.HANDLERS,
+    }
+)
+
+# Ops that are known and refused with advice, rather than as merely unknown.
+REFUSED: Mapping[str, str] = MappingProxyType(
+    {
+        "Softmax": "not computed by the accelerator; export the network without it "
+        "(the class with the largest output stays the same)",
+        "LogSoftmax": "not computed by the accelerator; export the network without it "
+        "(the class with the largest output stays the same)",
+        "QuantizeLinear": "quantised models are not supported; give the float model",
+        "DequantizeLinear": "quantised models are not supported; give the float model",
+        "QLinearConv": "quantised models are not supported; give the float model",
+        "ConvTranspose": "transposed convolution is not supported",
+    }
+)
+
+__all__ = ["HANDLERS", "REFUSED", "Handler", "Node"]

@@ -1,0 +1,48 @@
+"""Passes over the IR, one a file, and the driver that verifies the graph after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from ..errors import GraphError
+from ..graph import Graph, Weights
+from ..verify import verify
+from .drop_identity import drop_identity
+from .fold_affine import fold_affine
+from .fold_pad import fold_pad
+from .fuse_hard_sigmoid import fuse_hard_sigmoid
+from .fuse_hard_swish import fuse_hard_swish
+from .insert_forks import insert_forks
+
+Pass: TypeAlias = Callable[[Graph, Weights], tuple[Graph, Weights]]
+
+# Order matters: the activations are recognised by their scales and shifts, so before these fold
+# into convolutions; what folding makes an identity goes last.
+IMPORT_PASSES: tuple[Pass, ...] = (
+    insert_forks,
+    fuse_hard_sigmoid,
+    fuse_hard_swish,
+    fold_affine,
+    fold_pad,
+    drop_identity,
+    fold_affine,
+)
+
+
+def run_passes(
+    graph: Graph, weights: Weights, passes: Sequence[Pass] = IMPORT_PASSES
+) -> tuple[Graph, Weights]:
+    """Run passes in order; the graph is verified after each.
+
+    Raises:
+        GraphError: naming the pass whose result is not a legal graph.
+    """
+    for step in passes:
+        try:
+            graph, weights = step(graph, weights)
+            verify(graph, weights)
+        except GraphError as error:
+            name = getattr(step, "__name__", repr(step))
+            raise GraphError(f"after pass {name}: {error}") from None
+    return graph, weights

@@ -1,0 +1,52 @@
+"""Activation clips in ONNX: |x| <= t becomes 0, by the cheapest op that is exact on the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import ops
+from ..graph import Graph
+
+
+def non_negative_layers(graph: Graph) -> frozenset[str]:
+    """Layers that never put out a value below zero, whatever the frame."""
+    found: set[str] = set()
+    for layer in graph:
+        sources = [edge.src for edge in graph.in_edges(layer.name)]
+        match layer.op:
+            case ops.Relu() | ops.Sigmoid() | ops.HardSigmoid():
+                found.add(layer.name)
+            case ops.Clip() as clip if clip.low >= 0:
+                found.add(layer.name)
+            case (
+                ops.MaxPool2d()
+                | ops.AvgPool2d()
+                | ops.GlobalAvgPool()
+                | ops.Add()
+                | ops.Mul()
+                | ops.Concat()
+                | ops.Fork()
+                | ops.Slice()
+                | ops.Pad()
+                | ops.Output()
+            ) if found.issuperset(sources):
+                found.add(layer.name)
+            case _:
+                pass
+    return frozenset(found)
+
+
+def replaced_relus(graph: Graph, act_thresholds: Mapping[str, float]) -> dict[str, float]:
+    """Relu layers that a ThresholdedRelu may replace, with its threshold.
+
+    All readers, through a Fork where there is one, must be convolutions that clip alike.
+    """
+    found: dict[str, float] = {}
+    for layer in graph.of_type(ops.Relu):
+        readers = [edge.dst for edge in graph.out_edges(layer.name)]
+        if isinstance(graph[readers[0]].op, ops.Fork):
+            readers = [edge.dst for edge in graph.out_edges(readers[0])]
+        thresholds = {act_thresholds.get(reader, 0.0) for reader in readers}
+        if len(thresholds) == 1 and (threshold := thresholds.pop()) > 0:
+            found[layer.name] = threshold
+    return found

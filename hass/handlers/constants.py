@@ -1,0 +1,168 @@
+"""Evaluation of nodes that do not depend on the frame: what exporters compute shapes with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+import onnx
+
+from .node import Node
+from .values import Constant
+
+Evaluator: TypeAlias = Callable[[Node, Sequence[Constant]], Constant]
+
+# Shapes and indices are small; what is larger is a weight, and those are not computed from these.
+_LARGEST_MADE = 1 << 24
+
+
+def _axes(node: Node, values: Sequence[Constant], opset: int) -> tuple[int, ...] | None:
+    if node.opset < opset:
+        return node.integers("axes")
+    return tuple(int(axis) for axis in values[1].reshape(-1)) if len(values) > 1 else None
+
+
+def _cast(node: Node, values: Sequence[Constant]) -> Constant:
+    return values[0].astype(onnx.helper.tensor_dtype_to_np_dtype(node.integer("to", 0)))
+
+
+def _concat(node: Node, values: Sequence[Constant]) -> Constant:
+    return np.concatenate(values, axis=node.integer("axis", 0))
+
+
+def _gather(node: Node, values: Sequence[Constant]) -> Constant:
+    return np.take(values[0], values[1].astype(np.int64), axis=node.integer("axis", 0))
+
+
+def _squeeze(node: Node, values: Sequence[Constant]) -> Constant:
+    return np.squeeze(values[0], axis=_axes(node, values, 13))
+
+
+def _unsqueeze(node: Node, values: Sequence[Constant]) -> Constant:
+    return np.expand_dims(values[0], axis=_axes(node, values, 13) or ())
+
+
+def _slice(node: Node, values: Sequence[Constant]) -> Constant:
+    if node.opset < 10:
+        lists = [node.integers(name) for name in ("starts", "ends", "axes")]
+    else:
+        lists = [tuple(int(item) for item in value.reshape(-1)) for value in values[1:]]
+    starts, ends = lists[0] or (), lists[1] or ()
+    axes = lists[2] if len(lists) > 2 and lists[2] is not None else range(len(starts))
+    steps = lists[3] if len(lists) > 3 and lists[3] is not None else (1,) * len(starts)
+    index = [slice(None)] * values[0].ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        # an end of INT_MIN with a negative step means: through the first element
+        stop = None if step < 0 and end < -values[0].shape[axis] else end
+        index[axis] = slice(start, stop, step)
+    return values[0][tuple(index)]
+
+
+def _reshape(_: Node, values: Sequence[Constant]) -> Constant:
+    wanted = [int(size) for size in values[1].reshape(-1)]
+    return values[0].reshape(
+        [values[0].shape[axis] if size == 0 else size for axis, size in enumerate(wanted)]
+    )
+
+
+def _transpose(node: Node, values: Sequence[Constant]) -> Constant:
+    return np.transpose(values[0], node.integers("perm"))
+
+
+def _constant_of_shape(node: Node, values: Sequence[Constant]) -> Constant:
+    shape = tuple(int(size) for size in values[0].reshape(-1))
+    if int(np.prod(shape, dtype=object)) > _LARGEST_MADE:
+        raise ValueError(f"a constant of shape {list(shape)}")
+    if not node.has("value"):
+        return np.zeros(shape, np.float32)
+    fill = onnx.numpy_helper.to_array(node.attributes["value"].t)
+    return np.full(shape, fill.reshape(-1)[0], fill.dtype)
+
+
+def _expand(_: Node, values: Sequence[Constant]) -> Constant:
+    shape = np.broadcast_shapes(values[0].shape, tuple(int(s) for s in values[1].reshape(-1)))
+    if int(np.prod(shape, dtype=object)) > _LARGEST_MADE:
+        raise ValueError(f"a constant of shape {list(shape)}")
+    return np.broadcast_to(values[0], shape)
+
+
+def _range(_: Node, values: Sequence[Constant]) -> Constant:
+    start, limit, delta = (value.reshape(-1)[0] for value in values)
+    if delta == 0 or abs(limit - start) / abs(delta) > _LARGEST_MADE:
+        raise ValueError(f"a range from {start} to {limit} by {delta}")
+    return np.arange(start, limit, delta, dtype=values[0].dtype)
+
+
+def _divide(_: Node, values: Sequence[Constant]) -> Constant:
+    first, second = values
+    if not np.issubdtype(first.dtype, np.integer):
+        return np.asarray(first / second)
+    # integers are divided towards zero
+    return np.asarray(np.sign(first) * np.sign(second) * (np.abs(first) // np.abs(second)))
+
+
+def _reduce_prod(node: Node, values: Sequence[Constant]) -> Constant:
+    keep = bool(node.integer("keepdims", 1))
+    return np.asarray(np.prod(values[0], axis=_axes(node, values, 18), keepdims=keep))
+
+
+def _size(_: Node, values: Sequence[Constant]) -> Constant:
+    return np.asarray(values[0].size, np.int64)
+
+
+EVALUATORS: Mapping[str, Evaluator] = MappingProxyType(
+    {
+        "Add": lambda _, v: np.asarray(v[0] + v[1]),
+        "Cast": _cast,
+        "Ceil": lambda _, v: np.asarray(np.ceil(v[0])),
+        "Concat": _concat,
+        "ConstantOfShape": _constant_of_shape,
+        "Div": _divide,
+        "Equal": lambda _, v: np.asarray(v[0] == v[1]),
+        "Expand": _expand,
+        "Floor": lambda _, v: np.asarray(np.floor(v[0])),
+        "Gather": _gather,
+        "Identity": lambda _, v: v[0],
+        "Max": lambda _, v: np.asarray(np.maximum.reduce(list(v))),
+        "Min": lambda _, v: np.asarray(np.minimum.reduce(list(v))),
+        "Mul": lambda _, v: np.asarray(v[0] * v[1]),
+        "Neg": lambda _, v: np.asarray(-v[0]),
+        "Range": _range,
+        "Reciprocal": lambda _, v: np.asarray(1 / v[0]),
+        "ReduceProd": _reduce_prod,
+        "Reshape": _reshape,
+        "Shape": lambda n, v: shape_value(n, v[0].shape),
+        "Size": _size,
+        "Slice": _slice,
+        "Sqrt": lambda _, v: np.asarray(np.sqrt(v[0])),
+        "Squeeze": _squeeze,
+        "Sub": lambda _, v: np.asarray(v[0] - v[1]),
+        "Transpose": _transpose,
+        "Unsqueeze": _unsqueeze,
+        "Where": lambda _, v: np.asarray(np.where(v[0], v[1], v[2])),
+    }
+)
+
+
+def shape_value(node: Node, dims: Sequence[int]) -> Constant:
+    """What Shape puts out for a tensor of these dimensions."""
+    start, end = node.integer("start", 0), node.integer("end", len(dims))
+    return np.asarray(dims[start:end], np.int64)
+
+
+def evaluate(node: Node, values: Sequence[Constant]) -> Constant:
+    """The output of a node all of whose inputs are constant.
+
+    Raises:
+        UnsupportedOpError: if the op is not among ``EVALUATORS`` or does not fit its inputs.
+    """
+    evaluator = EVALUATORS.get(node.op)
+    if evaluator is None:
+        raise node.refuse("of constants is not evaluated; simplify the model first")
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is refused where it is used
+            return evaluator(node, values)
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+        raise node.refuse(f"of constants: {error}") from None

@@ -1,0 +1,41 @@
+"""Add, Sub, Mul, Div of two tensors."""
+
+from __future__ import annotations
+
+from .. import ops
+from .affine import arithmetic_by_constant
+from .node import Node, describe
+from .values import Stream
+
+
+def arithmetic(node: Node) -> Stream:
+    """Two streams (Add, Mul only), or a stream and a constant."""
+    first, second = node.input(0), node.input(1)
+    if not (isinstance(first, Stream) and isinstance(second, Stream)):
+        return arithmetic_by_constant(node)
+    if node.op not in ("Add", "Mul"):
+        raise node.refuse("of two feature maps, only with a constant")
+    op = ops.Add() if node.op == "Add" else ops.Mul()
+    alike = (first.map, first.shape, first.axes) == (second.map, second.shape, second.axes)
+    if alike or _broadcasts(second, first):
+        larger = first
+    elif _broadcasts(first, second):
+        larger = second
+    else:
+        raise node.refuse(f"of {describe(first)} and {describe(second)}")
+    name = node.draft.add(node.layer, op, [first.layer, second.layer])
+    return Stream(name, larger.map, larger.shape, larger.axes)
+
+
+def _broadcasts(small: Stream, large: Stream) -> bool:
+    """Whether ``small`` holds one value per channel of ``large``."""
+    return (
+        small.map.pixels == 1
+        and small.map.channels == large.map.channels
+        and len(small.shape) == len(large.shape)
+        and small.has_channel_axis
+        and large.has_channel_axis
+    )
+
+
+HANDLERS = {"Add": arithmetic, "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic}

@@ -1,0 +1,216 @@
+"""ONNX graph -> IR: walks the nodes that the output needs and calls their handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+
+from .. import ops
+from ..errors import GraphError, UnsupportedNode, UnsupportedOpError
+from ..graph import Graph, Weights
+from ..rewrites.draft import Draft
+from ..values import FeatureMap
+from . import HANDLERS, REFUSED
+from .constants import EVALUATORS, evaluate, shape_value
+from .model_file import ModelFile
+from .names import safe_name
+from .node import Node
+from .values import Constant, Stream, Unknown, Value, spatial
+
+_FLOAT_TYPES = (
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.FLOAT16,
+    onnx.TensorProto.DOUBLE,
+    onnx.TensorProto.BFLOAT16,
+)
+
+
+def lower(file: ModelFile) -> tuple[Graph, Weights]:
+    """The model as a draft of the IR, before any rewrite: fan-out without forks.
+
+    Raises:
+        SpecError: if a tensor's values are malformed.
+        GraphError: on other than one input and one output, dynamic or other than four input
+            dimensions, tensors that nothing makes, shapes that do not meet.
+        UnsupportedOpError: listing every node that cannot be lowered.
+    """
+    graph = file.proto.graph
+    draft = Draft(safe_name(graph.name, safe_name(file.path.stem, "model")))
+    initializers = {tensor.name: tensor for tensor in graph.initializer}
+    if graph.sparse_initializer:
+        raise GraphError(f"{file.path}: sparse initializers are not supported")
+    values: dict[str, Value] = {}
+    source = _only_input(file, initializers)
+    feature_map, batch = _input_map(file, source)
+    layer = draft.add("input", ops.Input(), [], out=feature_map)
+    draft.add("output", ops.Output(), [layer])  # reserves the name; the source is set at the end
+    values[source.name] = spatial(layer, feature_map, batch)
+    _Lowering(file, draft, initializers, values).run()
+    if len(graph.output) != 1:
+        names = ", ".join(repr(output.name) for output in graph.output) or "none"
+        raise GraphError(f"{file.path}: outputs {names}, expected exactly one")
+    result = values.get(graph.output[0].name)
+    if not isinstance(result, Stream):
+        raise GraphError(
+            f"{file.path}: output {graph.output[0].name!r} does not depend on the model's input"
+        )
+    if result.axes:
+        raise GraphError(f"{file.path}: output {graph.output[0].name!r} is transposed")
+    draft.set_sources("output", [result.layer])
+    return draft.build()
+
+
+def _only_input(
+    file: ModelFile, initializers: Mapping[str, onnx.TensorProto]
+) -> onnx.ValueInfoProto:
+    inputs: list[onnx.ValueInfoProto] = [
+        item for item in file.proto.graph.input if item.name not in initializers
+    ]
+    if len(inputs) != 1:
+        names = ", ".join(repr(item.name) for item in inputs) or "none"
+        raise GraphError(f"{file.path}: inputs {names}, expected exactly one")
+    (source,) = inputs
+    return source
+
+
+def _input_map(file: ModelFile, source: onnx.ValueInfoProto) -> tuple[FeatureMap, int]:
+    """Feature map and batch (1 where symbolic) of the model's input."""
+    where = f"{file.path}: input {source.name!r}"
+    kind = source.type.tensor_type
+    if kind.elem_type not in _FLOAT_TYPES:
+        name = onnx.helper.tensor_dtype_to_string(kind.elem_type) if kind.elem_type else "no tensor"
+        raise GraphError(f"{where} is of type {name}, expected floating point")
+    dims = kind.shape.dim
+    if len(dims) != 4:
+        found = f"{len(dims)} dimensions" if kind.HasField("shape") else "no shape"
+        raise GraphError(f"{where} has {found}, expected four: N, C, H, W")
+    for index, label in ((1, "C"), (2, "H"), (3, "W")):
+        size = dims[index].dim_value
+        if size < 1:
+            found = dims[index].dim_param or (size if dims[index].HasField("dim_value") else "?")
+            raise GraphError(
+                f"{where}: dimension {index} ({label}) is {found!r}, expected static C, H, W"
+            )
+    channels, height, width = (int(dim.dim_value) for dim in dims[1:])
+    return FeatureMap(height, width, channels), max(int(dims[0].dim_value), 1)
+
+
+class _Lowering:
+    """The state of one walk over the nodes."""
+
+    def __init__(
+        self,
+        file: ModelFile,
+        draft: Draft,
+        initializers: Mapping[str, onnx.TensorProto],
+        values: dict[str, Value],
+    ) -> None:
+        self._file = file
+        self._draft = draft
+        self._initializers = initializers
+        self._values = values
+        self._refused: list[UnsupportedNode] = []
+
+    def run(self) -> None:
+        """Lower all nodes that the outputs need; fills the table of values."""
+        nodes = self._file.proto.graph.node
+        needed, read = _needed(self._file)
+        for index in needed:
+            proto = nodes[index]
+            used = tuple(name in read for name in proto.output)
+            try:
+                outputs = self._outputs(index, proto, used)
+            except UnsupportedOpError as error:
+                self._refused.extend(error.nodes)
+                outputs = (Unknown(),) * len(proto.output)
+            for name, value in zip(proto.output, outputs, strict=False):
+                if name in self._values or name in self._initializers:
+                    raise GraphError(f"{self._file.path}: tensor {name!r} is made twice")
+                if name:
+                    self._values[name] = value
+        if self._refused:
+            raise UnsupportedOpError(str(self._file.path), self._refused)
+
+    def _outputs(
+        self, index: int, proto: onnx.NodeProto, used: tuple[bool, ...]
+    ) -> Sequence[Value]:
+        name = proto.name or f"{proto.op_type}_{index}"
+        domain = proto.domain if proto.domain not in ("", "ai.onnx") else ""
+        node = Node(
+            path=str(self._file.path),
+            op=f"{domain}.{proto.op_type}" if domain else proto.op_type,
+            name=name,
+            layer=safe_name(proto.name, f"{safe_name(proto.op_type, 'layer')}_{index}"),
+            opset=self._file.opset,
+            inputs=tuple(self._input(name, text) for text in proto.input),
+            attributes={item.name: item for item in proto.attribute},
+            used_outputs=used,
+            draft=self._draft,
+        )
+        try:
+            return self._lower(node)
+        except GraphError as error:
+            raise GraphError(f"{self._file.path}: node {name!r} ({node.op}): {error}") from None
+        except ValueError as error:  # an op record that refuses its attributes
+            raise node.refuse(str(error)) from None
+
+    def _lower(self, node: Node) -> Sequence[Value]:
+        if node.op == "Constant":
+            return (self._constant(node),)
+        known = node.op in HANDLERS or node.op in EVALUATORS
+        if not known:
+            raise node.refuse(REFUSED.get(node.op, "this op is not supported"))
+        if any(isinstance(value, Unknown) for value in node.inputs):
+            return (Unknown(),) * len(node.used_outputs)
+        if node.op == "Shape":
+            value = node.input(0)
+            if isinstance(value, Stream):
+                return (shape_value(node, value.dims),)
+        present = [value for value in node.inputs if value is not None]
+        constants: list[Constant] = [v for v in present if isinstance(v, np.ndarray)]
+        if len(constants) == len(present):
+            return (evaluate(node, constants),)
+        if node.op not in HANDLERS:
+            raise node.refuse("of the frame is not supported, only of constants")
+        result = HANDLERS[node.op](node)
+        return result if isinstance(result, tuple) else (result,)
+
+    def _input(self, node: str, name: str) -> Value | None:
+        if not name:
+            return None
+        if name not in self._values:
+            if name not in self._initializers:
+                where = f"{self._file.path}: node {node!r}"
+                raise GraphError(f"{where} reads {name!r}, which nothing before it makes")
+            self._values[name] = self._file.array(self._initializers[name])
+        return self._values[name]
+
+    def _constant(self, node: Node) -> Constant:
+        for name, attribute in node.attributes.items():
+            if name == "value" and attribute.type == onnx.AttributeProto.TENSOR:
+                return self._file.array(attribute.t)
+            if name in ("value_int", "value_ints"):
+                ints = attribute.ints if name == "value_ints" else attribute.i
+                return np.asarray(ints, np.int64)
+            if name in ("value_float", "value_floats"):
+                floats = attribute.floats if name == "value_floats" else attribute.f
+                return np.asarray(floats, np.float32)
+        raise node.refuse("has no value, or one that is not a dense tensor of numbers")
+
+
+def _needed(file: ModelFile) -> tuple[list[int], set[str]]:
+    """Indices of the nodes that the outputs need, in file order, and all tensors that they read."""
+    graph = file.proto.graph
+    makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
+    pending = [output.name for output in graph.output]
+    read = set(pending)
+    needed: set[int] = set()
+    while pending:
+        index = makers.get(pending.pop())
+        if index is not None and index not in needed:
+            needed.add(index)
+            pending.extend(graph.node[index].input)
+            read.update(graph.node[index].input)
+    return sorted(needed), read

@@ -1,0 +1,129 @@
+"""Reading of an ONNX file: bytes to a protobuf that can be trusted, and its tensors to arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import google.protobuf.message  # type: ignore[import-untyped]
+import numpy as np
+import onnx
+import onnx.numpy_helper
+
+from ..errors import GraphError, SpecError
+from .values import Constant
+
+OLDEST_OPSET = 9
+_EXPECTED = "an ONNX model"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A parsed ONNX file.
+
+    Attributes:
+        path: as given.
+        sha256: of the file's bytes.
+        proto: its content.
+        opset: version of the default operator set.
+    """
+
+    path: Path
+    sha256: str
+    proto: onnx.ModelProto
+    opset: int
+
+    def array(self, tensor: onnx.TensorProto) -> Constant:
+        """A tensor's values; those stored outside the file must lie inside its folder.
+
+        Raises:
+            SpecError: if the values are malformed, missing, or outside the model's folder.
+        """
+        where = f"{self.path}: tensor {tensor.name!r}"
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            tensor = self._with_external_data(tensor, where)
+        try:
+            array = onnx.numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, KeyError, OverflowError, RuntimeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise SpecError.at(where, reason, "values that fit its shape and type") from None
+        if array.dtype == np.object_ or array.dtype.names is not None:
+            raise SpecError.at(where, str(array.dtype), "numbers")
+        return array
+
+    def _with_external_data(self, tensor: onnx.TensorProto, where: str) -> onnx.TensorProto:
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        folder = self.path.parent.resolve()
+        target = _resolved(folder, location)
+        if target is None or not target.is_relative_to(folder):
+            raise SpecError.at(
+                f"{where}: external data", location, f"a relative path inside the folder {folder}"
+            )
+        try:
+            offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
+            with target.open("rb") as stream:
+                stream.seek(offset)
+                data = stream.read(length)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SpecError.at(
+                f"{where}: external data", location, f"a readable file: {reason}"
+            ) from None
+        if length >= 0 and len(data) != length:
+            raise SpecError.at(
+                f"{where}: external data", f"{len(data)} bytes in {location}", f"{length} bytes"
+            )
+        return onnx.TensorProto(
+            dims=tensor.dims, data_type=tensor.data_type, name=tensor.name, raw_data=data
+        )
+
+
+def _resolved(folder: Path, location: str) -> Path | None:
+    """Where an external file really lies, links followed; None where the path says nothing."""
+    relative = Path(location.replace("\\", "/"))
+    if not location or "\0" in location or relative.is_absolute():
+        return None
+    try:
+        return (folder / relative).resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return None
+
+
+def _read_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise SpecError.at(path, "a folder", _EXPECTED)
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecError.at(path, reason, f"{_EXPECTED} that can be read") from None
+
+
+def load_model_file(path: str | Path) -> ModelFile:
+    """Read and parse an ONNX file.
+
+    Raises:
+        SpecError: if there is no such file, or it is empty, truncated or not ONNX.
+        GraphError: if its operator set is older than 9 or newer than the installed onnx knows.
+    """
+    path = Path(path)
+    data = _read_bytes(path)
+    if not data:
+        raise SpecError.at(path, "an empty file", _EXPECTED)
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(data)
+    except google.protobuf.message.DecodeError:
+        found = f"{len(data)} bytes that do not parse"
+        raise SpecError.at(path, found, f"{_EXPECTED} (not ONNX, or truncated)") from None
+    opsets = {item.domain: item.version for item in proto.opset_import}
+    opset = opsets.get("", opsets.get("ai.onnx"))
+    if not proto.graph.node or proto.ir_version < 1 or opset is None:
+        found = f"{len(data)} bytes without a graph or an operator set"
+        raise SpecError.at(path, found, f"{_EXPECTED} (not ONNX, or truncated)")
+    newest = onnx.defs.onnx_opset_version()
+    if not OLDEST_OPSET <= opset <= newest:
+        raise GraphError(f"{path}: opset {opset}, expected {OLDEST_OPSET} to {newest}")
+    return ModelFile(path, hashlib.sha256(data).hexdigest(), proto, opset)

@@ -1,0 +1,80 @@
+"""MaxPool, AveragePool, and pooling over the whole map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .. import ops
+from .node import Node, describe
+from .values import Stream, spatial
+from .window import Window, read_window
+
+
+def max_pool(node: Node) -> Stream:
+    """MaxPool; ceil_mode becomes pads, which never win."""
+    if any(node.used_outputs[1:]):
+        raise node.refuse("its Indices output is used")
+    window = read_window(node, node.spatial_stream(0).map)
+    return node.windowed(ops.MaxPool2d(window.kernel, window.stride, window.all_pads))
+
+
+def average_pool(node: Node) -> Stream:
+    """AveragePool; ceil_mode becomes pads."""
+    source = node.spatial_stream(0)
+    window = read_window(node, source.map)
+    count_pads = bool(node.integer("count_include_pad", 0))
+    if count_pads and any(window.overhang) and any(window.pads):
+        # given pads count and the overhang does not: pad first, then divide by what is inside
+        name = node.draft.add(f"{node.layer}.pad", ops.Pad(window.pads), [source.layer])
+        padded = spatial(name, node.draft.map(name), source.shape[0])
+        window = replace(window, pads=(0, 0, 0, 0))
+        node = replace(node, inputs=(padded,))
+    return node.windowed(_average(window, count_pads))
+
+
+def _average(window: Window, count_pads: bool) -> ops.AvgPool2d:
+    inside = any(window.overhang) or (any(window.pads) and not count_pads)
+    divisor = ops.Divisor.INSIDE if inside else ops.Divisor.WINDOW
+    return ops.AvgPool2d(window.kernel, window.stride, window.all_pads, divisor)
+
+
+def global_average_pool(node: Node) -> Stream:
+    """GlobalAveragePool; nothing to do on a 1x1 map."""
+    source = node.spatial_stream(0)
+    return source if source.map.pixels == 1 else node.windowed(ops.GlobalAvgPool())
+
+
+def global_max_pool(node: Node) -> Stream:
+    """GlobalMaxPool: a MaxPool2d over the whole map."""
+    source = node.spatial_stream(0)
+    kernel = (source.map.height, source.map.width)
+    return source if source.map.pixels == 1 else node.windowed(ops.MaxPool2d(kernel, kernel))
+
+
+def reduce_mean(node: Node) -> Stream:
+    """ReduceMean over all positions; axes are an attribute, or an input from opset 18 on."""
+    source = node.stream(0)
+    rank = len(source.shape)
+    axes = node.integers("axes") if node.opset < 18 else node.integer_list(1)
+    if axes is None or any(not -rank <= axis < rank for axis in axes):
+        raise node.refuse(f"over axes {axes}, only over the positions of a feature map")
+    reduced = {axis % rank for axis in axes}
+    spatial_axes = {axis for axis in range(2, rank) if source.shape[axis] > 1}
+    if not (source.has_channel_axis and spatial_axes <= reduced <= set(range(2, rank))):
+        raise node.refuse(f"over axes {sorted(reduced)} of {describe(source)}")
+    shape = [1 if axis in reduced else size for axis, size in enumerate(source.shape)]
+    if not node.integer("keepdims", 1):
+        shape = [size for axis, size in enumerate(source.shape) if axis not in reduced]
+    if source.map.pixels == 1:
+        return replace(source, shape=tuple(shape))
+    name = node.draft.add(node.layer, ops.GlobalAvgPool(), [source.layer])
+    return Stream(name, node.draft.map(name), tuple(shape))
+
+
+HANDLERS = {
+    "MaxPool": max_pool,
+    "AveragePool": average_pool,
+    "GlobalAveragePool": global_average_pool,
+    "GlobalMaxPool": global_max_pool,
+    "ReduceMean": reduce_mean,
+}

@@ -1,0 +1,244 @@
+"""IR -> ONNX, opset 17. Called in every trial of a search: it trusts its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from .. import ops
+from ..errors import GraphError
+from ..graph import FloatArray, Graph, Layer, Weights
+from .clips import non_negative_layers, replaced_relus
+from .values import frame_dims
+
+OPSET = 17
+IR_VERSION = 8
+INPUT, OUTPUT = "input", "output"
+
+
+def write(
+    graph: Graph, weights: Weights, act_thresholds: Mapping[str, float], taps: Sequence[str]
+) -> bytes:
+    """See ``onnx_io.write_model``."""
+    thresholds = _checked_thresholds(graph, act_thresholds)
+    tapped = {tap: _tapped_layer(graph, tap) for tap in dict.fromkeys(taps)}
+    return _Writer(graph, weights, thresholds, tapped).run()
+
+
+def _checked_thresholds(graph: Graph, act_thresholds: Mapping[str, float]) -> dict[str, float]:
+    for name, threshold in act_thresholds.items():
+        if name not in graph or not isinstance(graph[name].op, ops.Conv2d):
+            raise GraphError(f"{graph.name}: activation threshold for {name!r}: no such Conv2d")
+        if not 0 <= threshold < float("inf"):
+            raise GraphError(f"{graph.name}: activation threshold {threshold} of {name!r}")
+    return {name: float(value) for name, value in act_thresholds.items() if value > 0}
+
+
+def _tapped_layer(graph: Graph, tap: str) -> Layer:
+    kind, _, name = tap.partition(":")
+    if name in graph and kind in ("tap", "out"):
+        layer = graph[name]
+        if kind == "out" or isinstance(layer.op, ops.Conv2d):
+            return layer
+    raise GraphError(f"{graph.name}: tap {tap!r}, expected 'tap:<Conv2d layer>' or 'out:<layer>'")
+
+
+class _Writer:
+    """One walk over the layers. A tensor has the name of the layer that makes it."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        weights: Weights,
+        thresholds: Mapping[str, float],
+        tapped: Mapping[str, Layer],
+    ) -> None:
+        self._graph = graph
+        self._weights = weights
+        self._thresholds = thresholds
+        self._tapped = tapped
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: dict[str, TensorProto] = {}
+        self._tensors: dict[str, str] = {}  # layer -> tensor
+        self._clipped: dict[tuple[str, float], str] = {}
+        self._non_negative = non_negative_layers(graph) if thresholds else frozenset()
+        kept = {layer.name for tap, layer in tapped.items() if tap.startswith("out:")}
+        self._thresholded = {
+            name: threshold
+            for name, threshold in replaced_relus(graph, thresholds).items()
+            if kept.isdisjoint({name, *(edge.dst for edge in graph.out_edges(name))})
+        }
+
+    def run(self) -> bytes:
+        """The model as bytes."""
+        outputs = []
+        for layer in self._graph:
+            sources = [self._tensors[edge.src] for edge in self._graph.in_edges(layer.name)]
+            if isinstance(layer.op, ops.Conv2d):
+                sources = [self._clip(layer.name, sources[0])]
+                tap = f"tap:{layer.name}"
+                if tap in self._tapped:
+                    self._node("Identity", sources, tap)
+            self._tensors[layer.name] = self._layer(layer, sources)
+            tap = f"out:{layer.name}"
+            if tap in self._tapped:
+                self._node("Identity", [self._tensors[layer.name]], tap)
+        (source,) = self._graph.of_type(ops.Input)
+        (sink,) = self._graph.of_type(ops.Output)
+        dims: list[Any] = ["N", *frame_dims(sink.out)]
+        outputs.append(_tensor(OUTPUT, dims[:2] if sink.out.pixels == 1 else dims))
+        for tap, layer in self._tapped.items():
+            shown = layer.out
+            if tap.startswith("tap:"):
+                shown = self._graph.in_maps(layer.name)[0]
+            outputs.append(_tensor(tap, ["N", *frame_dims(shown)]))
+        proto = helper.make_graph(
+            self._nodes,
+            self._graph.name,
+            [_tensor(INPUT, ["N", *frame_dims(source.out)])],
+            outputs,
+            list(self._initializers.values()),
+        )
+        model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="hass", graph=proto)
+        model.opset_import.add(domain="", version=OPSET)
+        return bytes(model.SerializeToString())
+
+    def _node(self, op_type: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        self._nodes.append(helper.make_node(op_type, inputs, [output], **attributes))
+        return output
+
+    def _constant(self, name: str, array: FloatArray | np.ndarray[Any, Any]) -> str:
+        if name not in self._initializers:
+            kind = TensorProto.INT64 if array.dtype == np.int64 else TensorProto.FLOAT
+            self._initializers[name] = TensorProto(
+                name=name, dims=array.shape, data_type=kind, raw_data=array.tobytes()
+            )
+        return name
+
+    def _clip(self, conv: str, tensor: str) -> str:
+        """The clipped input of a convolution; made once for all that clip the stream alike."""
+        threshold = self._thresholds.get(conv, 0.0)
+        source = self._graph.in_edges(conv)[0].src
+        origin = self._origin(source)
+        if threshold == 0 or origin in self._thresholded:
+            return tensor
+        key = (origin, threshold)
+        if key not in self._clipped:
+            output = f"clip:{len(self._clipped)}"
+            if source in self._non_negative:
+                self._node("ThresholdedRelu", [tensor], output, alpha=threshold)
+            else:
+                self._two_sided(tensor, output, threshold)
+            self._clipped[key] = output
+        return self._clipped[key]
+
+    def _two_sided(self, tensor: str, output: str, threshold: float) -> None:
+        limit = self._constant(f"{output}:limit", np.asarray(threshold, np.float32))
+        zero = self._constant("zero", np.zeros((), np.float32))
+        size = self._node("Abs", [tensor], f"{output}:abs")
+        keep = self._node("Greater", [size, limit], f"{output}:keep")
+        self._node("Where", [keep, tensor, zero], output)
+
+    def _origin(self, name: str) -> str:
+        """The layer behind a Fork."""
+        if isinstance(self._graph[name].op, ops.Fork):
+            return self._origin(self._graph.in_edges(name)[0].src)
+        return name
+
+    def _layer(self, layer: Layer, sources: Sequence[str]) -> str:
+        name, op = layer.name, layer.op
+        match op:
+            case ops.Input():
+                return INPUT
+            case ops.Output():
+                kind = "Flatten" if layer.out.pixels == 1 else "Identity"
+                return self._node(kind, sources, OUTPUT)
+            case ops.Fork():
+                return sources[0]
+            case ops.Relu() if name in self._thresholded:
+                alpha = self._thresholded[name]
+                return self._node("ThresholdedRelu", sources, f"layer:{name}", alpha=alpha)
+            case ops.Conv2d():
+                parameters = [
+                    self._constant(key, self._weights[key])
+                    for key in (f"{name}.weight", f"{name}.bias")
+                ]
+                sources = [*sources, *parameters]
+            case ops.Clip():
+                bounds = {"low": op.low, "high": op.high}
+                sources = [*sources] + [
+                    self._constant(f"{name}:{key}", np.asarray(value, np.float32))
+                    for key, value in bounds.items()
+                ]
+            case ops.Slice() | ops.Pad():
+                sources = [*sources, *self._integers(name, op)]
+            case _:
+                pass
+        return self._node(_OP_TYPES[type(op)], sources, f"layer:{name}", **_attributes(op))
+
+    def _integers(self, name: str, op: ops.Slice | ops.Pad) -> list[str]:
+        if isinstance(op, ops.Pad):
+            top, left, bottom, right = op.pads
+            begins, ends = (0, op.channels_front, top, left), (0, op.channels_back, bottom, right)
+            lists: dict[str, tuple[int, ...]] = {"pads": begins + ends}
+        else:
+            spans = (op.channels, op.rows, op.columns)
+            lists = {
+                "starts": tuple(span.start for span in spans),
+                "ends": tuple(span.stop for span in spans),
+                "axes": (1, 2, 3),
+                "steps": tuple(span.step for span in spans),
+            }
+        return [
+            self._constant(f"{name}:{key}", np.asarray(values, np.int64))
+            for key, values in lists.items()
+        ]
+
+
+_OP_TYPES: Mapping[type[ops.Op], str] = {
+    ops.Conv2d: "Conv",
+    ops.MaxPool2d: "MaxPool",
+    ops.AvgPool2d: "AveragePool",
+    ops.GlobalAvgPool: "GlobalAveragePool",
+    ops.Relu: "Relu",
+    ops.Clip: "Clip",
+    ops.HardSigmoid: "HardSigmoid",
+    ops.HardSwish: "HardSwish",
+    ops.Sigmoid: "Sigmoid",
+    ops.Add: "Add",
+    ops.Mul: "Mul",
+    ops.Concat: "Concat",
+    ops.Slice: "Slice",
+    ops.Pad: "Pad",
+}
+
+
+def _attributes(op: ops.Op) -> dict[str, Any]:
+    match op:
+        case ops.Conv2d():
+            return {
+                "kernel_shape": op.kernel,
+                "strides": op.stride,
+                "pads": op.pads,
+                "group": op.groups,
+            }
+        case ops.MaxPool2d():
+            return {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+        case ops.AvgPool2d():
+            count = int(op.divisor is ops.Divisor.WINDOW)
+            window = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+            return {**window, "count_include_pad": count}
+        case ops.HardSigmoid():
+            return {"alpha": op.alpha, "beta": op.beta}
+        case ops.Concat():
+            return {"axis": 1}
+        case _:
+            return {}
+
+
+def _tensor(name: str, dims: Sequence[Any]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)

@@ -1,0 +1,92 @@
+"""ONNX files in and out of the IR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from .errors import GraphError
+from .graph import Graph, Weights
+from .handlers.lower import lower
+from .handlers.model_file import load_model_file
+from .handlers.write import write
+from .rewrites import run_passes
+
+_NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedModel:
+    """A network read from an ONNX file.
+
+    Attributes:
+        graph: its layers, verified.
+        weights: of its Conv2d layers, float32.
+        path: the file, as given.
+        sha256: of the file's bytes, in hexadecimal (external data apart).
+        opset: version of the operator set that the file uses.
+        producer: what wrote the file, as it says itself.
+    """
+
+    graph: Graph
+    weights: Weights
+    path: str
+    sha256: str
+    opset: int
+    producer: str
+
+
+def read_model(path: str | Path) -> ImportedModel:
+    """Read an ONNX file, lower it to the IR and rewrite it to a form the hardware has.
+
+    The network must have one input (N, C, H, W) of static C, H, W, and one output; N may be fixed,
+    symbolic or unnamed. Computation is in float32 whatever the file's floating-point type.
+
+    Raises:
+        SpecError: if the file is missing, not ONNX, truncated, or has data outside its folder.
+        GraphError: if the graph is malformed, or has dynamic dimensions, several inputs or outputs.
+        UnsupportedOpError: listing all nodes that hass cannot lower.
+    """
+    file = load_model_file(path)
+    try:
+        graph, weights = run_passes(*lower(file))
+    except GraphError as error:
+        text = str(error)
+        prefix = "" if text.startswith(str(path)) else f"{path}: "
+        raise GraphError(f"{prefix}{text}") from None
+    return ImportedModel(
+        graph=graph,
+        weights=weights,
+        path=str(path),
+        sha256=file.sha256,
+        opset=file.opset,
+        producer=" ".join(f"{file.proto.producer_name} {file.proto.producer_version}".split()),
+    )
+
+
+def write_model(
+    graph: Graph,
+    weights: Weights,
+    *,
+    act_thresholds: Mapping[str, float] = _NO_THRESHOLDS,
+    taps: Sequence[str] = (),
+) -> bytes:
+    """The IR as an ONNX model: opset 17, IR version 8.
+
+    Input ``input`` (N, C, H, W) float32; output ``output``: (N, C) where the last map is 1x1,
+    otherwise (N, C, H, W).
+
+    Args:
+        graph: a verified graph.
+        weights: its weights, pruned or not.
+        act_thresholds: Conv2d layer -> t: values with |x| <= t in the layer's input become 0, for
+            this layer only. 0 clips nothing.
+        taps: further outputs, (N, C, H, W), each under the tap's own text: ``tap:<Conv2d layer>``
+            is that layer's input after the clip, ``out:<layer>`` any layer's output.
+
+    Raises:
+        GraphError: if a threshold or a tap names no such layer, or a threshold is not >= 0.
+    """
+    return write(graph, weights, act_thresholds, taps)
