@@ -13,9 +13,9 @@ import pydantic
 
 from .cost import EngineKind, Folding, MemoryKind, layer_shapes
 from .design_file import parse_design
-from .errors import Mistake, ProfileError, SpecError
+from .errors import Mistake, SpecError
 from .folding.legal import ALL_ENGINES, WEIGHT_MEMORIES, is_legal
-from .graph import Graph, Weights
+from .graph import Graph
 from .sparsity import Settings, SparsityProfile, SparsitySetting
 from .validation import StrictRecord, mistakes_of
 
@@ -141,25 +141,3 @@ def smallest_foldings(graph: Graph) -> dict[str, Folding]:
     one = Folding(engine=EngineKind.DENSE, weight_memory=MemoryKind.BRAM)
     convs = {layer.name for layer in graph.convs}
     return {layer.name: one if layer.name in convs else Folding() for layer in graph}
-
-
-def check_profile(profile: SparsityProfile, graph: Graph, weights: Weights, where: object) -> None:
-    """Refuse a profile of another network.
-
-    Args:
-        profile: the profile.
-        graph, weights: the network, its weights dense.
-        where: the profile's file, for messages.
-
-    Raises:
-        ProfileError: if it was measured on another graph or other weights.
-    """
-    for what, measured, ours in (
-        ("graph", profile.graph_digest, graph.digest),
-        ("weights", profile.weights_digest, weights.digest),
-    ):
-        if measured != ours:
-            raise ProfileError(
-                f"{where}: measured on another {what}: digest {measured[:12]}, "
-                f"expected {ours[:12]} of {graph.name}; make the profile again"
-            )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import ProfileError
 from ..onnx_io import ImportedModel
 from ..sparsity import SparsityProfile
-from ..user_files import check_profile
 
 
 def load_profile(path: str | None, model: ImportedModel) -> SparsityProfile | None:
@@ -18,10 +18,13 @@ def load_profile(path: str | None, model: ImportedModel) -> SparsityProfile | No
     """
     if path is None:
         return None
-    from ..measure import read_profile  # here, as it loads onnxruntime
+    from ..measure import check_profile, read_profile  # here, as it loads onnxruntime
 
     profile = read_profile(path)
-    check_profile(profile, model.graph, model.weights, path)
+    try:
+        check_profile(profile, model.graph, model.weights)
+    except ProfileError as error:
+        raise ProfileError(f"{path}: {error}") from None
     return profile
 
 
