@@ -1,0 +1,1 @@
+"""FPGA parts and boards, one TOML file each, with the source of every figure."""
