@@ -138,12 +138,15 @@ class Problem:
         )
 
     def dense(self) -> Evaluation:
-        """The dense design: dense engines only, nothing clipped, folded without a profile.
+        """The dense design: dense engines only, nothing clipped.
 
-        Its accuracy is measured even if it does not fit: it sets the floor for all others.
+        The profile changes nothing about dense engines; it makes their share of the multiplier
+        bound comparable with that of the others. The accuracy is measured even if nothing fits:
+        it sets the floor for all others.
         """
-        plan = self._solved(None, DENSE_ENGINES)
-        return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
+        profile = self.unclipped_profile
+        plan = self._solved(profile, DENSE_ENGINES)
+        return self._evaluation(plan, profile, self.unclipped_accuracy)
 
     def evaluate(self, settings: Settings) -> Evaluation:
         """A design of all engine kinds under some clips.
@@ -166,7 +169,7 @@ class Problem:
         return self._measured_accuracy(settings, Split.TEST)
 
     def _solved(
-        self, profile: SparsityProfile | None, engines: frozenset[EngineKind]
+        self, profile: SparsityProfile, engines: frozenset[EngineKind]
     ) -> FoldingPlan | Infeasibility:
         self.hooks.stage("folding", 0, 1)
         return solve(
