@@ -1,0 +1,19 @@
+"""Folding: which parallel factors, engine and memory every layer gets."""
+
+from .legal import ALL_ENGINES, is_legal, legal_foldings
+from .plan import FoldingPlan, Infeasibility
+from .solve import Solver, solve
+from .tables import TABLES, TableCache, memories_of
+
+__all__ = [
+    "ALL_ENGINES",
+    "TABLES",
+    "FoldingPlan",
+    "Infeasibility",
+    "Solver",
+    "TableCache",
+    "is_legal",
+    "legal_foldings",
+    "memories_of",
+    "solve",
+]

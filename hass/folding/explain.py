@@ -1,0 +1,103 @@
+"""Why nothing fits, and what would."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..device import RESOURCE_NAMES, Device, Resources, device_names, load_device
+from ..values import Arithmetic
+from .choice import FloatArray
+from .plan import Infeasibility
+from .tables import OptionTable
+
+_MAX_PARTS = 4
+_MEMORY = ("bram18", "uram")
+
+
+def _parts(resource: str, demand: int) -> str:
+    """Devices whose budget would hold the demand, smallest first."""
+    found = []
+    for name in device_names():
+        have = getattr(load_device(name).budget, resource)
+        if have >= demand:
+            found.append((have, name))
+    names = [name for _, name in sorted(found)[:_MAX_PARTS]]
+    return f" ({', '.join(names)})" if names else " (none of the known devices has enough)"
+
+
+def _levers(resource: str, demand: int, arithmetic: Arithmetic) -> tuple[str, ...]:
+    levers = [f"a part with more {resource}{_parts(resource, demand)}"]
+    if max(arithmetic.act_bits, arithmetic.weight_bits) > 8:
+        levers.append("fewer bits per word")
+    if resource in _MEMORY:
+        levers.append("another memory for part of it (LUTs, BRAM or URAM with room left)")
+    levers.append("a smaller network or input")
+    return tuple(levers)
+
+
+def _ranked(names: Sequence[str], amounts: Sequence[int]) -> tuple[tuple[str, int], ...]:
+    pairs = sorted(zip(names, amounts, strict=True), key=lambda pair: -pair[1])
+    return tuple(pairs)
+
+
+def single_shortage(
+    names: Sequence[str], tables: Sequence[OptionTable], device: Device, arithmetic: Arithmetic
+) -> Infeasibility | None:
+    """The resource of which the smallest foldings of all layers together need the largest multiple
+    of the budget, if any needs more than it."""
+    worst: tuple[float, Infeasibility] | None = None
+    for index, (resource, budget) in enumerate(zip(RESOURCE_NAMES, device.budget, strict=True)):
+        amounts = [table.least[index] for table in tables]
+        demand = sum(amounts)
+        if demand <= budget:
+            continue
+        ratio = demand / max(budget, 1)
+        if worst is None or ratio > worst[0]:
+            levers = _levers(resource, demand, arithmetic)
+            by_layer = _ranked(names, amounts)
+            worst = ratio, Infeasibility(resource, demand, budget, by_layer, levers)
+    return None if worst is None else worst[1]
+
+
+def joint_shortage(
+    names: Sequence[str],
+    demands: Sequence[float],
+    prices: FloatArray,
+    device: Device,
+    arithmetic: Arithmetic,
+) -> Infeasibility:
+    """No single resource is short, but no choice fits all budgets at once.
+
+    Demand and budget are in millionths of the budget, priced: at these prices (which add up to 1)
+    every choice of foldings costs at least ``demand`` while the whole budget is worth 1,000,000.
+
+    Args:
+        names: layers.
+        demands: smallest priced share of each layer's foldings.
+        prices: (5,) prices of a share of each resource.
+        device: the part.
+        arithmetic: word lengths.
+    """
+    scale = 1_000_000
+    amounts = [round(scale * demand) for demand in demands]
+    weights = ", ".join(
+        f"{name} {price:.2f}"
+        for name, price in zip(RESOURCE_NAMES, prices.tolist(), strict=True)
+        if price >= 0.005
+    )
+    levers = [
+        f"each resource alone would do; together, weighed {weights}, they do not: "
+        "more of any of these",
+        _larger_parts(device.budget),
+    ]
+    if max(arithmetic.act_bits, arithmetic.weight_bits) > 8:
+        levers.append("fewer bits per word")
+    levers.append("a smaller network or input")
+    demand = max(sum(amounts), scale + 1)  # integrality alone can make the difference
+    return Infeasibility("several", demand, scale, _ranked(names, amounts), tuple(levers))
+
+
+def _larger_parts(budget: Resources) -> str:
+    devices = [load_device(name) for name in device_names()]
+    larger = [d.name for d in devices if d.budget != budget and budget.fits(d.budget)]
+    return f"a larger part ({', '.join(larger[:_MAX_PARTS]) or 'none is known'})"

@@ -1,0 +1,157 @@
+"""Every legal folding of a layer, as arrays."""
+
+from __future__ import annotations
+
+from math import gcd
+
+import numpy as np
+
+from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
+from ..cost.shape import LayerShape
+from ..intmath import divisors
+from ..ops import Conv2d
+from ..sparsity import LayerSparsity
+
+ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC})
+WEIGHT_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
+LANE_FIFO_DEPTHS = (1, 2, 4, 8, 16, 32)
+
+# The dynamic engine was synthesised for M 4..64 and N 1..8 (coefficients.toml). M = 2 and 3 are let
+# in because the fit is nearly linear in M; wider or with more multipliers is extrapolation.
+DYNAMIC_MIN_PRODUCTS = 2
+DYNAMIC_MAX_PRODUCTS = 64
+DYNAMIC_MAX_FINE = 8
+# A dense engine's segment is as wide as the widest selector at most, unless one window is wider.
+DENSE_MAX_PRODUCTS = 64
+
+
+def _crossed(first: IntArray, second: IntArray) -> IntArray:
+    """All pairs of rows of (n, a) and (m, b): (n * m, a + b), the second varying fastest."""
+    left, right = np.meshgrid(np.arange(len(first)), np.arange(len(second)), indexing="ij")
+    return np.concatenate([first[left.ravel()], second[right.ravel()]], axis=1)
+
+
+def _column(values: tuple[int, ...]) -> IntArray:
+    return np.array(values, dtype=np.int64).reshape(-1, 1)
+
+
+def _packings(op: Conv2d, channels: int, engine: EngineKind, measured: frozenset[int]) -> IntArray:
+    """(n, 1) channels per segment that the engine may have.
+
+    A dense engine packs only where the window is a single product. With wider windows, packing
+    gives no cycle count that coarse_in does not give as well.
+    """
+    taps = op.kernel[0] * op.kernel[1]
+    if engine is EngineKind.DENSE:
+        limit = DENSE_MAX_PRODUCTS if taps == 1 else 1
+        return _column(tuple(p for p in divisors(channels) if p <= limit))
+    fitting = [
+        p
+        for p in divisors(channels)
+        if p in measured and DYNAMIC_MIN_PRODUCTS <= p * taps <= DYNAMIC_MAX_PRODUCTS
+    ]
+    return _column(tuple(fitting))
+
+
+def _fines(op: Conv2d, packings: IntArray, engine: EngineKind) -> IntArray:
+    """(n, 1) candidates for ``fine``; the caller drops those that a packing does not allow."""
+    taps = op.kernel[0] * op.kernel[1]
+    if engine is EngineKind.DENSE:
+        found = {f for p in packings[:, 0] for f in divisors(int(p) * taps)}
+        return _column(tuple(sorted(found)))
+    return _column(tuple(range(1, DYNAMIC_MAX_FINE + 1)))
+
+
+def _conv_foldings(
+    op: Conv2d, shape: LayerShape, engine: EngineKind, measured: frozenset[int]
+) -> IntArray:
+    """(n, 6) factors in the order of ``FACTOR_NAMES``."""
+    channels = shape.inputs[0].channels // op.groups
+    taps = op.kernel[0] * op.kernel[1]
+    packings = _packings(op, channels, engine, measured)
+    inner = _crossed(_crossed(_column(divisors(channels)), packings), _fines(op, packings, engine))
+    coarse_in, packed, fine = inner.T
+    legal = channels % (coarse_in * packed) == 0
+    if engine is EngineKind.DENSE:
+        legal &= (packed * taps) % fine == 0
+    else:
+        legal &= fine <= packed * taps
+    outer = _crossed(_column(divisors(op.out_channels // op.groups)), _column(divisors(op.groups)))
+    depths = LANE_FIFO_DEPTHS if engine is EngineKind.DYNAMIC else (1,)
+    rows = _crossed(_crossed(inner[legal], outer), _column(depths))
+    # (coarse_in, packed, fine, coarse_out, coarse_group, depth) -> FACTOR_NAMES
+    return rows[:, [0, 3, 4, 2, 1, 5]]
+
+
+def _arrays(factors: IntArray, engine: EngineKind, memory: MemoryKind) -> FoldingArrays:
+    columns = (np.ascontiguousarray(column) for column in factors.T)
+    return FoldingArrays(engine, memory, *columns)
+
+
+def legal_foldings(
+    shape: LayerShape,
+    engines: frozenset[EngineKind],
+    memories: frozenset[MemoryKind],
+    sparsity: LayerSparsity | None,
+) -> tuple[FoldingArrays, ...]:
+    """All legal foldings of a layer, one value per engine kind and weight memory.
+
+    A convolution's coarse_group divides its groups, coarse_in its channels per group, coarse_out
+    its filters per group, and packed what coarse_in leaves. ``fine`` divides M = packed * kh * kw
+    in a dense engine. A dynamic engine needs M in 2..64, ``fine`` in 1..8 and a measured
+    distribution for its ``packed``. A layer without weights has one number of streams, which
+    divides the channels of all its inputs and of its output.
+
+    Args:
+        shape: the layer.
+        engines: kinds allowed to layers with weights; NONE is ignored.
+        memories: weight memories allowed; NONE is ignored.
+        sparsity: what was measured in the layer; without it there is no dynamic engine.
+
+    Returns:
+        Non-empty arrays in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or
+        memory is left for a layer with weights.
+    """
+    if not isinstance(shape.op, Conv2d):
+        common = gcd(shape.out.channels, *(source.channels for source in shape.inputs))
+        streams = _column(divisors(common))
+        ones = np.ones_like(streams)
+        factors = np.concatenate([streams, streams, ones, ones, ones, ones], axis=1)
+        return (_arrays(factors, EngineKind.NONE, MemoryKind.NONE),)
+    measured = frozenset[int]()
+    if sparsity is not None:
+        measured = frozenset(histogram.packed for histogram in sparsity.histograms)
+    result: list[FoldingArrays] = []
+    for engine in (EngineKind.DENSE, EngineKind.DYNAMIC):
+        if engine not in engines:
+            continue
+        factors = _conv_foldings(shape.op, shape, engine, measured)
+        if len(factors):
+            result.extend(
+                _arrays(factors, engine, memory) for memory in WEIGHT_MEMORIES if memory in memories
+            )
+    return tuple(result)
+
+
+def is_legal(
+    shape: LayerShape,
+    folding: Folding,
+    engines: frozenset[EngineKind],
+    memories: frozenset[MemoryKind],
+    sparsity: LayerSparsity | None,
+) -> bool:
+    """Whether ``legal_foldings`` of the same arguments contains the folding."""
+    for group in legal_foldings(shape, engines, memories, sparsity):
+        if (group.engine, group.weight_memory) != (folding.engine, folding.weight_memory):
+            continue
+        same = (
+            (group.coarse_in == folding.coarse_in)
+            & (group.coarse_out == folding.coarse_out)
+            & (group.coarse_group == folding.coarse_group)
+            & (group.fine == folding.fine)
+            & (group.packed == folding.packed)
+            & (group.lane_fifo_depth == folding.lane_fifo_depth)
+        )
+        if same.any():
+            return True
+    return False

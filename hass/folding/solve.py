@@ -1,0 +1,163 @@
+"""Folding of a whole network on a part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from ..cost import estimate, layer_shapes, off_chip_bound_cycles
+from ..cost.foldings import EngineKind, IntArray
+from ..device import Device
+from ..errors import ProfileError, SpecError
+from ..graph import Graph
+from ..sparsity import SparsityProfile
+from ..values import Arithmetic
+from .bound import relax
+from .choice import join_options
+from .exact import Answer, Deadline, priced_floor, quick_choice, sketched, solve_exact
+from .explain import joint_shortage, single_shortage
+from .greedy import widened
+from .legal import ALL_ENGINES
+from .plan import FoldingPlan, Infeasibility
+from .tables import (
+    TABLES,
+    OptionTable,
+    TableCache,
+    TableKey,
+    has_legal,
+    memories_of,
+    option_costs,
+)
+
+
+class Solver(StrEnum):
+    """How the foldings are found."""
+
+    GREEDY = "greedy"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Problem:
+    names: tuple[str, ...]
+    tables: tuple[OptionTable, ...]
+    budget: IntArray
+    least_cycles: int
+
+
+def _problem(
+    graph: Graph,
+    device: Device,
+    profile: SparsityProfile | None,
+    engines: frozenset[EngineKind],
+    arithmetic: Arithmetic,
+    clock_mhz: float,
+    cache: TableCache,
+) -> _Problem:
+    if profile is not None:
+        absent = [layer.name for layer in graph.convs if layer.name not in profile.layers]
+        if absent:
+            raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
+    memories = memories_of(device)
+    names, tables = [], []
+    without: list[str] = []
+    for name, shape in layer_shapes(graph).items():
+        sparsity = None if profile is None else profile.layers.get(name)
+        key = TableKey(shape, sparsity, device.family, arithmetic, engines, memories, device.budget)
+        names.append(name)
+        if not has_legal(key):
+            without.append(name)
+            continue
+        tables.append(cache.table(key))
+    if without:
+        raise SpecError.at(
+            "engines",
+            ", ".join(sorted(engines)) or "none",
+            "an engine for every layer (dynamic: a profile, and 2 to 64 products per segment); "
+            f"there is none for {', '.join(without)}",
+        )
+    budget = np.array(tuple(device.budget), dtype=np.int64)
+    least = off_chip_bound_cycles(graph, device, clock_mhz, arithmetic)
+    return _Problem(tuple(names), tuple(tables), budget, least)
+
+
+def _greedy(problem: _Problem, deadline: Deadline) -> Answer | None:
+    sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
+    start = quick_choice(sketch, relax(sketch))
+    if start is None:
+        # too tight for repair: only the integer program can tell
+        return solve_exact(problem.tables, problem.budget, problem.least_cycles, deadline)
+    rows = sketch.source[widened(sketch, start)]
+    return Answer(rows, priced_floor(problem.tables, problem.budget, problem.least_cycles))
+
+
+def _explained(problem: _Problem, device: Device, arithmetic: Arithmetic) -> Infeasibility:
+    single = single_shortage(problem.names, problem.tables, device, arithmetic)
+    if single is not None:
+        return single
+    options = join_options(
+        [option_costs(table) for table in problem.tables], problem.budget, problem.least_cycles
+    )
+    answer = relax(options)
+    priced = options.shares() @ answer.prices
+    demands = np.minimum.reduceat(priced, options.starts[:-1])
+    return joint_shortage(problem.names, demands.tolist(), answer.prices, device, arithmetic)
+
+
+def solve(
+    graph: Graph,
+    device: Device,
+    *,
+    profile: SparsityProfile | None = None,
+    engines: frozenset[EngineKind] = ALL_ENGINES,
+    solver: Solver = Solver.EXACT,
+    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    clock_mhz: float | None = None,
+    seconds: float | None = None,
+    cache: TableCache = TABLES,
+) -> FoldingPlan | Infeasibility:
+    """Foldings of all layers with the smallest frame II that the device's budget allows.
+
+    Args:
+        graph: the network.
+        device: gives the budget, the memories, the off-chip bandwidth and the default clock.
+        profile: measured sparsity; without it all engines are dense.
+        engines: kinds that layers with weights may have.
+        solver: ``exact`` proves the optimum; ``greedy`` is the baseline.
+        arithmetic: word lengths.
+        clock_mhz: instead of the device's; with the off-chip bandwidth it bounds frame II.
+        seconds: limit on the integer programs; past it the best plan so far is returned with
+            the bound that is proved. With a limit the answer may differ from run to run.
+        cache: where option tables are kept between calls.
+
+    Returns:
+        The plan, or the inequality that fails if nothing fits.
+
+    Raises:
+        ProfileError: if the profile does not belong to the graph.
+        SpecError: if ``engines`` leaves a layer without any.
+        SolverError: if an integer program fails.
+    """
+    clock = device.clock_mhz if clock_mhz is None else clock_mhz
+    problem = _problem(graph, device, profile, engines, arithmetic, clock, cache)
+    deadline = Deadline(seconds)
+    answer: Answer | None = None
+    if all(len(table) for table in problem.tables):
+        match solver:
+            case Solver.GREEDY:
+                answer = _greedy(problem, deadline)
+            case Solver.EXACT:
+                answer = solve_exact(problem.tables, problem.budget, problem.least_cycles, deadline)
+    if answer is None:
+        return _explained(problem, device, arithmetic)
+    foldings = {
+        name: table.folding(int(row))
+        for name, table, row in zip(problem.names, problem.tables, answer.rows, strict=True)
+    }
+    result = estimate(
+        graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock
+    )
+    gap = result.frame_ii_cycles / answer.bound_cycles - 1.0
+    return FoldingPlan(foldings, result, solver.value, answer.bound_cycles, gap)
