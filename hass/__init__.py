@@ -20,13 +20,15 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import ops
     from .cost import Estimate, Folding, estimate
-    from .design import Design, build_design
+    from .design import Design, build_design, model_ref, provenance_now
     from .design_file import load_design_model, read_design, write_design
     from .device import Device, Resources, device_names, load_device
     from .errors import HassError
-    from .folding import FoldingPlan, Infeasibility, solve
+    from .folding import FoldingPlan, Infeasibility
+    from .folding.solve import solve
     from .graph import Graph, Weights
-    from .measure import measure_accuracy, measure_profile, open_dataset, prove_equal
+    from .measure import measure_accuracy, measure_profile, prove_equal
+    from .measure.open_dataset import open_dataset
     from .onnx_io import read_model, write_model
     from .sparsity import NO_CLIPS, SparsityProfile, SparsitySetting
 
@@ -51,8 +53,10 @@ _HOMES = {
     "load_device": "device",
     "measure_accuracy": "measure",
     "measure_profile": "measure",
+    "model_ref": "design",
     "open_dataset": "measure",
     "prove_equal": "measure",
+    "provenance_now": "design",
     "read_design": "design_file",
     "read_model": "onnx_io",
     "solve": "folding",
@@ -82,9 +86,11 @@ __all__ = [
     "load_device",
     "measure_accuracy",
     "measure_profile",
+    "model_ref",
     "open_dataset",
     "ops",
     "prove_equal",
+    "provenance_now",
     "read_design",
     "read_model",
     "solve",
