@@ -9,6 +9,11 @@ import click
 from ..files import write_text_atomic
 from .common import json_option, output_option, percent, print_json, print_table, talk
 
+HEADINGS = (
+    *("name", "network", "device", "top-1 selection", "top-1 test", "frames/s", "speed-up"),
+    *("frame II", "latency us", "DSP", "LUT", "BRAM18", "URAM", "images/cycle/DSP", "ratio"),
+)
+
 
 @click.command(
     epilog="\b\nExamples:\n  hass compare dense.json OUT\n"
@@ -24,37 +29,21 @@ def command(sources: tuple[str, ...], as_json: bool, as_csv: bool, output: Path 
     Each is a design file or the folder of a search, whose best design counts. Throughput is that
     of the steady state; latency is that of one frame alone, fill included.
     """
-    from .. import compare  # here, as it needs the report's parts
+    from ..compare import compare, to_csv, to_json, to_svg  # here, as they take long to load
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    entries = compare.compare(sources)
+    entries = compare(sources)
     if output is not None:
-        write_text_atomic(output, compare.to_svg(entries))
+        write_text_atomic(output, to_svg(entries))
         talk(f"wrote {output}")
     if as_json:
-        print_json(compare.to_json(entries))
+        print_json(to_json(entries))
     elif as_csv:
-        click.echo(compare.to_csv(entries), nl=False)
+        click.echo(to_csv(entries), nl=False)
     else:
         print_table(
-            [
-                "name",
-                "network",
-                "device",
-                "top-1 selection",
-                "top-1 test",
-                "frames/s",
-                "ratio",
-                "frame II",
-                "latency us",
-                "DSP",
-                "LUT",
-                "BRAM18",
-                "URAM",
-                "images/cycle/DSP",
-                "ratio",
-            ],
+            HEADINGS,
             [
                 [
                     *(entry.name, entry.network, entry.device),

@@ -131,7 +131,7 @@ def _cards(design: Design) -> tuple[Card, ...]:
             against(new.throughput_fps, None if old is None else old.throughput_fps),
         ),
         Card(
-            "Latency of one frame alone",
+            "Latency of one frame",
             f"{number(new.latency_us)} µs",
             against(new.latency_us, None if old is None else old.latency_us),
         ),

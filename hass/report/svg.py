@@ -28,7 +28,8 @@ _STYLE: dict[str, bool | float | str | list[str]] = {
     "svg.hashsalt": "hass",  # ids do not depend on the process
     "text.parse_math": False,  # a layer may be called "$x"
     "text.usetex": False,
-    "font.family": ["DejaVu Sans"],  # ships with matplotlib, so widths are the same everywhere
+    # DejaVu ships with matplotlib, so widths are the same everywhere
+    "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
