@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from ..cost import Estimate, Folding
+from ..cost import Estimate
+from ..cost.foldings import folding_fields
 from ..design import EstimateSummary
 from ..design_file import layer_json, summary_json
 from ..device import RESOURCE_NAMES, Device
 from ..files import JsonValue
 from .common import Cell, percent, print_table
-
-FOLDING_COLUMNS = ("engine", "in", "out", "group", "fine", "packed", "fifo", "memory")
 
 
 def estimate_json(
@@ -41,29 +40,21 @@ def over_budget(estimate: Estimate, device: Device) -> list[str]:
     ]
 
 
-def _folding_cells(folding: Folding) -> list[Cell]:
-    return [
-        folding.engine,
-        folding.coarse_in,
-        folding.coarse_out,
-        folding.coarse_group,
-        folding.fine,
-        folding.packed,
-        folding.lane_fifo_depth,
-        folding.weight_memory,
-    ]
-
-
 def print_estimate(summary: EstimateSummary, estimate: Estimate, device: Device) -> None:
     """Layers, resources, and the numbers of the whole pipeline, on stdout."""
     rows: list[list[Cell]] = [
-        [name, *_folding_cells(layer.folding), layer.frame_ii_cycles, *layer.resources]
+        [name, *asdict(layer.folding).values(), layer.frame_ii_cycles, *layer.resources]
         for name, layer in estimate.layers.items()
     ]
     print_table(
-        ["layer", *FOLDING_COLUMNS, "frame_ii_cycles", *RESOURCE_NAMES],
+        ["layer", *folding_fields(), "frame_ii_cycles", *RESOURCE_NAMES],
         rows,
-        footer=["(pipeline)", *[""] * 8, summary.frame_ii_cycles, *summary.resources],
+        footer=[
+            "(pipeline)",
+            *[""] * len(folding_fields()),
+            summary.frame_ii_cycles,
+            *summary.resources,
+        ],
     )
     print_table(
         ["resource", "used", "budget", "available", "utilisation"],
