@@ -123,6 +123,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
         ("hass/folding/greedy.py", "import pulp", "library pulp belongs to hass.folding.milp only"),
         ("search/run.py", "from torch import nn", "library torch belongs to hass.models only"),
         ("models/cli.py", "import optuna.samplers", "library optuna belongs to hass.search only"),
+        ("hass/graph.py", "from google import protobuf", "library google belongs to hass.onnx_io"),
         ("hass/graph.py", "import requests", "library requests is in no fence"),
         ("search/run.py", "from hass.models import x", "applications never import each other"),
         ("search/run.py", "from hass.search.spec import x", "imports itself relatively"),
