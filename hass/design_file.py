@@ -134,6 +134,19 @@ def write_design(design: Design, path: str | Path) -> None:
     write_text_atomic(path, canonical_json(design_json(design)))
 
 
+def _mistakes(error: pydantic.ValidationError, where: object) -> SpecError:
+    """All mistakes; of another version or another kind of file only that it is one."""
+    missing = {item["loc"] for item in error.errors() if item["type"] == "missing"}
+    for item in error.errors():
+        if item["loc"] == ("schema_version",):
+            found = "nothing" if item["loc"] in missing else repr(item["input"])
+            expected = f"{SCHEMA_VERSION}, in a design of hass"
+            return SpecError(Mistake(f"{where}: schema_version", found, expected))
+    if {("foldings",), ("model",)} <= missing:
+        return SpecError(Mistake(str(where), "another kind of file", "a design of hass"))
+    return mistakes_of(error, where)
+
+
 def parse_design(text: str | bytes, where: object) -> Design:
     """A design from the text of its file; ``where`` is the file, for messages.
 
@@ -143,16 +156,7 @@ def parse_design(text: str | bytes, where: object) -> Design:
     try:
         return DesignFile.model_validate_json(text).value()
     except pydantic.ValidationError as error:
-        for item in error.errors():
-            if item["loc"] == ("schema_version",):
-                # another version or another kind of file: its other mistakes would mislead
-                found = "nothing" if item["type"] == "missing" else repr(item["input"])
-                raise SpecError(
-                    Mistake(
-                        f"{where}: schema_version", found, f"{SCHEMA_VERSION}, in a design of hass"
-                    )
-                ) from None
-        raise mistakes_of(error, where) from None
+        raise _mistakes(error, where) from None
 
 
 def read_design(path: str | Path) -> Design:

@@ -274,6 +274,11 @@ def test_another_version_is_the_only_complaint(version: object) -> None:
     assert [m.where for m in caught.value.mistakes] == ["d.json: schema_version"]
 
 
+def test_another_kind_of_file_is_the_only_complaint() -> None:
+    with pytest.raises(SpecError, match="got another kind of file, expected a design"):
+        parse_design('{"schema_version": 1, "layers": []}', "profile.json")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 1, "gap": NaN}'])
 def test_not_a_design(text: str, tmp_path: Path) -> None:
     path = tmp_path / "d.json"

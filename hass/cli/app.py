@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import traceback
 from importlib import metadata
 
 import click
@@ -19,14 +20,14 @@ BROKEN_PIPE_EXIT_CODE = 141  # 128 + SIGPIPE
 # One line per verb, so that listing them loads none of them; in the order of a user's work.
 SHORT_HELP = {
     "import": "Read an ONNX model, show its layers, prove that nothing was lost.",
-    "profile": "Measure densities and accuracy, with or without clipping.",
-    "fold": "Find the fastest folding of a model on a device.",
-    "estimate": "Cycles, throughput and resources of a design or of foldings.",
+    "profile": "Measure densities and accuracy of a model on labelled images.",
+    "fold": "Find the fastest folding of a model that fits a device.",
+    "estimate": "Cycles, throughput and resources of a design, or of a model with foldings.",
     "search": "Search sparsity and folding together.",
     "emit": "Write a design as HLS C++.",
     "compare": "Set designs or runs side by side.",
     "report": "Turn a search's folder into one HTML page.",
-    "devices": "List the FPGA parts known, with sources.",
+    "devices": "List the FPGA parts known; with NAME, one of them with all its sources.",
     "models": "Export the networks that come with hass.",
 }
 
@@ -90,12 +91,12 @@ class VerbGroup(click.Group):
             sys.stdout.flush()
         except HassError as error:
             if ctx.meta.get(DEBUG_KEY):
-                raise
+                traceback.print_exception(error)
             _say_error(error)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as error:
             if ctx.meta.get(DEBUG_KEY):
-                raise
+                traceback.print_exception(error)
             click.echo(f"\ninterrupted{f': {error}' if str(error) else ''}", err=True)
             ctx.exit(INTERRUPTED_EXIT_CODE)
         except BrokenPipeError:
@@ -134,6 +135,7 @@ def _say_error(error: HassError) -> None:
 @click.command(
     cls=VerbGroup,
     params=[_debug_option()],
+    subcommand_metavar="VERB [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 bug, 2 bad flag or file, 3 infeasible, 4 model or profile "
     "not usable, 5 solver failed, 6 cannot write. `hass VERB --help` has an example of each.",

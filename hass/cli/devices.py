@@ -15,7 +15,7 @@ from .common import json_option, print_json, print_table
 @click.argument("name", required=False)
 @json_option()
 def command(name: str | None, as_json: bool) -> None:
-    """List the FPGA parts known; with NAME, one of them with the source of every figure.
+    """List the FPGA parts known; with NAME, one of them with all its sources.
 
     The budget is what a design may use of the part.
     """

@@ -78,7 +78,7 @@ def command(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Find the fastest folding of MODEL that fits a device."""
+    """Find the fastest folding of a model that fits a device."""
     imported = read_model(model)
     profile = load_profile(profile_path, imported)
     with progress(f"folding {imported.graph.name} for {device.name} ({solver})"):

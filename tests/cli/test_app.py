@@ -68,6 +68,7 @@ def test_help_lists_every_verb() -> None:
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     result = CliRunner().invoke(main, [verb, "--help"])
     assert result.exit_code == 0, result.output
+    assert SHORT_HELP[verb] in " ".join(result.stdout.split())
     assert f"hass {verb}" in result.stdout.partition("Example")[2]
     assert "--json" in result.stdout
     assert "--debug" in result.stdout
@@ -117,11 +118,12 @@ def test_several_mistakes_are_counted(stranger: list[_FakeEntry]) -> None:
 
 
 @pytest.mark.parametrize("argv", [["--debug", "strange"], ["strange", "--debug"]])
-def test_debug_lets_the_traceback_through(stranger: list[_FakeEntry], argv: list[str]) -> None:
+def test_debug_shows_the_traceback_as_well(stranger: list[_FakeEntry], argv: list[str]) -> None:
     stranger.append(_FakeEntry("strange", OutputError("full")))
     result = CliRunner().invoke(main, argv)
-    assert isinstance(result.exception, OutputError)
-    assert result.exit_code == 1
+    assert result.exit_code == 6
+    assert result.stderr.startswith("Traceback")
+    assert result.stderr.endswith("error: full\n")
 
 
 def test_a_bug_is_not_swallowed(stranger: list[_FakeEntry]) -> None:
