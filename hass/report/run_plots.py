@@ -13,6 +13,7 @@ from .words import number, percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+NAMED_POINTS = 300  # more points than these in a group are drawn at once, without a tip each
 LOG_SPAN = 8.0  # throughputs that differ by more are drawn on a logarithmic axis
 
 
@@ -67,14 +68,15 @@ def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> 
         xs, ys = zip(*(xy for trial in front if (xy := _point(trial))), strict=True)
         axes.plot(xs, ys, color=svg.BLUE, linewidth=1.2, drawstyle="steps-pre", zorder=2)
     for label, trials, marker, colour, size in groups:
-        for index, trial in enumerate(trials):
-            xy = _point(trial)
-            if xy is None:
-                continue
-            gid = f"trial{trial.number}"
+        if len(trials) > NAMED_POINTS and trials is not front:
+            batches = [trials]
+        else:
+            batches = [[trial] for trial in trials]
+        for index, batch in enumerate(batches):
+            gid = f"trial{batch[0].number}"
             axes.plot(
-                [xy[0]],
-                [xy[1]],
+                [xy[0] for trial in batch if (xy := _point(trial))],
+                [xy[1] for trial in batch if (xy := _point(trial))],
                 marker,
                 color=colour,
                 markersize=size,
@@ -85,7 +87,8 @@ def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> 
                 gid=gid,
                 zorder=3,
             )
-            tips[gid] = _tip(trial)
+            if len(batch) == 1:
+                tips[gid] = _tip(batch[0])
 
 
 def _tip(trial: Trial) -> str:
@@ -156,7 +159,14 @@ def device_picture(design: Design, dense: EstimateSummary | None) -> str:
                 )
                 amount = number(getattr(each.resources, name))
                 text = f"{amount} ({percent(used[name])})"
-                axes.text(100 * used[name] + 0.7, y, text, va="center", fontsize=8.5)
+                axes.text(
+                    100 * used[name] + 0.7,
+                    y,
+                    text,
+                    va="center",
+                    fontsize=8.5,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+                )
         allowed = device.budget.utilisation(device.available)
         for row, name in enumerate(shown):
             axes.plot(

@@ -20,7 +20,7 @@ def short(name: str, length: int = 28) -> str:
     its tail.
 
     >>> short("features.denseblock3.denselayer12.conv2", 20)
-    'feature…er12.conv2'
+    'feature…ayer12.conv2'
     """
     name = shown(name)
     if len(name) <= length:

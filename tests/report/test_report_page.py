@@ -235,6 +235,17 @@ def test_the_users_matplotlib_settings_change_nothing(run: Path, text: str) -> N
         assert mpl.rcParams["font.size"] == 30
 
 
+def test_thousands_of_trials_stay_one_light_page(tmp_path: Path) -> None:
+    page = render_report(write_run(tmp_path / "long", ["a", "b"], trials=1_000))
+    assert len(page) < 300_000
+    assert _Page(page).words.count("999 finished trials, 1 failed") == 1
+
+
+def test_matplotlib_is_loaded_only_to_draw() -> None:
+    code = "import sys, hass.report, hass.compare; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+
+
 def test_layer_names_helper_makes_unique_names() -> None:
     names = layer_names(200)
     assert len(set(names)) == 200
