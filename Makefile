@@ -33,7 +33,7 @@ test: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	if $(BIN)/python -c 'import torch' 2> /dev/null; then \
+	@if $(BIN)/python -c 'import torch' 2> /dev/null; then \
 		$(BIN)/mypy $(PACKAGES); \
 	else \
 		echo "make lint: torch is not installed, so models/ is NOT type-checked"; \
@@ -46,7 +46,7 @@ clean:
 
 # The first interpreter that is new enough and can make a virtual environment with pip in it.
 $(VENV)/bin/python:
-	for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \
 		if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
 			2> /dev/null; then \
 			echo "make: $$("$$python" --version) -> $(VENV)"; \
@@ -65,7 +65,7 @@ $(VENV)/.run: setup.cfg pyproject.toml | $(VENV)/bin/python
 # Torch's build for the CPU only; the one on PyPI brings gigabytes of CUDA libraries with it.
 $(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(PIP) -e '.[test,lint]'
-	if $(PIP) 'torch == $(TORCH)+cpu' 2> /dev/null \
+	@if $(PIP) 'torch == $(TORCH)+cpu' 2> /dev/null \
 		|| $(PIP) --extra-index-url $(TORCH_INDEX) 'torch == $(TORCH)+cpu'; then \
 		$(PIP) -e '.[torch]'; \
 	else \
