@@ -27,13 +27,16 @@ def _weights(
     return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 
 
+def _conv(inputs: list[str], output: str, name: str) -> onnx.NodeProto:
+    return helper.make_node("Conv", inputs, [output], name, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+
+
 def write_tiny_model(path: Path) -> Path:
     """conv1, relu, conv2 + skip, relu, average over all positions, fully connected; opset 17."""
-    window = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     nodes = [
-        helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], "conv1", **window),
+        _conv(["x", "w1", "b1"], "c1", "conv1"),
         helper.make_node("Relu", ["c1"], ["r1"], "relu1"),
-        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], "conv2", **window),
+        _conv(["r1", "w2", "b2"], "c2", "conv2"),
         helper.make_node("Add", ["c2", "r1"], ["sum"], "add"),
         helper.make_node("Relu", ["sum"], ["r2"], "relu2"),
         helper.make_node("GlobalAveragePool", ["r2"], ["mean"], "pool"),

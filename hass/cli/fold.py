@@ -81,7 +81,8 @@ def command(
     """Find the fastest folding of a model that fits a device."""
     imported = read_model(model)
     profile = load_profile(profile_path, imported)
-    with progress(f"folding {imported.graph.name} for {device.name} ({solver})"):
+    name = Path(model).stem
+    with progress(f"folding {name} for {device.name} ({solver})"):
         answer = solve(
             imported.graph,
             device,
@@ -91,7 +92,7 @@ def command(
             clock_mhz=clock_mhz,
         )
     if not isinstance(answer, FoldingPlan):
-        raise InfeasibleError(f"{imported.graph.name} on {device.name}: {answer}")
+        raise InfeasibleError(f"{name} on {device.name}: {answer}")
     design = _design(imported, device, answer, profile)
     if output is not None:
         write_design(design, output)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..design_file import accuracy_json
-from ..measure import measure_profile, open_dataset, write_profile
+from ..measure import Split, measure_profile, open_dataset, write_profile
 from ..onnx_io import read_model
 from ..ops import Input
 from ..sparsity import NO_CLIPS, SparsityProfile
@@ -66,7 +66,10 @@ def command(
     graph = imported.graph
     settings = NO_CLIPS if settings_path is None else read_settings(settings_path, graph)
     dataset = open_dataset(data, graph.of_type(Input)[0].out, seed=seed)
-    with progress(f"profiling {graph.name} on {dataset.name}") as report:
+    available = dataset.count(Split.CALIBRATION)
+    if available < images:
+        talk(f"{dataset.name} has {available} calibration images, fewer than {images}")
+    with progress(f"profiling {Path(model).stem} on {dataset.name}") as report:
         profile = measure_profile(
             graph,
             imported.weights,

@@ -157,9 +157,7 @@ def test_a_design_from_a_profile(tiny_model: Path, profile_file: Path, tmp_path:
     assert stored["frame_ii_cycles"] == again["frame_ii_cycles"]
 
 
-def test_a_stored_estimate_that_differs_is_told(
-    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stored_estimate_that_differs_is_told(tiny_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "design.json"
     run("fold", tiny_model, "--device", "pynq-z2", "-o", path)
     content = json.loads(path.read_text())
@@ -201,3 +199,29 @@ def test_foldings_of_a_design_are_accepted(tiny_model: Path, tmp_path: Path) -> 
     again = run_json("estimate", tiny_model, "--device", "zcu104", "--foldings", path)
     assert again["frame_ii_cycles"] == folded["frame_ii_cycles"]
     assert again["resources"] == folded["resources"]
+
+
+def test_settings_of_a_design_are_accepted(
+    tiny_model: Path, tiny_data: Path, profile_file: Path, settings_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "design.json"
+    run("fold", tiny_model, "--device", "pynq-z2", "--profile", profile_file, "-o", path)
+    of_design = run_json("profile", tiny_model, "--data", tiny_data, "--settings", path)
+    by_hand = run_json("profile", tiny_model, "--data", tiny_data, "--settings", settings_file)
+    assert of_design == by_hand
+
+
+def test_a_profile_of_other_clips_is_told(
+    tiny_model: Path, tiny_data: Path, profile_file: Path, tmp_path: Path
+) -> None:
+    design, unclipped = tmp_path / "design.json", tmp_path / "profile.json"
+    run("fold", tiny_model, "--device", "pynq-z2", "--profile", profile_file, "-o", design)
+    run("profile", tiny_model, "--data", tiny_data, "-o", unclipped)
+    result = run("estimate", design, "--profile", unclipped, "--json")
+    assert "other clips" in result.stderr
+    assert json.loads(result.stdout)["equals_stored"] is None
+
+
+def test_fewer_images_than_asked_is_told(tiny_model: Path, tiny_data: Path) -> None:
+    result = run("profile", tiny_model, "--data", tiny_data, "--images", 1000)
+    assert "fewer than 1000" in result.stderr

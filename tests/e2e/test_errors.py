@@ -194,6 +194,32 @@ def test_a_design_whose_model_is_gone_or_changed(tmp_path: Path, tiny_model: Pat
     assert "here.onnx" in message
 
 
+def test_a_design_of_another_import_of_its_model(tmp_path: Path, tiny_model: Path) -> None:
+    design = tmp_path / "design.json"
+    argv = ["fold", str(tiny_model), "--device", "zcu104", "-o", str(design), "--json"]
+    assert CliRunner().invoke(main, argv).exit_code == 0
+    content = json.loads(design.read_text())
+    content["model"]["graph_digest"] = "0" * 64
+    design.write_text(json.dumps(content))
+    code, message = run("estimate", design)
+    assert code == 2
+    assert "model.graph_digest" in message
+    assert "make the design again" in message
+
+
+def test_a_sparse_design_elsewhere_needs_its_profile(
+    tmp_path: Path, tiny_model: Path, tiny_data: Path
+) -> None:
+    profile, design = tmp_path / "profile.json", tmp_path / "design.json"
+    measure = ["profile", tiny_model, "--data", tiny_data, "-o", profile]
+    fold = ["fold", tiny_model, "--device", "zcu104", "--profile", profile, "-o", design]
+    for argv in (measure, fold):
+        assert CliRunner().invoke(main, [str(word) for word in argv]).exit_code == 0
+    code, message = run("estimate", design, "--device", "u250")
+    assert code == 4
+    assert "needs --profile" in message
+
+
 @pytest.mark.parametrize(
     "argv", [["fold", "model.onnx"], ["fold", "x", "--device", "zcu104", "--solver", "magic"]]
 )
