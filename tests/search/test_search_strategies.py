@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,16 @@ def test_tpe_score_is_the_papers_objective() -> None:
     assert strategy.score(fast, dense) == pytest.approx(0.5 + 0.1 * 0.25 + 3.0 - 0.2)
     unfit = TrialRecord(2, TrialState.COMPLETE, Origin.SAMPLER)
     assert strategy.score(unfit, dense) == pytest.approx(-0.2)
+
+
+def test_default_score_is_throughput_and_on_a_plateau_sparsity() -> None:
+    strategy = DefaultStrategy(FACTS)
+    dense = record(0, Origin.DENSE, feasible=True)
+    fast = record(1, Origin.SAMPLER, feasible=True, fps=1.2)
+    sparse = replace(dense, pair_density=0.1)
+    assert (
+        strategy.score(fast, dense) > strategy.score(sparse, dense) > strategy.score(dense, dense)
+    )
 
 
 def test_default_clips_more_where_more_is_saved_and_leaves_the_tiny_alone() -> None:
