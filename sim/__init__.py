@@ -1,0 +1,1 @@
+"""Token-level simulator of the pipeline: the judge of the analytic model."""
