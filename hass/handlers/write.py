@@ -61,8 +61,10 @@ class _Writer:
         self._weights = weights
         self._thresholds = thresholds
         self._tapped = tapped
-        self._nodes: list[onnx.NodeProto] = []
-        self._initializers: dict[str, TensorProto] = {}
+        self._model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="hass")
+        self._model.opset_import.add(domain="", version=OPSET)
+        self._model.graph.name = graph.name
+        self._constants: set[str] = set()
         self._tensors: dict[str, str] = {}  # layer -> tensor
         self._clipped: dict[tuple[str, float], str] = {}
         self._non_negative = non_negative_layers(graph) if thresholds else frozenset()
@@ -75,7 +77,6 @@ class _Writer:
 
     def run(self) -> bytes:
         """The model as bytes."""
-        outputs = []
         for layer in self._graph:
             sources = [self._tensors[edge.src] for edge in self._graph.in_edges(layer.name)]
             if isinstance(layer.op, ops.Conv2d):
@@ -90,33 +91,27 @@ class _Writer:
         (source,) = self._graph.of_type(ops.Input)
         (sink,) = self._graph.of_type(ops.Output)
         dims: list[Any] = ["N", *frame_dims(sink.out)]
-        outputs.append(_tensor(OUTPUT, dims[:2] if sink.out.pixels == 1 else dims))
+        proto = self._model.graph
+        proto.input.append(_tensor(INPUT, ["N", *frame_dims(source.out)]))
+        proto.output.append(_tensor(OUTPUT, dims[:2] if sink.out.pixels == 1 else dims))
         for tap, layer in self._tapped.items():
             shown = layer.out
             if tap.startswith("tap:"):
                 shown = self._graph.in_maps(layer.name)[0]
-            outputs.append(_tensor(tap, ["N", *frame_dims(shown)]))
-        proto = helper.make_graph(
-            self._nodes,
-            self._graph.name,
-            [_tensor(INPUT, ["N", *frame_dims(source.out)])],
-            outputs,
-            list(self._initializers.values()),
-        )
-        model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="hass", graph=proto)
-        model.opset_import.add(domain="", version=OPSET)
-        return bytes(model.SerializeToString())
+            proto.output.append(_tensor(tap, ["N", *frame_dims(shown)]))
+        return bytes(self._model.SerializeToString())
 
     def _node(self, op_type: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self._nodes.append(helper.make_node(op_type, inputs, [output], **attributes))
+        self._model.graph.node.append(helper.make_node(op_type, inputs, [output], **attributes))
         return output
 
     def _constant(self, name: str, array: FloatArray | np.ndarray[Any, Any]) -> str:
-        if name not in self._initializers:
+        if name not in self._constants:
             kind = TensorProto.INT64 if array.dtype == np.int64 else TensorProto.FLOAT
-            self._initializers[name] = TensorProto(
+            self._model.graph.initializer.add(
                 name=name, dims=array.shape, data_type=kind, raw_data=array.tobytes()
             )
+            self._constants.add(name)
         return name
 
     def _clip(self, conv: str, tensor: str) -> str:
@@ -137,11 +132,17 @@ class _Writer:
         return self._clipped[key]
 
     def _two_sided(self, tensor: str, output: str, threshold: float) -> None:
-        limit = self._constant(f"{output}:limit", np.asarray(threshold, np.float32))
-        zero = self._constant("zero", np.zeros((), np.float32))
-        size = self._node("Abs", [tensor], f"{output}:abs")
-        keep = self._node("Greater", [size, limit], f"{output}:keep")
-        self._node("Where", [keep, tensor, zero], output)
+        """``thresholded(x) - thresholded(-x)``, exact because one of the two is always zero.
+
+        CPU time of one run with such a clip before every convolution, relative to the network
+        without clips (onnxruntime 1.31.1, one thread, x86-64, 2026-11-22), on DS-CNN / MobileNetV3-
+        Small / MobileNet-EdgeTPU: this 1.46 / 1.70 / 1.28; Abs, Greater, Cast, Mul 1.44 / 1.81 /
+        1.31; Abs, Greater, Where 1.46 / 1.84 / 1.35. Shrink alone takes five times as long.
+        """
+        above = self._node("ThresholdedRelu", [tensor], f"{output}:above", alpha=threshold)
+        negative = self._node("Neg", [tensor], f"{output}:negative")
+        below = self._node("ThresholdedRelu", [negative], f"{output}:below", alpha=threshold)
+        self._node("Sub", [above, below], output)
 
     def _origin(self, name: str) -> str:
         """The layer behind a Fork."""
@@ -162,16 +163,15 @@ class _Writer:
             case ops.Relu() if name in self._thresholded:
                 alpha = self._thresholded[name]
                 return self._node("ThresholdedRelu", sources, f"layer:{name}", alpha=alpha)
+            case ops.Conv2d() if self._covers_its_input(layer):
+                return self._fully_connected(name, sources[0])
             case ops.Conv2d():
-                parameters = [
-                    self._constant(key, self._weights[key])
-                    for key in (f"{name}.weight", f"{name}.bias")
-                ]
-                sources = [*sources, *parameters]
+                keys = (f"{name}.weight", f"{name}.bias")
+                sources = [*sources, *(self._constant(key, self._weights[key]) for key in keys)]
             case ops.Clip():
                 bounds = {"low": op.low, "high": op.high}
                 sources = [*sources] + [
-                    self._constant(f"{name}:{key}", np.asarray(value, np.float32))
+                    self._constant(f"layer:{name}:{key}", np.asarray(value, np.float32))
                     for key, value in bounds.items()
                 ]
             case ops.Slice() | ops.Pad():
@@ -179,6 +179,28 @@ class _Writer:
             case _:
                 pass
         return self._node(_OP_TYPES[type(op)], sources, f"layer:{name}", **_attributes(op))
+
+    def _covers_its_input(self, layer: Layer) -> bool:
+        (source,) = self._graph.in_maps(layer.name)
+        op = layer.op
+        return (
+            isinstance(op, ops.Conv2d)
+            and op.groups == 1
+            and not any(op.pads)
+            and op.kernel == (source.height, source.width)
+        )
+
+    def _fully_connected(self, name: str, source: str) -> str:
+        """As Gemm: Conv takes 1.6 to 3 times as long there (576 to 1024 channels and the like)."""
+        weight = self._weights[f"{name}.weight"]
+        inputs = [
+            self._node("Flatten", [source], f"layer:{name}:vector"),
+            self._constant(f"{name}.weight", weight.reshape(len(weight), -1)),
+            self._constant(f"{name}.bias", self._weights[f"{name}.bias"]),
+        ]
+        product = self._node("Gemm", inputs, f"layer:{name}:product", transB=1)
+        shape = self._constant("pixel", np.asarray((0, -1, 1, 1), np.int64))
+        return self._node("Reshape", [product, shape], f"layer:{name}")
 
     def _integers(self, name: str, op: ops.Slice | ops.Pad) -> list[str]:
         if isinstance(op, ops.Pad):
@@ -194,7 +216,7 @@ class _Writer:
                 "steps": tuple(span.step for span in spans),
             }
         return [
-            self._constant(f"{name}:{key}", np.asarray(values, np.int64))
+            self._constant(f"layer:{name}:{key}", np.asarray(values, np.int64))
             for key, values in lists.items()
         ]
 

@@ -13,6 +13,7 @@ from .fold_affine import fold_affine
 from .fold_pad import fold_pad
 from .fuse_hard_sigmoid import fuse_hard_sigmoid
 from .fuse_hard_swish import fuse_hard_swish
+from .hoist_scale import hoist_scale
 from .insert_forks import insert_forks
 
 Pass: TypeAlias = Callable[[Graph, Weights], tuple[Graph, Weights]]
@@ -22,6 +23,7 @@ Pass: TypeAlias = Callable[[Graph, Weights], tuple[Graph, Weights]]
 IMPORT_PASSES: tuple[Pass, ...] = (
     insert_forks,
     fuse_hard_sigmoid,
+    hoist_scale,
     fuse_hard_swish,
     fold_affine,
     fold_pad,
