@@ -12,6 +12,7 @@ from hass.cli import main
 from hass.cost import EngineKind
 from hass.design_file import read_design
 from hass.onnx_io import read_model
+from hass.text import graph_from_json
 from hass.user_files import smallest_foldings
 
 SUMMARY_KEYS = {
@@ -75,7 +76,8 @@ def test_import_json(tiny_model: Path, tmp_path: Path) -> None:
     error = printed["max_relative_error"]
     assert isinstance(error, float)
     assert error <= 1e-4
-    assert json.loads((tmp_path / "graph.json").read_text())
+    written = graph_from_json((tmp_path / "graph.json").read_text())
+    assert written == read_model(tiny_model).graph
 
 
 def test_import_table(tiny_model: Path) -> None:
