@@ -47,7 +47,7 @@ class LayerMeter:
         self._masks = filter_masks(weights, op.groups)
         self._tap_filters = tap_filters(weights, op.groups)
         self._selector = tap_selector(op, source, out)
-        self._plan = plan_samples(name, out, op.out_channels // op.groups, images, seed)
+        self._plan = plan_samples(name, op, source, out, images, seed)
         self._histograms = empty_histograms(source, op)
         self._occupancy = np.zeros((source.channels, *op.kernel), dtype=np.int64)
         self._active_words = 0
@@ -76,8 +76,8 @@ class LayerMeter:
 
     def _add_lag(self, windows: FloatArray, pairs: int) -> None:
         # over all filters, or the filters chosen for an image would look like correlation
-        taps = self._tap_filters.reshape(len(windows), -1, 1).astype(np.float64)
-        work = np.matmul(windows[:, : 2 * pairs], taps)[:, :, 0]
+        taps = self._tap_filters.reshape(len(windows), -1).astype(np.float32)
+        work = np.einsum("cpk,ck->cp", windows[:, : 2 * pairs], taps).astype(np.float64)
         left, right = work[:, :pairs], work[:, pairs:]
         self._lag[0] += pairs
         for row, values in enumerate((left, right, left * left, right * right, left * right), 1):

@@ -17,6 +17,8 @@ from .sampling import ImageSample, PositionArray
 # M = 64, and their selectors grow with M * fine.
 MOST_PRODUCTS = 64
 
+BYTE_MAX = 255
+
 SmallCounts = npt.NDArray[np.integer]
 
 
@@ -78,7 +80,7 @@ def window_products(
     groups, _, channels, taps = masks.shape
     chosen = masks[:, filters].transpose(0, 2, 3, 1).reshape(groups * channels, taps, -1)
     counts = windows * chosen if taps == 1 else np.matmul(windows, chosen)
-    return counts.astype(np.uint8 if taps <= np.iinfo(np.uint8).max else np.uint32)
+    return counts.astype(np.uint8 if taps <= BYTE_MAX else np.uint32)
 
 
 def add_to_histograms(histograms: dict[int, CountArray], counts: SmallCounts) -> None:
@@ -96,6 +98,11 @@ def add_to_histograms(histograms: dict[int, CountArray], counts: SmallCounts) ->
             shape = (histogram.shape[0], packing // base, *counts.shape[1:])
             packed_counts[packing] = source.reshape(shape).sum(axis=1, dtype=counts.dtype)
         blocks, bins = histogram.shape
+        if bins == 2:  # counts are 0 or 1
+            ones = counts.sum(axis=(1, 2), dtype=np.int64)
+            histogram[:, 1] += ones
+            histogram[:, 0] += counts[0].size - ones
+            continue
         keys = packed_counts[packing].reshape(blocks, -1) + (np.arange(blocks) * bins)[:, None]
         histogram += np.bincount(keys.reshape(-1), minlength=blocks * bins).reshape(blocks, bins)
 

@@ -21,9 +21,10 @@ from .session import open_session
 from .splits import Split
 from .streams import Range, TapPlan, complete_ranges, conv_input_taps, plan_taps
 
-# Words of all feature maps that one batch may read out of the network: 64 MiB of float32. One
-# image of an ImageNet network has 2 to 30 million words, so it runs 1 to 8 images at a time.
-TAPPED_WORDS = 16 << 20
+# Words of all feature maps that one batch may read out of the network: 16 MiB of float32. Larger
+# batches are slower (fresh pages for every output), 2x at 200 MiB for SqueezeNet; an ImageNet
+# network has 2 to 30 million words per image and so runs one at a time.
+TAPPED_WORDS = 4 << 20
 
 # Magnitudes kept of each layer's input and image for its quantiles: with 64 images 262,144, from
 # which a quantile's rank is known to 0.1 % (standard error).

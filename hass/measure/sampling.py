@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .. import ops
 from ..intmath import ceil_div
 from ..values import FeatureMap
 
@@ -22,8 +23,10 @@ PositionArray = npt.NDArray[np.intp]
 # by 2 to 4 % (standard error), and the layer's by well under 1 %.
 POSITIONS = 2048
 # (position, filter) samples per block of channels: 4 filters at 2048 positions, more where a
-# layer has fewer positions. Work per layer is this times its input channels.
-SAMPLES = 8192
+# layer has fewer positions. Wide layers take fewer (their lanes average many channels), so that
+# no layer has more than 2**21 samples per packing, about 20 ms of work.
+SAMPLES_PER_BLOCK = 8192
+SAMPLES_PER_LAYER = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +49,31 @@ class SamplePlan:
 
     Attributes:
         out: the layer's output map.
-        cells: cells drawn per image, without replacement.
+        draws: (images, cells) in 0..1, where in its stratum a cell is drawn.
         filters: filters per group and image.
         order: (filters per group,) permutation; image i takes the next ``filters`` of it, in
             turns, so that all are taken equally often.
-        seed: of the positions.
     """
 
     out: FeatureMap
-    cells: int
+    draws: npt.NDArray[np.float64]
     filters: int
     order: PositionArray
-    seed: int
 
     def positions(self, image: int) -> ImageSample:
-        """Positions for the image with that number; the same for the same number."""
+        """Positions for the image with that number.
+
+        The cells of a map are cut into as many equal strata as are drawn, one from each; where
+        all are drawn, each is taken once.
+        """
         per_row = ceil_div(self.out.width, 2)
         total = self.out.height * per_row
-        if self.cells >= total:
+        draws = self.draws[image]
+        if draws.size >= total:
             chosen = np.arange(total)
         else:
-            rng = np.random.default_rng((self.seed, image))
-            chosen = np.sort(rng.choice(total, self.cells, replace=False))
+            strata = np.arange(draws.size) + draws
+            chosen = (strata * (total / draws.size)).astype(np.intp)
         rows, cells = np.divmod(chosen, per_row)
         left = 2 * cells
         paired = left + 1 < self.out.width
@@ -84,23 +90,24 @@ class SamplePlan:
 
 
 def plan_samples(
-    name: str, out: FeatureMap, filters_per_group: int, images: int, seed: int
+    name: str, op: ops.Conv2d, source: FeatureMap, out: FeatureMap, images: int, seed: int
 ) -> SamplePlan:
     """The plan for one layer; depends on its name, not on the other layers.
 
     Args:
         name: of the layer.
-        out: its output map.
-        filters_per_group: its output channels per group.
+        op, source, out: the layer, its input and output map.
         images: that will be profiled, >= 1.
         seed: of the profile.
     """
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    layer_seed = int.from_bytes(digest[:8], "big")
+    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     per_row = ceil_div(out.width, 2)
     cells = min(out.height * per_row, ceil_div(POSITIONS, 2 * images))
     # an odd or narrow map has cells of one position: count what the cells really hold
     positions = images * max(1, cells * out.width // per_row)
-    filters = min(filters_per_group, ceil_div(SAMPLES, positions))
-    order = np.random.default_rng(layer_seed).permutation(filters_per_group)
-    return SamplePlan(out, cells, filters, order, layer_seed)
+    samples = min(SAMPLES_PER_BLOCK, max(POSITIONS, SAMPLES_PER_LAYER // source.channels))
+    filters_per_group = op.out_channels // op.groups
+    filters = min(filters_per_group, ceil_div(samples, positions))
+    order = rng.permutation(filters_per_group)
+    return SamplePlan(out, rng.random((images, cells)), filters, order)
