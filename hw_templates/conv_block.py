@@ -1,0 +1,238 @@
+"""A convolution as a chain of blocks, its weights in the order of the engines' memories.
+
+The order of work: output position, group step, filter step, channel step; lanes (group, output,
+input) side by side. A segment holds ``packed`` neighbouring channels of one group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hass.cost import EngineKind, Folding
+from hass.fixed_point import IntArray
+from hass.intmath import ceil_div
+from hass.ops import Conv2d
+from hass.values import FeatureMap
+
+from .blocks import ACC, ACT, WEIGHT, Block, Stage, Table, chain
+from .window import window_constants, window_stage
+
+
+@dataclass(frozen=True, slots=True)
+class ConvPlan:
+    """One convolution in integers.
+
+    Attributes:
+        op, source, out, folding: what it is and how it is folded.
+        weight: (out_channels, in_channels / groups, kh, kw) integers.
+        bias: (out_channels,) integers in the accumulator's format.
+        shift_bits: fractional bits of the accumulator minus those of the output.
+        clip_limit: inputs with |x| <= clip_limit become zero; 0 clips nothing.
+        index: the layer's number, for counters.
+    """
+
+    op: Conv2d
+    source: FeatureMap
+    out: FeatureMap
+    folding: Folding
+    weight: IntArray
+    bias: IntArray
+    shift_bits: int
+    clip_limit: int
+    index: int
+
+    @property
+    def taps(self) -> int:
+        """kh * kw."""
+        return self.op.kernel[0] * self.op.kernel[1]
+
+    @property
+    def products(self) -> int:
+        """M: products of a segment."""
+        return self.taps * self.folding.packed
+
+    @property
+    def group_steps(self) -> int:
+        """Groups that a lane works through in turn."""
+        return self.op.groups // self.folding.coarse_group
+
+    @property
+    def filter_steps(self) -> int:
+        """Filters of a group that a lane works through in turn."""
+        return self.op.out_channels // self.op.groups // self.folding.coarse_out
+
+    @property
+    def channel_steps(self) -> int:
+        """Segments that make one result."""
+        channels = self.source.channels // self.op.groups
+        return channels // (self.folding.coarse_in * self.folding.packed)
+
+    @property
+    def rows(self) -> int:
+        """Segments of one lane for one output position."""
+        return self.group_steps * self.filter_steps * self.channel_steps
+
+
+def folding_mistake(op: Conv2d, source: FeatureMap, folding: Folding) -> str | None:
+    """Why a folding cannot be emitted, or None."""
+    channels, filters = source.channels // op.groups, op.out_channels // op.groups
+    if folding.engine not in (EngineKind.DENSE, EngineKind.DYNAMIC):
+        return f"engine {folding.engine.value!r} has no template"
+    if op.groups % folding.coarse_group:
+        return f"coarse_group {folding.coarse_group} does not divide {op.groups} groups"
+    if channels % (folding.coarse_in * folding.packed):
+        return (
+            f"coarse_in {folding.coarse_in} * packed {folding.packed} does not divide "
+            f"{channels} channels of a group"
+        )
+    if filters % folding.coarse_out:
+        return f"coarse_out {folding.coarse_out} does not divide {filters} filters of a group"
+    return None
+
+
+def lane_weights(plan: ConvPlan) -> IntArray:
+    """(lanes, rows, M): the segment that each lane multiplies by at each step."""
+    fold = plan.folding
+    ordered = plan.weight.reshape(
+        plan.group_steps,
+        fold.coarse_group,
+        plan.filter_steps,
+        fold.coarse_out,
+        plan.channel_steps,
+        fold.coarse_in,
+        plan.products,
+    ).transpose(1, 3, 5, 0, 2, 4, 6)
+    return np.ascontiguousarray(ordered.reshape(fold.lanes, plan.rows, plan.products))
+
+
+def memory_words(plan: ConvPlan) -> IntArray:
+    """The weights as the memories hold them: (lanes, depth, words side by side).
+
+    A dynamic engine reads a segment's M weights at once; a dense one ``fine`` a cycle.
+    """
+    weights = lane_weights(plan)
+    if plan.folding.engine is EngineKind.DYNAMIC:
+        return weights
+    fine = plan.folding.fine
+    turns = ceil_div(plan.products, fine)
+    padded = np.pad(weights, ((0, 0), (0, 0), (0, turns * fine - plan.products)))
+    return padded.reshape(plan.folding.lanes, plan.rows * turns, fine)
+
+
+def bias_rows(plan: ConvPlan) -> IntArray:
+    """(group steps * filter steps, words side by side at the output)."""
+    fold = plan.folding
+    ordered = plan.bias.reshape(
+        plan.group_steps, fold.coarse_group, plan.filter_steps, fold.coarse_out
+    ).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(ordered.reshape(-1, fold.coarse_group * fold.coarse_out))
+
+
+def _front(plan: ConvPlan) -> list[Stage]:
+    """From the input stream to whole segments of all lanes."""
+    fold, op = plan.folding, plan.op
+    streams = fold.coarse_in * fold.coarse_group
+    stages = []
+    if plan.clip_limit:
+        template: tuple[str | int, ...] = (ACT, "IN_WORDS", "STREAMS_IN", "CLIP_LIMIT")
+        stages.append(Stage("clip_threshold", "clip_threshold", template, streams))
+    if fold.coarse_group > 1 and plan.channel_steps > 1:
+        blocks = plan.source.pixels * plan.group_steps
+        template = (ACT, blocks, "COARSE_GROUP", plan.source.channels // op.groups)
+        template = (*template, fold.coarse_in * fold.packed, "STREAMS_IN")
+        stages.append(Stage("group_order", "deal_groups", template, streams))
+    if (op.kernel, op.stride, op.pads) != ((1, 1), (1, 1), (0, 0, 0, 0)):
+        stages.append(window_stage(streams, plan.taps, 0))
+    if fold.packed > 1:
+        beats = plan.out.pixels * plan.group_steps * plan.channel_steps
+        wide = streams * plan.products
+        template = (ACT, beats, "STREAMS_IN * TAPS", "STREAMS_IN * PRODUCTS")
+        stages.append(Stage("width", "widen", template, wide))
+    if plan.filter_steps > 1:
+        template = (ACT, "STREAMS_IN * PRODUCTS", "OUT_PIXELS * GROUP_STEPS")
+        template = (*template, "CHANNEL_STEPS", "FILTER_STEPS")
+        stages.append(Stage("replay", "replay", template, streams * plan.products))
+    return stages
+
+
+def _engine(plan: ConvPlan) -> Stage:
+    fold = plan.folding
+    lanes = ("COARSE_GROUP", "COARSE_OUT", "COARSE_IN", "PRODUCTS", "FINE")
+    template: tuple[str | int, ...] = (ACT, WEIGHT, ACC, "LAYER", *lanes, "WEIGHT_ROWS", "SEGMENTS")
+    name = "engine_dense"
+    if fold.engine is EngineKind.DYNAMIC:
+        name = "engine_dynamic"
+        template = (*template, "LANE_FIFO_DEPTH")
+    return Stage(name, name, template, fold.lanes, ACC, ("weights",))
+
+
+def _back(plan: ConvPlan) -> list[Stage]:
+    """From segments to output words."""
+    fold = plan.folding
+    streams = fold.coarse_out * fold.coarse_group
+    stages = [_engine(plan)]
+    if plan.channel_steps > 1:
+        template: tuple[str | int, ...] = (ACC, fold.lanes, "CHANNEL_STEPS", "RESULTS")
+        stages.append(Stage("accumulate", "accumulate", template, fold.lanes, ACC))
+    if fold.coarse_in > 1:
+        template = (ACC, "STREAMS_OUT", "COARSE_IN", "RESULTS")
+        stages.append(Stage("adder_tree", "adder_tree", template, streams, ACC))
+    template = ("ACC_BITS", "ACT_BITS", "STREAMS_OUT", "GROUP_STEPS * FILTER_STEPS")
+    template = (*template, "OUT_PIXELS", "SHIFT")
+    finish = Stage("bias_requantise", "bias_requantise", template, streams, ACT, ("biases",))
+    stages.append(finish)
+    if fold.coarse_group > 1 and plan.filter_steps > 1:
+        blocks = plan.out.pixels * plan.group_steps
+        filters = plan.filter_steps * fold.coarse_out
+        template = (ACT, blocks, "COARSE_GROUP", filters, "COARSE_OUT", "STREAMS_OUT")
+        stages.append(Stage("group_order", "collect_groups", template, streams))
+    return stages
+
+
+def conv_block(plan: ConvPlan) -> Block:
+    """The hardware of one convolution."""
+    fold, op = plan.folding, plan.op
+    wires, calls = chain((*_front(plan), *_back(plan)))
+    results = plan.out.pixels * plan.group_steps * plan.filter_steps
+    words = memory_words(plan)
+    constants = (
+        ("LAYER", plan.index),
+        *window_constants(op.kernel, op.stride, op.pads, plan.source, plan.out),
+        ("IN_WORDS", plan.source.words),
+        ("OUT_PIXELS", plan.out.pixels),
+        ("COARSE_GROUP", fold.coarse_group),
+        ("COARSE_IN", fold.coarse_in),
+        ("COARSE_OUT", fold.coarse_out),
+        ("FINE", fold.fine),
+        ("LANE_FIFO_DEPTH", fold.lane_fifo_depth),
+        ("STREAMS_IN", fold.coarse_in * fold.coarse_group),
+        ("STREAMS_OUT", fold.coarse_out * fold.coarse_group),
+        ("PRODUCTS", plan.products),
+        ("GROUP_STEPS", plan.group_steps),
+        ("FILTER_STEPS", plan.filter_steps),
+        ("CHANNEL_STEPS", plan.channel_steps),
+        ("RESULTS", results),
+        ("SEGMENTS", results * plan.channel_steps),
+        ("WEIGHT_ROWS", words.shape[1]),
+        ("SHIFT", plan.shift_bits),
+        ("CLIP_LIMIT", plan.clip_limit),
+    )
+    kind = "depthwise " if op.groups == plan.source.channels == op.out_channels > 1 else ""
+    title = (
+        f"{kind}convolution {op.kernel[0]}x{op.kernel[1]}, stride {op.stride[0]}x{op.stride[1]}, "
+        f"{op.groups} group(s): {plan.source} to {plan.out}, {fold.engine.value} engines"
+    )
+    return Block(
+        title=title,
+        constants=constants,
+        inputs=(fold.coarse_in * fold.coarse_group,),
+        output=fold.coarse_out * fold.coarse_group,
+        wires=wires,
+        calls=calls,
+        tables=(
+            Table("weights", WEIGHT, words, fold.weight_memory),
+            Table("biases", ACC, bias_rows(plan)),
+        ),
+    )

@@ -1,0 +1,128 @@
+"""A design as an HLS project: source, weights, testbench with expected results, scripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hass import ops
+from hass.design import Design
+from hass.design_file import design_json
+from hass.errors import GraphError
+from hass.files import canonical_json
+from hass.fixed_point import quantise
+from hass.graph import Graph, Weights
+from hass.prune import pruned_weights
+from hass.reference import act_thresholds_of, run_reference
+
+from .folder import check_target, write_folder
+from .project import build_project, formats_of
+from .render import project_files
+
+RANDOM_FRAMES = 8
+RANDOM_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TestFrames:
+    """Frames for the testbench.
+
+    Attributes:
+        images: (N, C, H, W) float32, as the network takes them.
+        labels: one class per frame, or none.
+        origin: a sentence on where they come from.
+    """
+
+    images: npt.NDArray[np.float32]
+    labels: tuple[int, ...]
+    origin: str
+
+    def __post_init__(self) -> None:
+        if self.labels and len(self.labels) != len(self.images):
+            raise ValueError(f"{len(self.labels)} labels for {len(self.images)} frames")
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """What was written.
+
+    Attributes:
+        folder: where.
+        files: how many.
+        frames: in the testbench.
+        top1: share of the frames whose highest expected output is the label; None without labels.
+    """
+
+    folder: Path
+    files: int
+    frames: int
+    top1: float | None
+
+
+def random_frames(
+    graph: Graph, max_abs: float, *, count: int = RANDOM_FRAMES, seed: int = RANDOM_SEED
+) -> TestFrames:
+    """Seeded uniform noise over the input's measured range; for want of real images."""
+    shape = graph.of_type(ops.Input)[0].out
+    rng = np.random.default_rng(seed)
+    size = (count, shape.channels, shape.height, shape.width)
+    images = rng.uniform(-max_abs, max_abs, size).astype(np.float32)
+    return TestFrames(images, (), f"The {count} test frames are random numbers (seed {seed}).")
+
+
+def emit_project(
+    design: Design,
+    graph: Graph,
+    weights: Weights,
+    folder: str | Path,
+    *,
+    frames: TestFrames | None = None,
+    force: bool = False,
+) -> Emitted:
+    """Write a design as an HLS project.
+
+    Args:
+        design: with measured ranges.
+        graph, weights: its network, dense; the design's clips are applied here.
+        folder: must not exist, or be empty, unless ``force`` is given.
+        frames: for the testbench; seeded random ones without.
+        force: replace what an earlier run wrote to the folder.
+
+    Raises:
+        OutputError: if the folder cannot be written; it is then as it was.
+        ProfileError: if the design carries no measured ranges.
+        SpecError: listing every layer whose folding cannot be emitted.
+        GraphError: if graph or weights are not the design's, or frames do not fit the network.
+    """
+    target = Path(folder)
+    check_target(target, force=force)
+    for what, found, wanted in (
+        ("graph", graph.digest, design.model.graph_digest),
+        ("weights", weights.digest, design.model.weights_digest),
+    ):
+        if found != wanted:
+            raise GraphError(f"{graph.name}: the {what} are not those of the design ({wanted})")
+    pruned = pruned_weights(weights, design.settings)
+    formats = formats_of(design, graph, pruned)
+    project = build_project(design, graph, pruned)
+    first, last = (graph.of_type(kind)[0].name for kind in (ops.Input, ops.Output))
+    if frames is None:
+        frames = random_frames(graph, design.output_max_abs[first])
+    thresholds = act_thresholds_of(design.settings)
+    results = run_reference(graph, pruned, formats, thresholds, frames.images)
+    expected = results[last]
+    inputs = quantise(frames.images, formats.outputs[first])
+    files = {
+        **project_files(project, design, inputs, expected, frames.labels, frames.origin),
+        "design.json": canonical_json(design_json(design)),
+    }
+    write_folder(target, files, force=force)
+    top1 = None
+    if frames.labels:
+        # words in (row, column, channel) order, as the testbench counts them
+        guesses = expected.transpose(0, 2, 3, 1).reshape(len(expected), -1).argmax(axis=1)
+        top1 = float(np.mean(guesses == np.asarray(frames.labels)))
+    return Emitted(target, len(files), len(frames.images), top1)

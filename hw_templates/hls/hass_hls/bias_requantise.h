@@ -1,0 +1,32 @@
+// Adds the bias (wrapping like the accumulator) and brings the sum to the output format: a shift
+// with rounding half up, saturated. Biases: ROWS rows of S, repeated for every output position.
+#ifndef HASS_BIAS_REQUANTISE_H
+#define HASS_BIAS_REQUANTISE_H
+
+#include "words.h"
+
+namespace hass {
+
+template <int ACC_BITS, int ACT_BITS, int S, int ROWS, int POSITIONS, int SHIFT>
+void bias_requantise(hls::stream<vec<ap_int<ACC_BITS>, S> >& in,
+                     hls::stream<vec<ap_int<ACT_BITS>, S> >& out,
+                     const ap_int<ACC_BITS> biases[ROWS][S]) {
+#pragma HLS ARRAY_RESHAPE variable=biases complete dim=2
+    for (int position = 0; position < POSITIONS; ++position) {
+        for (int row = 0; row < ROWS; ++row) {
+#pragma HLS PIPELINE II=1
+            vec<ap_int<ACC_BITS>, S> sums = in.read();
+            vec<ap_int<ACT_BITS>, S> words;
+            for (int s = 0; s < S; ++s) {
+#pragma HLS UNROLL
+                sums[s] += biases[row][s];
+                words[s] = requantise<ACT_BITS, SHIFT>(sums[s]);
+            }
+            out.write(words);
+        }
+    }
+}
+
+}  // namespace hass
+
+#endif

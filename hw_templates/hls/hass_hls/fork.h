@@ -1,0 +1,21 @@
+// Hands one stream to several readers.
+#ifndef HASS_FORK_H
+#define HASS_FORK_H
+
+#include "words.h"
+
+namespace hass {
+
+template <typename T, int WORDS, int S, typename... Outs>
+void fork(hls::stream<vec<T, S> >& in, Outs&... outs) {
+    for (int beat = 0; beat < WORDS / S; ++beat) {
+#pragma HLS PIPELINE II=1
+        const vec<T, S> words = in.read();
+        const int each[] = {(outs.write(words), 0)...};
+        static_cast<void>(each);
+    }
+}
+
+}  // namespace hass
+
+#endif

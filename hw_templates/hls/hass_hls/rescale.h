@@ -1,0 +1,24 @@
+// Brings words to another format: SHIFT fractional bits fewer.
+#ifndef HASS_RESCALE_H
+#define HASS_RESCALE_H
+
+#include "words.h"
+
+namespace hass {
+
+template <int BITS, int WORDS, int S, int SHIFT>
+void rescale(hls::stream<vec<ap_int<BITS>, S> >& in, hls::stream<vec<ap_int<BITS>, S> >& out) {
+    for (int beat = 0; beat < WORDS / S; ++beat) {
+#pragma HLS PIPELINE II=1
+        vec<ap_int<BITS>, S> words = in.read();
+        for (int s = 0; s < S; ++s) {
+#pragma HLS UNROLL
+            words[s] = requantise<BITS, SHIFT>(words[s]);
+        }
+        out.write(words);
+    }
+}
+
+}  // namespace hass
+
+#endif

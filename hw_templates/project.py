@@ -1,0 +1,215 @@
+"""A design as a network of blocks: every layer's hardware, and the streams between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hass import ops
+from hass.cost import Folding
+from hass.design import Design
+from hass.errors import Mistake, ProfileError, SpecError
+from hass.fixed_point import NumberFormats, choose_formats
+from hass.graph import Edge, Graph, Weights
+from hass.reference import act_thresholds_of, clip_limits, integer_weights
+from hass.values import FeatureMap
+
+from .blocks import Block, Call, Wire, converted
+from .conv_block import ConvPlan, conv_block, folding_mistake
+from .names import identifiers
+from .op_blocks import OpPlan, op_block, streams_mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An end of the pipeline."""
+
+    wire: str
+    words: int
+    shape: FeatureMap
+    frac_bits: int
+
+    @property
+    def beats(self) -> int:
+        """Beats per frame."""
+        return self.shape.words // self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of the top function: a layer's ``run`` (``layer`` set) or a converter."""
+
+    layer: str | None
+    arguments: tuple[str, ...]
+    call: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All that the emitted source says.
+
+    Attributes:
+        graph: the network.
+        formats: number formats of all layers.
+        names: layer -> C++ identifier.
+        blocks: layer -> hardware, all layers but Input and Output.
+        wires: streams of the top function, FIFOs included.
+        steps: statements of the top function in order.
+        source, sink: the pipeline's ends.
+    """
+
+    graph: Graph
+    formats: NumberFormats
+    names: Mapping[str, str]
+    blocks: Mapping[str, Block]
+    wires: tuple[Wire, ...]
+    steps: tuple[Step, ...]
+    source: Port
+    sink: Port
+
+
+def formats_of(design: Design, graph: Graph, weights: Weights) -> NumberFormats:
+    """The number formats of a design.
+
+    Raises:
+        ProfileError: if the design was folded without a profile, which alone knows the ranges.
+    """
+    if not design.output_max_abs:
+        raise ProfileError(
+            "the design carries no measured ranges (output_max_abs), from which number formats "
+            "are chosen: make it with `hass search`, or with `hass profile` and then "
+            "`hass fold --profile`"
+        )
+    return choose_formats(graph, weights, design.output_max_abs, design.arithmetic)
+
+
+def _op_plan(
+    graph: Graph, name: str, formats: NumberFormats, foldings: Mapping[str, Folding]
+) -> OpPlan:
+    folding = foldings[name]
+    edges = graph.in_edges(name)
+    return OpPlan(
+        op=graph[name].op,
+        sources=graph.in_maps(name),
+        out=graph[name].out,
+        formats=tuple(formats.outputs[edge.src] for edge in edges),
+        out_format=formats.outputs[name],
+        streams=folding.coarse_in * folding.coarse_group,
+        readers=len(graph.out_edges(name)),
+    )
+
+
+def _check(graph: Graph, formats: NumberFormats, foldings: Mapping[str, Folding]) -> None:
+    mistakes = []
+    for layer in graph:
+        if layer.name not in foldings:
+            mistakes.append(Mistake(f"foldings.{layer.name}", "nothing", "a folding"))
+            continue
+        folding = foldings[layer.name]
+        if isinstance(layer.op, ops.Conv2d):
+            reason = folding_mistake(layer.op, graph.in_maps(layer.name)[0], folding)
+        else:
+            reason = streams_mistake(_op_plan(graph, layer.name, formats, foldings))
+            if folding.coarse_in != folding.coarse_out:
+                reason = "a layer without weights has as many streams out as in"
+        if reason is not None:
+            value = f"{ops.op_name(layer.op)} with {folding}"
+            mistakes.append(Mistake(f"foldings.{layer.name}", value, f"no such: {reason}"))
+    if mistakes:
+        raise SpecError(mistakes)
+
+
+def _blocks(
+    design: Design, graph: Graph, weights: Weights, formats: NumberFormats
+) -> dict[str, Block]:
+    foldings = design.plan.foldings
+    integers = integer_weights(graph, weights, formats)
+    limits = clip_limits(act_thresholds_of(design.settings), formats, graph)
+    blocks = {}
+    for index, layer in enumerate(graph):
+        name, op = layer.name, layer.op
+        if isinstance(op, ops.Conv2d):
+            accumulator = formats.accumulator(graph, name)
+            plan = ConvPlan(
+                op=op,
+                source=graph.in_maps(name)[0],
+                out=layer.out,
+                folding=foldings[name],
+                weight=integers[f"{name}.weight"],
+                bias=integers[f"{name}.bias"],
+                shift_bits=accumulator.frac_bits - formats.outputs[name].frac_bits,
+                clip_limit=limits.get(name, 0),
+                index=index,
+            )
+            blocks[name] = conv_block(plan)
+        elif not isinstance(op, ops.Input | ops.Output):
+            blocks[name] = op_block(_op_plan(graph, name, formats, foldings))
+    return blocks
+
+
+def _fifo_name(names: Mapping[str, str], edge: Edge) -> str:
+    return f"to_{names[edge.dst]}_{edge.port}"
+
+
+def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
+    """The blocks and streams of a design.
+
+    Args:
+        design: with measured ranges.
+        graph: its network.
+        weights: pruned as the design says.
+
+    Raises:
+        ProfileError: if the design carries no measured ranges.
+        SpecError: listing every layer whose folding cannot be emitted.
+    """
+    foldings = design.plan.foldings
+    formats = formats_of(design, graph, weights)
+    _check(graph, formats, foldings)
+    names = identifiers([layer.name for layer in graph])
+    blocks = _blocks(design, graph, weights, formats)
+    depths = {(f.src, f.dst, f.port): f.depth_words for f in design.plan.estimate.fifos}
+    first, last = (graph.of_type(kind)[0] for kind in (ops.Input, ops.Output))
+    source_words = foldings[first.name].coarse_out * foldings[first.name].coarse_group
+    sink_words = foldings[last.name].coarse_in * foldings[last.name].coarse_group
+    wires: list[Wire] = []
+    steps: list[Step] = []
+    ends: dict[str, str] = {}
+    for layer in graph:
+        name = layer.name
+        outs: list[str] = []
+        after: list[Call] = []
+        from_words = source_words if name == first.name else 0
+        from_words = blocks[name].output if name in blocks else from_words
+        for index, edge in enumerate(graph.out_edges(name)):
+            fifo = _fifo_name(names, edge)
+            to_words = blocks[edge.dst].inputs[edge.port] if edge.dst in blocks else sink_words
+            wires.append(Wire(fifo, to_words, depth=depths.get((name, edge.dst, edge.port), 2)))
+            outs.append(fifo)
+            if from_words != to_words:
+                outs[-1] = f"from_{names[name]}_{index}"
+                wires.append(Wire(outs[-1], from_words))
+                more, calls = converted(fifo, outs[-1], fifo, layer.out.words, from_words, to_words)
+                wires.extend(more)
+                after.extend(calls)
+        if name in blocks:
+            ins = [_fifo_name(names, edge) for edge in graph.in_edges(name)]
+            steps.append(Step(names[name], (*ins, *outs)))
+        ends[name] = outs[0] if outs else _fifo_name(names, graph.in_edges(name)[0])
+        steps.extend(Step(None, call.arguments, call) for call in after)
+    return Project(
+        graph=graph,
+        formats=formats,
+        names=names,
+        blocks=blocks,
+        wires=tuple(wires),
+        steps=tuple(steps),
+        source=_port(ends, first.name, source_words, formats, graph),
+        sink=_port(ends, last.name, sink_words, formats, graph),
+    )
+
+
+def _port(
+    ends: Mapping[str, str], name: str, words: int, formats: NumberFormats, graph: Graph
+) -> Port:
+    return Port(ends[name], words, graph[name].out, formats.outputs[name].frac_bits)

@@ -1,0 +1,207 @@
+"""The text of every emitted file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+import jinja2
+import numpy as np
+
+from hass import ops
+from hass.design import Design
+from hass.fixed_point import IntArray
+from hass.values import Arithmetic
+
+from .blocks import Block, Table
+from .names import printable
+from .project import Project
+
+WORDS_PER_LINE = 24  # of a table's innermost rows
+
+
+def _folder() -> Traversable:
+    return resources.files("hass.hw_templates") / "hls"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    sources = {
+        file.name: file.read_text(encoding="utf-8")
+        for file in _folder().iterdir()
+        if file.name.endswith(".j2")
+    }
+    return jinja2.Environment(
+        loader=jinja2.DictLoader(sources),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def _render(template: str, **values: object) -> str:
+    return _environment().get_template(template).render(**values)
+
+
+def _initialiser(values: IntArray) -> str:
+    if values.ndim == 1:
+        words = [str(word) for word in values.tolist()]
+        lines = [
+            ", ".join(words[start : start + WORDS_PER_LINE])
+            for start in range(0, len(words), WORDS_PER_LINE)
+        ]
+        return "{" + ",\n ".join(lines) + "}"
+    return "{" + ",\n".join(_initialiser(part) for part in values) + "}"
+
+
+def table_text(table: Table) -> str:
+    """The C++ definition of a constant array."""
+    sizes = "".join(f"[{size}]" for size in table.values.shape)
+    return f"static const {table.element} {table.name}{sizes} = {_initialiser(table.values)};\n"
+
+
+def weights_header(ident: str, block: Block) -> str:
+    """All tables of a block."""
+    guard = f"HASS_WEIGHTS_{ident.upper()}_H"
+    tables = "\n".join(table_text(table) for table in block.tables)
+    return (
+        f"// Constants of {ident}, in the order in which its hardware reads them.\n"
+        f'#ifndef {guard}\n#define {guard}\n\n#include "../src/types.h"\n\n'
+        f"namespace {ident} {{\n\n{tables}\n}}  // namespace {ident}\n\n#endif\n"
+    )
+
+
+def _outputs(project: Project, name: str) -> list[str]:
+    if not isinstance(project.graph[name].op, ops.Fork):
+        return ["out"]
+    return [f"out{reader}" for reader in range(len(project.graph.out_edges(name)))]
+
+
+def layer_header(ident: str, name: str, block: Block, outputs: Sequence[str]) -> str:
+    """One layer's hardware.
+
+    Args:
+        ident: its namespace.
+        name: the layer's, for the comment.
+        block: what it is made of.
+        outputs: names of the output streams.
+    """
+    ports = [*(f"in{port}" for port in range(len(block.inputs))), *outputs]
+    widths = [*block.inputs, *(block.output for _ in outputs)]
+    parameters = [
+        f"hls::stream<hass::vec<act_t, {words}> >& {port}"
+        for port, words in zip(ports, widths, strict=True)
+    ]
+    values = {"ident": ident, "name": printable(name), "block": block, "parameters": parameters}
+    return _render("layer.h.j2", **values)
+
+
+def types_header(arithmetic: Arithmetic) -> str:
+    """The word lengths."""
+    return _render("types.h.j2", arithmetic=arithmetic)
+
+
+def frames_text(integers: IntArray) -> str:
+    """(N, C, H, W) integers as text: a frame a line, words in (row, column, channel) order."""
+    rows = np.ascontiguousarray(integers.transpose(0, 2, 3, 1)).reshape(integers.shape[0], -1)
+    return "".join(" ".join(map(str, row)) + "\n" for row in rows.tolist())
+
+
+def copied_headers() -> dict[str, str]:
+    """Relative path -> text of the files that are the same in every project."""
+    files = {}
+    for folder, target in (("hass_hls", "src/hass_hls"), ("csim_include", "tb/csim_include")):
+        for file in (_folder() / folder).iterdir():
+            if file.name.endswith(".h"):
+                files[f"{target}/{file.name}"] = file.read_text(encoding="utf-8")
+    return files
+
+
+def _summary(design: Design) -> str:
+    summary = design.summary
+    return (
+        f"For {printable(design.device.part)} at {design.plan.estimate.clock_mhz:g} MHz. The model "
+        f"expects a frame every {summary.frame_ii_cycles} cycles "
+        f"({summary.throughput_fps:.6g} frames/s); the slowest stage is "
+        f"{printable(summary.bottleneck)}. These are estimates, not synthesis results."
+    )
+
+
+def _readme(project: Project, design: Design, frames: int, frames_source: str) -> str:
+    rows = [
+        {
+            "ident": project.names[name],
+            "name": printable(name),
+            "title": block.title,
+            "inputs": " ".join(str(words) for words in block.inputs),
+            "output": block.output,
+            "frac_bits": project.formats.outputs[name].frac_bits,
+        }
+        for name, block in project.blocks.items()
+    ]
+    return _render(
+        "README.md.j2",
+        title=printable(project.graph.name),
+        version=design.provenance.hass_version,
+        summary=_summary(design),
+        frames=frames,
+        frames_source=frames_source,
+        arithmetic=design.arithmetic,
+        layers=rows,
+        source=project.source,
+        sink=project.sink,
+    )
+
+
+def project_files(
+    project: Project,
+    design: Design,
+    inputs: IntArray,
+    expected: IntArray,
+    labels: tuple[int, ...],
+    frames_source: str,
+) -> Mapping[str, str]:
+    """Relative path -> text of all files but ``design.json``.
+
+    Args:
+        project: what is emitted.
+        design: what it was made from.
+        inputs: (N, C, H, W) integers in the input's format.
+        expected: (N, C, H, W) integers that the pipeline must put out.
+        labels: one per frame, or none.
+        frames_source: a sentence on where the frames come from.
+    """
+    part, period = printable(design.device.part), f"{1000 / design.plan.estimate.clock_mhz:.4g}"
+    build = {"part": part, "period": period, "labels": bool(labels)}
+    files = copied_headers()
+    for name, block in project.blocks.items():
+        ident = project.names[name]
+        files[f"src/layers/{ident}.h"] = layer_header(ident, name, block, _outputs(project, name))
+        if block.tables:
+            files[f"weights/{ident}.h"] = weights_header(ident, block)
+    files["src/types.h"] = types_header(design.arithmetic)
+    files["src/top.h"] = _render("top.h.j2", source=project.source, sink=project.sink)
+    files["src/top.cpp"] = _render(
+        "top.cpp.j2",
+        idents=[project.names[name] for name in project.blocks],
+        wires=project.wires,
+        steps=project.steps,
+        source=project.source,
+        sink=project.sink,
+    )
+    files["tb/testbench.cpp"] = _render(
+        "testbench.cpp.j2", all_idents=[project.names[layer.name] for layer in project.graph]
+    )
+    files["tb/data/input.dat"] = frames_text(inputs)
+    files["tb/data/expected.dat"] = frames_text(expected)
+    if labels:
+        files["tb/data/labels.dat"] = "".join(f"{label}\n" for label in labels)
+    files["Makefile"] = _render("Makefile.j2")
+    files["run_hls.tcl"] = _render("run_hls.tcl.j2", **build)
+    files["hls_config.cfg"] = _render("hls_config.cfg.j2", **build)
+    files["README.md"] = _readme(project, design, len(inputs), frames_source)
+    return files
