@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ProfileError
 from ..graph import FloatArray
 
+_TYPES = {"float": np.float32, "float16": np.float16, "double": np.float64}
 _ERRORS_ONLY = 3  # onnxruntime's log level: no warnings about what it optimises
 
 
@@ -42,11 +43,13 @@ class Session:
 
     Attributes:
         input_name, input_shape: of the only input; a symbolic size is None.
+        input_type: "float", "float16" or "double".
         output_names: in the order of the file.
     """
 
     input_name: str
     input_shape: tuple[int | None, ...]
+    input_type: str
     output_names: tuple[str, ...]
     _session: Any
 
@@ -56,8 +59,9 @@ class Session:
         Raises:
             ProfileError: if onnxruntime cannot run it.
         """
+        feed = images.astype(_TYPES[self.input_type], copy=False)
         try:
-            outputs = self._session.run(list(names), {self.input_name: images})
+            outputs = self._session.run(list(names), {self.input_name: feed})
         except _runtime_errors() as error:
             raise ProfileError(
                 f"onnxruntime cannot run the network: {_first_line(error)}"
@@ -91,9 +95,13 @@ def open_session(model: bytes | str | Path) -> Session:
     if len(inputs) != 1:
         names = ", ".join(item.name for item in inputs)
         raise ProfileError(f"the network has {len(inputs)} inputs ({names}), expected one")
+    kind = str(inputs[0].type).removeprefix("tensor(").removesuffix(")")
+    if kind not in _TYPES:
+        raise ProfileError(f"the network's input is of type {kind}, expected {', '.join(_TYPES)}")
     return Session(
         inputs[0].name,
         tuple(size if isinstance(size, int) else None for size in inputs[0].shape),
+        kind,
         tuple(item.name for item in session.get_outputs()),
         session,
     )

@@ -1,0 +1,41 @@
+"""The proof that the IR computes what the file computes, and that it can fail."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from measured_networks import conv_relu_file
+from onnx import TensorProto
+
+from hass.errors import GraphError, ProfileError
+from hass.measure import prove_equal
+from hass.onnx_io import read_model
+
+
+@pytest.mark.parametrize("batch", ["N", 1, 3])
+def test_equal_networks_whatever_the_batch_of_the_file(tmp_path, batch) -> None:
+    model = read_model(conv_relu_file(tmp_path / "x.onnx", batch))
+    assert prove_equal(model) < 1e-5
+
+
+def test_a_file_of_lower_precision(tmp_path) -> None:
+    error = prove_equal(read_model(conv_relu_file(tmp_path / "x.onnx", kind=TensorProto.FLOAT16)))
+    assert 0 < error < 1e-2
+
+
+@pytest.mark.parametrize("factor", [1.001, 1.1])
+def test_a_changed_weight_is_found(tmp_path, factor) -> None:
+    model = read_model(conv_relu_file(tmp_path / "x.onnx"))
+    (name,) = [key for key in model.weights if key.endswith(".weight")]
+    changed = model.weights.replace({name: model.weights[name] * np.float32(factor)})
+    with pytest.raises(GraphError, match=r"x\.onnx: the lowered graph differs"):
+        prove_equal(dataclasses.replace(model, weights=changed))
+
+
+def test_a_file_that_is_gone(tmp_path) -> None:
+    model = read_model(conv_relu_file(tmp_path / "x.onnx"))
+    (tmp_path / "x.onnx").unlink()
+    with pytest.raises(ProfileError, match="cannot load"):
+        prove_equal(model)
