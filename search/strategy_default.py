@@ -23,8 +23,8 @@ from .clips import LARGEST_SHARE, LayerFacts, rms, setting_of, share_below
 from .record import Origin, TrialRecord
 from .strategy import SAMPLE, History, Proposal, Range, Space, Values, throughput_ratio
 
-LEVELS = Range(0.0, 2.0)  # a threshold of two rms takes nine words in ten of most distributions
-OFFSETS = Range(-1.0, 1.0)  # of a layer's threshold, in doublings
+LEVELS = Range(0.0, 1.0)  # a threshold of one rms takes two words in three of a normal distribution
+OFFSETS = Range(-0.6, 0.6)  # of a layer's threshold, in doublings
 FIRST_LEVEL = 0.25
 CLOSE_ENOUGH = 1.1  # ratio of levels at which the ladder stops
 SMALLEST_LEVEL = 0.01
@@ -34,24 +34,36 @@ SMALLEST_MAC_SHARE = 0.002  # layers with less of the active MACs are left alone
 
 @dataclass(frozen=True, slots=True)
 class Ray:
-    """A direction of the ladder: how activations and weights share one level."""
+    """A direction of the ladder: how activations and weights share one level.
+
+    Attributes:
+        act, weight: the level's factors.
+        trials: at most, on this ray.
+        growth: factor between rungs while the floor is not bracketed.
+    """
 
     act: float
     weight: float
-    trials: int  # at most, on this ray
+    trials: int
+    growth: float
 
 
-# Both alike first: the rule's own optimum. Then leaning to either side of it.
-RAYS = (Ray(1.0, 1.0, 6), Ray(1.0, 0.6, 2), Ray(0.6, 1.0, 2))
+# Both alike first: the rule's own optimum. Then leaning to either side of it, in small steps, as
+# the first ray tells where.
+RAYS = (Ray(1.0, 1.0, 6, 2.0), Ray(1.0, 0.6, 2, 1.2), Ray(0.6, 1.0, 2, 1.2))
+LEAN = 1.2  # a ray that leans begins so much higher: about the same noise energy
 
 
-def next_level(tried: Mapping[float, bool], first: float, largest: float) -> float | None:
-    """The next rung: doubling or halving until the floor is bracketed, then bisecting.
+def next_level(
+    tried: Mapping[float, bool], first: float, largest: float, growth: float
+) -> float | None:
+    """The next rung: up or down until the floor is bracketed, then bisecting.
 
     Args:
         tried: level -> whether the design kept the accuracy floor.
         first: the level to begin with.
         largest: the highest level worth trying.
+        growth: factor of a step up or down.
 
     Returns:
         None once the bracket is closer than ``CLOSE_ENOUGH`` or has left the range.
@@ -67,9 +79,9 @@ def next_level(tried: Mapping[float, bool], first: float, largest: float) -> flo
     ]
     if lowest_bad is None:
         highest = max(good)
-        return min(2 * highest, largest) if highest < largest else None
+        return min(growth * highest, largest) if highest < largest else None
     if not good:
-        return lowest_bad / 2 if lowest_bad / 2 >= SMALLEST_LEVEL else None
+        return lowest_bad / growth if lowest_bad / growth >= SMALLEST_LEVEL else None
     if lowest_bad / max(good) <= CLOSE_ENOUGH:
         return None
     return float((lowest_bad * max(good)) ** 0.5)
@@ -112,14 +124,13 @@ class DefaultStrategy:
             tried = self._rungs(ray, history)
             if len(tried) < ray.trials:
                 largest = LEVELS.high / max(ray.act, ray.weight)
-                level = next_level(tried, start, largest)
+                level = next_level(tried, start, largest, ray.growth)
                 if level is not None:
                     return Proposal(Origin.SEED, self._rung(ray, level))
-            # the same noise energy, spread differently, is where the next ray begins
             kept = max((level for level, good in tried.items() if good), default=None)
             if kept is None:
                 break  # nothing may be clipped this way: leaning will not help
-            start = kept * 1.2 if ray is RAYS[0] else start
+            start = kept * LEAN if ray is RAYS[0] else start
         return SAMPLE
 
     def _rung(self, ray: Ray, level: float) -> Values:

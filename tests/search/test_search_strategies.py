@@ -99,8 +99,8 @@ def test_default_clips_more_where_more_is_saved_and_leaves_the_tiny_alone() -> N
     assert settings.keys() == {"big", "small"}
     assert settings["big"].act_threshold > settings["small"].act_threshold > 0
     assert settings["small"].weight_sparsity > FACTS[1].weight_zero_share
-    more = strategy.settings({**strategy.neutral, "level:act": 0.3, "act:small": 1.0})
-    assert more["small"].act_threshold == pytest.approx(2 * settings["small"].act_threshold)
+    more = strategy.settings({**strategy.neutral, "level:act": 0.3, "act:small": 0.5})
+    assert more["small"].act_threshold == pytest.approx(2**0.5 * settings["small"].act_threshold)
 
 
 def follow_ladder(strategy: DefaultStrategy, bears: float) -> list[Values]:
@@ -133,14 +133,16 @@ def test_the_ladder_comes_close_to_what_the_network_bears() -> None:
 
 
 def test_next_level_brackets_then_bisects() -> None:
-    assert next_level({}, 0.25, 2.0) == 0.25
-    assert next_level({0.25: True}, 0.25, 2.0) == 0.5
-    assert next_level({2.0: True}, 0.25, 2.0) is None
-    assert next_level({0.25: False}, 0.25, 2.0) == 0.125
-    assert next_level({0.25: True, 0.5: False}, 0.25, 2.0) == pytest.approx(0.125**0.5)
-    assert next_level({1.0: True, CLOSE_ENOUGH: False}, 0.25, 2.0) is None
+    assert next_level({}, 0.25, 2.0, 2.0) == 0.25
+    assert next_level({0.25: True}, 0.25, 2.0, 2.0) == 0.5
+    assert next_level({2.0: True}, 0.25, 2.0, 2.0) is None
+    assert next_level({0.25: False}, 0.25, 2.0, 2.0) == 0.125
+    assert next_level({0.25: True, 0.5: False}, 0.25, 2.0, 2.0) == pytest.approx(0.125**0.5)
+    assert next_level({1.0: True, CLOSE_ENOUGH: False}, 0.25, 2.0, 2.0) is None
     # a rung that was lucky above one that was not does not count
-    assert next_level({0.25: True, 0.5: False, 1.0: True}, 0.25, 2.0) == pytest.approx(0.125**0.5)
+    assert next_level({0.25: True, 0.5: False, 1.0: True}, 0.25, 2.0, 2.0) == pytest.approx(
+        0.125**0.5
+    )
 
 
 def test_a_proposal_says_who_chose_it() -> None:
