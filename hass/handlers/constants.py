@@ -114,34 +114,34 @@ def _size(_: Node, values: Sequence[Constant]) -> Constant:
 
 EVALUATORS: Mapping[str, Evaluator] = MappingProxyType(
     {
-        "Add": lambda _, v: np.asarray(v[0] + v[1]),
+        "Add": lambda _, v: v[0] + v[1],
         "Cast": _cast,
-        "Ceil": lambda _, v: np.asarray(np.ceil(v[0])),
+        "Ceil": lambda _, v: np.ceil(v[0]),
         "Concat": _concat,
         "ConstantOfShape": _constant_of_shape,
         "Div": _divide,
-        "Equal": lambda _, v: np.asarray(v[0] == v[1]),
+        "Equal": lambda _, v: v[0] == v[1],
         "Expand": _expand,
-        "Floor": lambda _, v: np.asarray(np.floor(v[0])),
+        "Floor": lambda _, v: np.floor(v[0]),
         "Gather": _gather,
         "Identity": lambda _, v: v[0],
-        "Max": lambda _, v: np.asarray(np.maximum.reduce(list(v))),
-        "Min": lambda _, v: np.asarray(np.minimum.reduce(list(v))),
-        "Mul": lambda _, v: np.asarray(v[0] * v[1]),
-        "Neg": lambda _, v: np.asarray(-v[0]),
+        "Max": lambda _, v: np.maximum.reduce(list(v)),
+        "Min": lambda _, v: np.minimum.reduce(list(v)),
+        "Mul": lambda _, v: v[0] * v[1],
+        "Neg": lambda _, v: -v[0],
         "Range": _range,
-        "Reciprocal": lambda _, v: np.asarray(1 / v[0]),
+        "Reciprocal": lambda _, v: 1 / v[0],
         "ReduceProd": _reduce_prod,
         "Reshape": _reshape,
         "Shape": lambda n, v: shape_value(n, v[0].shape),
         "Size": _size,
         "Slice": _slice,
-        "Sqrt": lambda _, v: np.asarray(np.sqrt(v[0])),
+        "Sqrt": lambda _, v: np.sqrt(v[0]),
         "Squeeze": _squeeze,
-        "Sub": lambda _, v: np.asarray(v[0] - v[1]),
+        "Sub": lambda _, v: v[0] - v[1],
         "Transpose": _transpose,
         "Unsqueeze": _unsqueeze,
-        "Where": lambda _, v: np.asarray(np.where(v[0], v[1], v[2])),
+        "Where": lambda _, v: np.where(v[0], v[1], v[2]),
     }
 )
 
@@ -163,6 +163,6 @@ def evaluate(node: Node, values: Sequence[Constant]) -> Constant:
         raise node.refuse("of constants is not evaluated; simplify the model first")
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
-            return evaluator(node, values)
+            return np.asarray(evaluator(node, values))
     except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
         raise node.refuse(f"of constants: {error}") from None

@@ -1,0 +1,175 @@
+"""Activations, arithmetic, gates: what onnxruntime computes from the file and from the IR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx_models import ModelMaker, op_names, prove
+
+from hass import ops
+
+SQUEEZED = ["Conv2d", "Relu", "Fork", "GlobalAvgPool"]
+Case = tuple[Callable[[ModelMaker], object], list[str]]
+
+
+def _gate(m: ModelMaker, source: str, sixth: float, divide: bool = False) -> str:
+    clipped = m.node("Clip", m.node("Add", source, m.constant(3)), m.constant(0), m.constant(6))
+    if divide:
+        return m.node("Div", clipped, m.constant(6))
+    return m.node("Mul", clipped, m.constant(sixth))
+
+
+def _squeeze_excite(m: ModelMaker, sixth: float = 1 / 6) -> None:
+    features = m.node("Relu", m.conv("x", 3, 4))
+    squeezed = m.node("Relu", m.conv(m.node("GlobalAveragePool", features), 4, 2))
+    gate = _gate(m, m.conv(squeezed, 2, 4), sixth)
+    m.conv(m.node("Mul", features, gate), 4, 5)
+
+
+def _silu(m: ModelMaker) -> None:
+    m.node("Mul", "x", m.node("Sigmoid", "x"))
+
+
+def _swish_by_clip(m: ModelMaker) -> None:
+    clipped = m.node("Clip", m.node("Add", "x", m.constant(3)), m.constant(0), m.constant(6))
+    m.node("Mul", m.node("Mul", "x", clipped), m.constant(1 / 6))
+
+
+CASES: dict[str, Case] = {
+    "relu": (lambda m: m.node("Relu", "x"), ["Relu"]),
+    "relu6": (lambda m: m.node("Clip", "x", m.constant(0), m.constant(6)), ["Clip"]),
+    "clip from 0": (lambda m: m.node("Clip", "x", m.constant(0)), ["Relu"]),
+    "clip to 1": (lambda m: m.node("Clip", "x", "", m.constant(1)), ["Clip"]),
+    "clip from -1": (lambda m: m.node("Clip", "x", m.constant([-1])), ["Clip"]),
+    "clip without bounds": (lambda m: m.node("Clip", "x"), []),
+    "sigmoid": (lambda m: m.node("Sigmoid", "x"), ["Sigmoid"]),
+    "hard swish": (lambda m: m.node("HardSwish", "x"), ["HardSwish"]),
+    "hard sigmoid": (lambda m: m.node("HardSigmoid", "x"), ["HardSigmoid"]),
+    "hard sigmoid, attributes": (
+        lambda m: m.node("HardSigmoid", "x", alpha=0.25, beta=0.375),
+        ["HardSigmoid"],
+    ),
+    "hard sigmoid by mul": (lambda m: _gate(m, "x", 1 / 6), ["HardSigmoid"]),
+    "hard sigmoid by div": (lambda m: _gate(m, "x", 0, divide=True), ["HardSigmoid"]),
+    "hard sigmoid, clip last": (
+        lambda m: m.node(
+            "Clip",
+            m.node("Add", m.node("Mul", "x", m.constant(1 / 6)), m.constant(0.5)),
+            m.constant(0),
+            m.constant(1),
+        ),
+        ["HardSigmoid"],
+    ),
+    "hard swish by hard sigmoid": (
+        lambda m: m.node("Mul", m.node("HardSigmoid", "x", alpha=1 / 6), "x"),
+        ["HardSwish"],
+    ),
+    "hard swish by add, clip, div": (
+        lambda m: m.node("Mul", "x", _gate(m, "x", 0, divide=True)),
+        ["HardSwish"],
+    ),
+    "hard swish, factor last": (_swish_by_clip, ["HardSwish"]),
+    "silu": (_silu, ["Fork", "Sigmoid", "Mul"]),
+    "x + x": (lambda m: m.node("Add", "x", "x"), ["Fork", "Add"]),
+    "squeeze and excitation": (
+        _squeeze_excite,
+        [*SQUEEZED, "Conv2d", "Relu", "Conv2d", "HardSigmoid", "Mul", "Conv2d"],
+    ),
+    "squeeze and excitation, rounded 1/6": (
+        lambda m: _squeeze_excite(m, 0.16667),
+        [*SQUEEZED, "Conv2d", "Relu", "Conv2d", "HardSigmoid", "Mul", "Conv2d"],
+    ),
+    "batch norm behind conv": (lambda m: m.batch_norm(m.conv("x", 3, 4), 4), ["Conv2d"]),
+    "batch norm behind depthwise": (
+        lambda m: m.batch_norm(m.conv("x", 3, 6, 3, group=3), 6),
+        ["Conv2d"],
+    ),
+    "batch norm in front of conv": (lambda m: m.conv(m.batch_norm("x", 3), 3, 4, 2), ["Conv2d"]),
+    "batch norm in front of padded conv": (
+        lambda m: m.conv(m.batch_norm("x", 3), 3, 4, 3, pads=[1, 1, 1, 1]),
+        ["Conv2d", "Conv2d"],
+    ),
+    "batch norm in front of grouped conv": (
+        lambda m: m.conv(m.batch_norm("x", 3), 3, 6, 2, group=3),
+        ["Conv2d"],
+    ),
+    "scale in front of padded conv": (
+        lambda m: m.conv(m.node("Mul", "x", m.random(3, 1, 1)), 3, 4, 3, pads=[1, 1, 1, 1]),
+        ["Conv2d"],
+    ),
+    "batch norm alone": (lambda m: m.node("Relu", m.batch_norm("x", 3)), ["Conv2d", "Relu"]),
+    "batch norm behind a conv that is read twice": (
+        lambda m: (
+            m.conv("x", 3, 4),
+            m.node("Add", m.batch_norm("t0", 4), "t0"),
+        ),
+        ["Conv2d", "Fork", "Conv2d", "Add"],
+    ),
+    "scalar minus x": (lambda m: m.node("Sub", m.constant(1), "x"), ["Conv2d"]),
+    "x minus channels": (lambda m: m.node("Sub", "x", m.random(1, 3, 1, 1)), ["Conv2d"]),
+    "x over channels": (
+        lambda m: m.node("Div", "x", m.constant([[[2]], [[3]], [[-4]]])),
+        ["Conv2d"],
+    ),
+    "negative": (lambda m: m.node("Neg", "x"), ["Conv2d"]),
+    "normalised input": (
+        lambda m: m.conv(
+            m.node("Div", m.node("Sub", "x", m.random(3, 1, 1)), m.constant(57.0)), 3, 4, 3
+        ),
+        ["Conv2d"],
+    ),
+    "times one": (lambda m: m.node("Relu", m.node("Mul", "x", m.constant(1))), ["Relu"]),
+    "relu twice": (lambda m: m.node("Relu", m.node("Relu", "x")), ["Relu"]),
+    "flattened relu": (
+        lambda m: m.node("Gemm", m.node("Relu", m.node("Flatten", "x")), m.random(105, 4)),
+        ["Relu", "Conv2d"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_pattern(case: str, tmp_path: Path) -> None:
+    make, expected = CASES[case]
+    maker = ModelMaker((3, 7, 5))
+    make(maker)
+    assert op_names(prove(maker.save(tmp_path)).graph) == expected
+
+
+def test_clip_attributes_of_old_operator_sets(tmp_path: Path) -> None:
+    maker = ModelMaker(opset=9)
+    maker.node("Clip", maker.node("Clip", "x", min=0.0), max=6.0)
+    graph = prove(maker.save(tmp_path)).graph
+    assert op_names(graph) == ["Relu", "Clip"]
+
+
+def test_hard_sigmoid_keeps_its_slope(tmp_path: Path) -> None:
+    maker = ModelMaker()
+    _gate(maker, "x", 1 / 6)
+    op = prove(maker.save(tmp_path)).graph.layers[1].op
+    assert isinstance(op, ops.HardSigmoid)
+    assert op.alpha == pytest.approx(1 / 6, rel=1e-6)
+    assert op.beta == pytest.approx(0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("opset", [9, 11, 13, 14, 18, 22])
+def test_residual_block_in_every_operator_set(opset: int, tmp_path: Path) -> None:
+    maker = ModelMaker((4, 5, 7), opset=opset)
+    first = maker.node("Relu", maker.batch_norm(maker.conv("x", 4, 4, 3, pads=[1] * 4), 4))
+    second = maker.batch_norm(maker.conv(first, 4, 4, 3, pads=[1] * 4), 4)
+    maker.node("Relu", maker.node("Add", second, "x"))
+    names = op_names(prove(maker.save(tmp_path)).graph)
+    assert names == ["Fork", "Conv2d", "Relu", "Conv2d", "Add", "Relu"]
+
+
+def test_weights_of_a_folded_batch_norm_are_exact(tmp_path: Path) -> None:
+    maker = ModelMaker((1, 2, 2))
+    conv = maker.node("Conv", "x", maker.constant([[[[3.0]]]]), maker.constant([5.0]))
+    one = [maker.constant([value]) for value in (2.0, 7.0, 1.0, 4.0)]  # scale, shift, mean, var
+    maker.node("BatchNormalization", conv, *one, epsilon=0.0)
+    weights = prove(maker.save(tmp_path)).weights
+    # 2 * (3x + 5 - 1) / sqrt(4) + 7
+    assert float(weights["Conv_0.weight"].reshape(())) == 3.0
+    np.testing.assert_array_equal(weights["Conv_0.bias"], [11.0])
