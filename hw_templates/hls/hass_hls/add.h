@@ -7,12 +7,15 @@
 
 namespace hass {
 
+const int MAX_ALIGN_BITS = 16;  // operands further apart meet this far from the coarser one
+
 // Aligned by -SHIFT to the left or by SHIFT, rounded, to the right.
 template <int SHIFT, int BITS>
-ap_int<2 * BITS + 1> align(const ap_int<BITS>& value) {
+ap_int<BITS + MAX_ALIGN_BITS + 1> align(const ap_int<BITS>& value) {
 #pragma HLS INLINE
+    static_assert(SHIFT >= -MAX_ALIGN_BITS, "operands are too far apart");
     const int left = max_of(-SHIFT, 0);
-    ap_int<2 * BITS + 1> wide = round_shift<SHIFT>(value);
+    ap_int<BITS + MAX_ALIGN_BITS + 1> wide = round_shift<SHIFT>(value);
     wide <<= left;
     return wide;
 }
@@ -27,7 +30,7 @@ void add(hls::stream<vec<ap_int<BITS>, S> >& a, hls::stream<vec<ap_int<BITS>, S>
         vec<ap_int<BITS>, S> words;
         for (int s = 0; s < S; ++s) {
 #pragma HLS UNROLL
-            ap_int<2 * BITS + 2> sum = align<SHIFT_A>(left[s]);
+            ap_int<BITS + MAX_ALIGN_BITS + 2> sum = align<SHIFT_A>(left[s]);
             sum += align<SHIFT_B>(right[s]);
             words[s] = requantise<BITS, SHIFT>(sum);
         }

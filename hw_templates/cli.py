@@ -1,0 +1,73 @@
+"""``hass emit``: a design as an HLS project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hass.cli.common import data_option, json_option, percent, print_json, talk
+from hass.design_file import load_design_model, read_design
+from hass.onnx_io import read_model
+
+from .emitter import emit_project
+from .folder import check_target
+from .frames import data_frames, design_data
+
+DEFAULT_FRAMES = 100
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  hass emit OUT/best.json -o accelerator && make -C accelerator csim\n"
+    "  hass emit design.json -o accelerator --data images --frames 16"
+)
+@click.argument("design", metavar="DESIGN")
+@click.option("-o", "--output", metavar="DIR", required=True, help="Folder to write; new or empty.")
+@data_option(required=False)
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    default=DEFAULT_FRAMES,
+    show_default=True,
+    help="Images in the testbench.",
+)
+@click.option("--model", metavar="MODEL", help="The network, where it is not where it was.")
+@click.option(
+    "--force", is_flag=True, help="Replace what was emitted to DIR before; other files there stay."
+)
+@json_option()
+def command(
+    design: str,
+    output: str,
+    data: str | None,
+    frames: int,
+    model: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write a design as HLS C++, with a testbench that plain g++ runs (make csim)."""
+    check_target(Path(output), force=force)
+    chosen = read_design(design)
+    imported = load_design_model(chosen, design) if model is None else read_model(model)
+    path = design_data(chosen, design) if data is None else Path(data)
+    if path is None:
+        talk("no data at hand: the testbench gets random frames; --data gives it real ones")
+    test_frames = None if path is None else data_frames(imported.graph, path, frames)
+    emitted = emit_project(
+        chosen, imported.graph, imported.weights, output, frames=test_frames, force=force
+    )
+    if as_json:
+        print_json(
+            {
+                "folder": str(emitted.folder),
+                "files": emitted.files,
+                "frames": emitted.frames,
+                "top1": emitted.top1,
+            }
+        )
+        return
+    click.echo(f"{emitted.files} files in {emitted.folder}, {emitted.frames} test frame(s)")
+    if emitted.top1 is not None:
+        click.echo(f"top-1 of the integers on these frames: {percent(emitted.top1)}")
+    talk(f"run them: make -C {emitted.folder} csim")
