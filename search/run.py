@@ -10,7 +10,7 @@ from hass.cost import COST_MODEL_VERSION
 from hass.design import Design
 from hass.design_file import design_json
 from hass.device import RESOURCE_NAMES
-from hass.errors import HassError, InfeasibleError
+from hass.errors import HassError, InfeasibleError, OutputError
 from hass.files import JsonValue, canonical_json, make_folder
 from hass.folding import Infeasibility
 
@@ -177,6 +177,8 @@ class _Search:
             )
             constraints = {"part": part_excess(answer), "accuracy": shortfall}
             self._log.finish(running, record, constraints, outcome)
+        except OutputError:
+            raise  # the journal cannot be written: a resumed search finds the trial abandoned
         except BaseException:
             self._log.fail(running)
             raise

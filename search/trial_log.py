@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -277,8 +276,3 @@ class TrialLog:
 def study_name(spec_text: str) -> str:
     """A name for the study of a spec, the same for equal ones."""
     return f"hass-{hashlib.sha256(spec_text.encode()).hexdigest()[:16]}"
-
-
-def identity_text(value: JsonValue) -> str:
-    """A digest of a value, for ``TrialLog.bind``."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -211,6 +212,27 @@ def test_ctrl_c_in_a_trial_drops_only_that_trial(
     outcome = run_search(spec, tmp_path / "out", Impatient())
     assert outcome.interrupted and outcome.results.finished == 2
     assert [row["state"] for row in rows(tmp_path / "out")] == ["complete", "complete", "fail"]
+    run_search(spec, tmp_path / "out")
+    assert results(tmp_path / "out") == results(finished)
+
+
+def test_a_full_disk_keeps_what_had_finished(
+    finished: Path, spec: SearchSpec, tmp_path: Path
+) -> None:
+    journal = tmp_path / "out" / "study.journal"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    class DiskFills(SilentHooks):
+        def tried(self, record: TrialRecord, best: TrialRecord | None) -> None:
+            if record.number == 1:
+                room = journal.stat().st_size + 2000  # begins a trial, cannot hold its design
+                resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+
+    try:
+        with pytest.raises(OutputError, match="cannot write"):
+            run_search(spec, tmp_path / "out", DiskFills())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     run_search(spec, tmp_path / "out")
     assert results(tmp_path / "out") == results(finished)
 
