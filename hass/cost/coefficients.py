@@ -43,6 +43,19 @@ class DynamicEngine(_Strict):
     ff_per_n: float
 
 
+class DenseEngine(_Strict):
+    """Fit of the dense dot-product engine; formula in coefficients.toml."""
+
+    origin: str = pydantic.Field(min_length=10)
+    adder_lut_per_acc_bit: float
+    select_lut_per_acc_bit: float
+    mux_lut_per_stage_bit: float
+    skew_lut_per_n_b: float
+    ff_per_acc_bit: float
+    ff_control: float
+    ff_skew_per_b: float
+
+
 class Fabric(_Strict):
     """Amounts per bit of simple logic."""
 
@@ -80,6 +93,7 @@ class Coefficients(_Strict):
 
     schema_version: Literal[1]
     dynamic_engine: DynamicEngine
+    dense_engine: DenseEngine
     fabric: Fabric
     waiting: Waiting
     pipeline: PipelineStages

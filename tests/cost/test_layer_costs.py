@@ -21,7 +21,7 @@ from hass.cost import (
     as_arrays,
     layer_costs,
 )
-from hass.cost.ops.conv import _dynamic_engine
+from hass.cost.ops.conv import _dense_engine, _dynamic_engine
 from hass.device import RESOURCE_NAMES, Family
 from hass.intmath import divisors
 from hass.sparsity import LayerSparsity
@@ -137,6 +137,29 @@ def test_dynamic_engine_costs_what_was_synthesised() -> None:
     engine = _dynamic_engine(ops.Conv2d(1, (4, 4)), as_arrays([folding]), Arithmetic())
     assert engine.lut[0] == pytest.approx(1025, rel=0.156)
     assert engine.ff[0] == pytest.approx(1240, rel=0.073)
+
+
+@pytest.mark.parametrize(
+    ("products", "fine", "bits", "lut", "ff"),
+    [
+        (4, 4, 16, 66, 162),
+        (9, 1, 16, 128, 70),
+        (9, 3, 16, 121, 164),
+        (9, 9, 8, 130, 114),
+        (16, 8, 16, 325, 163),
+        (36, 4, 8, 196, 118),
+        (64, 8, 16, 586, 165),
+    ],
+)
+def test_dense_engine_costs_what_was_synthesised(
+    products: int, fine: int, bits: int, lut: int, ff: int
+) -> None:
+    """yosys 0.23, 7-series; tolerance: the fit's worst errors over all points but 5 turns."""
+    folding = Folding(EngineKind.DENSE, packed=products, fine=fine, weight_memory=MemoryKind.BRAM)
+    arithmetic = Arithmetic(bits, bits, 32)
+    engine = _dense_engine(ops.Conv2d(1, (1, 1)), as_arrays([folding]), arithmetic)
+    assert engine.lut[0] == pytest.approx(lut, rel=0.17)
+    assert engine.ff[0] == pytest.approx(ff, rel=0.16)
 
 
 def test_line_buffers_depend_on_the_width_not_the_height() -> None:

@@ -19,7 +19,6 @@ from ..primitives import (
     counter,
     fifo,
     multiplier_dsps,
-    mux_lut,
     rom_lut,
     scaled,
     weight_memory,
@@ -61,15 +60,22 @@ def _rounded_up(cycles: FloatArray) -> IntArray:
 
 
 def _dense_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
-    """``fine`` multipliers, their operand multiplexers and adder tree; the last adder accumulates
-    over the segment (inside the DSP where there is a single multiplier)."""
-    products = segment_products(op, foldings)
-    turns = ceil_div(products, foldings.fine)
-    select = amount(lut=mux_lut(turns, foldings.fine * arithmetic.act_bits))
-    tree = adders(foldings.fine - 1, arithmetic.acc_bits)
-    collect = adders(np.where((foldings.fine > 1) & (turns > 1), 1, 0), arithmetic.acc_bits)
-    operands = amount(ff=foldings.fine * (arithmetic.act_bits + arithmetic.weight_bits))
-    return select + tree + collect + operands + counter(clog2(turns))
+    """``fine`` multipliers in a DSP cascade, operand multiplexers and the accumulator (over the
+    turns of a segment and over channels), as synthesised (coefficients.toml)."""
+    fit = coefficients().dense_engine
+    bits = (arithmetic.act_bits + arithmetic.weight_bits) / 2
+    fine = foldings.fine
+    turns = ceil_div(segment_products(op, foldings), fine)
+    adder = fit.adder_lut_per_acc_bit * arithmetic.acc_bits
+    select = np.where(turns > 1, fit.select_lut_per_acc_bit * arithmetic.acc_bits, 0.0)
+    mux = fit.mux_lut_per_stage_bit * ceil_div(turns - 1, 3) * fine * arithmetic.act_bits
+    skew = fit.skew_lut_per_n_b * bits * np.maximum(fine - 3, 0)
+    ff = fit.ff_per_acc_bit * arithmetic.acc_bits + fit.ff_control
+    skew_ff = fit.ff_skew_per_b * bits * np.minimum(fine * (fine - 1) // 2, 3)
+    return amount(
+        lut=np.ceil(adder + select + mux + skew).astype(np.int64),
+        ff=np.ceil(ff + skew_ff).astype(np.int64),
+    ) + counter(clog2(turns))
 
 
 def _dynamic_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
@@ -144,8 +150,9 @@ def conv_cost(shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
         window = window + amount(lut=engine_clip)
     blocks = shape.inputs[0].channels // (op.groups * foldings.coarse_in * foldings.packed)
     filters = op.out_channels // (op.groups * foldings.coarse_out)
-    sums = np.where(blocks > 1, 1, 0)
-    accumulate = adders(sums, arithmetic.acc_bits) + buffer(
+    # the dense engine's adder accumulates over channels too, the dynamic one's only over a segment
+    outside = (blocks > 1) & (foldings.engine is EngineKind.DYNAMIC)
+    accumulate = adders(np.where(outside, 1, 0), arithmetic.acc_bits) + buffer(
         np.where((blocks > 1) & (filters > 1), filters, 0),
         np.full_like(filters, arithmetic.acc_bits),
     )
