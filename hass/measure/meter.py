@@ -12,6 +12,7 @@ from ..sparsity import LayerSparsity, SegmentHistogram
 from ..values import FeatureMap
 from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector
 from .products import (
+    SmallCounts,
     add_to_histograms,
     empty_histograms,
     filter_masks,
@@ -19,6 +20,10 @@ from .products import (
     window_products,
 )
 from .sampling import plan_samples
+
+# Counts are put into the histograms when so many have come together: many small images cost more
+# in calls than in counting; more than fits into a cache is slower again.
+WAITING_BYTES = 256 << 10
 
 
 class LayerMeter:
@@ -49,6 +54,7 @@ class LayerMeter:
         self._selector = tap_selector(op, source, out)
         self._plan = plan_samples(name, op, source, out, images, seed)
         self._histograms = empty_histograms(source, op)
+        self._waiting: list[SmallCounts] = []  # counts not yet in the histograms
         self._occupancy = np.zeros((source.channels, *op.kernel), dtype=np.int64)
         self._active_words = 0
         self._pairs: list[int] = []  # active pairs of each image
@@ -70,9 +76,16 @@ class LayerMeter:
         sample = self._plan.positions(image)
         windows = gather_windows(active, self._op, sample)
         counts = window_products(windows, self._masks, self._plan.chosen_filters(image))
-        add_to_histograms(self._histograms, counts)
+        self._waiting.append(counts)
+        if len(self._waiting) * counts.nbytes >= WAITING_BYTES:
+            self._flush()
         self._positions += sample.rows.size
         self._add_lag(windows, sample.pairs)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            add_to_histograms(self._histograms, np.concatenate(self._waiting, axis=1))
+            self._waiting.clear()
 
     def _add_lag(self, windows: FloatArray, pairs: int) -> None:
         # over all filters, or the filters chosen for an image would look like correlation
@@ -89,6 +102,7 @@ class LayerMeter:
         ``pair_density`` is exact for the images; its standard error is that of taking these
         images for all. The histograms are sampled (see ``sampling``).
         """
+        self._flush()
         images = len(self._pairs)
         taps = self._op.kernel[0] * self._op.kernel[1]
         macs = self._out.words * self._weights.shape[1] * taps

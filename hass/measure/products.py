@@ -51,11 +51,15 @@ def gather_windows(
     inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
         :, None, :
     ]
-    places = rows.clip(0, height - 1)[:, :, None] * width + columns.clip(0, width - 1)[:, None, :]
+    places = (_nearest(rows, height) * width)[:, :, None] + _nearest(columns, width)[:, None, :]
     windows = active.reshape(channels, -1).take(places.reshape(-1), axis=1)
     if not inside.all():
         windows &= inside.reshape(-1)
     return np.asarray(windows.reshape(channels, len(rows), -1), dtype=np.float32)
+
+
+def _nearest(places: PositionArray, size: int) -> PositionArray:
+    return np.minimum(np.maximum(places, 0), size - 1)
 
 
 def filter_masks(weights: FloatArray, groups: int) -> npt.NDArray[np.float32]:

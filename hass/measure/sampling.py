@@ -18,9 +18,10 @@ from ..values import FeatureMap
 
 PositionArray = npt.NDArray[np.intp]
 
-# Positions per layer, over all images. Zeros of a feature map cluster, so positions bring more
-# than filters: with 2048 the per-channel mean of the shared CIFAR-10 and ImageNet networks is off
-# by 2 to 4 % (standard error), and the layer's by well under 1 %.
+# Positions per layer, over all images. Measured against the exact means on the shared CIFAR-10 and
+# ImageNet networks (64 images, dense and with half of the weights clipped): the mean of a layer is
+# off by 0.2 to 0.4 %, that of a channel by 0.4 to 2 % (root mean square), the slowest of 8 lanes by
+# less than 1.5 %.
 POSITIONS = 2048
 # (position, filter) samples per block of channels: 4 filters at 2048 positions, more where a
 # layer has fewer positions. Wide layers take fewer (their lanes average many channels), so that
