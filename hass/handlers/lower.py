@@ -80,8 +80,9 @@ def _input_map(file: ModelFile, source: onnx.ValueInfoProto) -> tuple[FeatureMap
     where = f"{file.path}: input {source.name!r}"
     kind = source.type.tensor_type
     if kind.elem_type not in _FLOAT_TYPES:
-        name = onnx.helper.tensor_dtype_to_string(kind.elem_type) if kind.elem_type else "no tensor"
-        raise GraphError(f"{where} is of type {name}, expected floating point")
+        names = {number: name for name, number in onnx.TensorProto.DataType.items()}
+        found = names.get(kind.elem_type, str(kind.elem_type))
+        raise GraphError(f"{where} is of type {found}, expected floating point")
     dims = kind.shape.dim
     if len(dims) != 4:
         found = f"{len(dims)} dimensions" if kind.HasField("shape") else "no shape"

@@ -1,0 +1,246 @@
+"""Each pass alone: what it must change, what it must leave alone. Equality of function is proved
+in test_onnx_random.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hass import ops
+from hass.errors import GraphError
+from hass.graph import Graph, Weights
+from hass.ops import Conv2d, op_name
+from hass.rewrites import run_passes
+from hass.rewrites.draft import Draft
+from hass.rewrites.drop_identity import drop_identity
+from hass.rewrites.fold_affine import fold_affine
+from hass.rewrites.fold_pad import fold_pad
+from hass.rewrites.fuse_hard_sigmoid import fuse_hard_sigmoid
+from hass.rewrites.fuse_hard_swish import fuse_hard_swish
+from hass.rewrites.hoist_scale import hoist_scale
+from hass.rewrites.insert_forks import insert_forks
+from hass.values import FeatureMap
+
+Build = Callable[["Net"], str]
+
+
+class Net:
+    """A draft with an input of 5x3x2; methods add a layer behind ``source`` and return its name."""
+
+    def __init__(self) -> None:
+        self.draft = Draft("net")
+        self.draft.add("input", ops.Input(), [], out=FeatureMap(5, 3, 2))
+
+    def op(self, op: ops.Op, *sources: str) -> str:
+        return self.draft.add(op_name(op).lower(), op, sources)
+
+    def affine(self, source: str, scale: float, shift: float, name: str = "affine") -> str:
+        channels = self.draft.map(source).channels
+        weight = np.full((channels, 1, 1, 1), scale)
+        op = Conv2d(channels, (1, 1), groups=channels)
+        return self.draft.add_conv(name, op, source, weight, np.full(channels, shift))
+
+    def conv(self, source: str, pads: ops.Pads = (0, 0, 0, 0)) -> str:
+        weight = np.arange(24.0).reshape(3, 2, 2, 2)
+        return self.draft.add_conv("conv", Conv2d(3, (2, 2), pads=pads), source, weight, np.ones(3))
+
+    def done(self, last: str) -> tuple[Graph, Weights]:
+        self.draft.add("output", ops.Output(), [last])
+        return insert_forks(*self.draft.build())
+
+
+def _after(step: Callable[[Graph, Weights], tuple[Graph, Weights]], build: Build) -> list[str]:
+    net = Net()
+    graph, _ = run_passes(*net.done(build(net)), [step])
+    return [layer.name for layer in graph.layers[1:-1]]
+
+
+def test_insert_forks_counts_every_port() -> None:
+    net = Net()
+    total = net.op(ops.Add(), "input", "input")
+    graph, _ = net.done(net.op(ops.Mul(), total, "input"))
+    assert [layer.name for layer in graph] == ["input", "input.fork", "add", "mul", "output"]
+    assert len(graph.out_edges("input.fork")) == 3
+
+
+def test_insert_forks_leaves_a_fork_alone() -> None:
+    net = Net()
+    graph, weights = net.done(net.op(ops.Add(), "input", "input"))
+    assert insert_forks(graph, weights) == (graph, weights)
+
+
+def test_fold_affine_into_the_convolution_before() -> None:
+    net = Net()
+    graph, weights = fold_affine(*net.done(net.affine(net.conv("input"), 2.0, 3.0)))
+    assert [layer.name for layer in graph] == ["input", "conv", "output"]
+    np.testing.assert_array_equal(weights["conv.bias"], [5.0, 5.0, 5.0])
+    np.testing.assert_array_equal(weights["conv.weight"], 2 * np.arange(24.0).reshape(3, 2, 2, 2))
+
+
+def test_fold_affine_into_the_convolution_behind() -> None:
+    net = Net()
+    graph, weights = fold_affine(*net.done(net.conv(net.affine("input", 2.0, 3.0))))
+    assert [layer.name for layer in graph] == ["input", "conv", "output"]
+    sums = np.arange(24.0).reshape(3, 8).sum(axis=1)
+    np.testing.assert_array_equal(weights["conv.bias"], 1 + 3 * sums)
+    np.testing.assert_array_equal(weights["conv.weight"], 2 * np.arange(24.0).reshape(3, 2, 2, 2))
+
+
+FOLD_AFFINE: dict[str, tuple[Build, list[str]]] = {
+    "shift in front of pads stays": (
+        lambda n: n.conv(n.affine("input", 1.0, 3.0), (1, 0, 0, 0)),
+        ["affine", "conv"],
+    ),
+    "scale in front of pads folds": (
+        lambda n: n.conv(n.affine("input", 2.0, 0.0), (1, 0, 0, 0)),
+        ["conv"],
+    ),
+    "two in a row become one": (
+        lambda n: n.affine(n.affine("input", 2.0, 1.0, "first"), 2.0, 1.0),
+        ["first"],
+    ),
+    "behind a convolution with two readers stays": (
+        lambda n: (lambda c: n.op(ops.Add(), n.affine(c, 2.0, 0.0), c))(n.conv("input")),
+        ["conv", "conv.fork", "affine", "add"],
+    ),
+    "behind an activation stays": (
+        lambda n: n.affine(n.op(ops.Relu(), n.conv("input")), 2.0, 0.0),
+        ["conv", "relu", "affine"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FOLD_AFFINE)
+def test_fold_affine(case: str) -> None:
+    build, expected = FOLD_AFFINE[case]
+    assert _after(fold_affine, build) == expected
+
+
+def _pad(channels: int = 0) -> ops.Pad:
+    return ops.Pad((1, 0, 2, 1), channels)
+
+
+def test_fold_pad_adds_to_the_pads_of_a_convolution() -> None:
+    net = Net()
+    graph, _ = run_passes(*net.done(net.conv(net.op(_pad(), "input"), (0, 1, 0, 0))), [fold_pad])
+    assert graph["conv"].op == Conv2d(3, (2, 2), pads=(1, 1, 2, 1))
+    assert [layer.name for layer in graph] == ["input", "conv", "output"]
+
+
+def test_fold_pad_leaves_pools_and_channels_alone() -> None:
+    pool = ops.MaxPool2d((2, 2), (1, 1))
+    assert _after(fold_pad, lambda n: n.op(pool, n.op(_pad(), "input"))) == ["pad", "maxpool2d"]
+    relu = _after(fold_pad, lambda n: n.op(ops.Relu(), n.op(_pad(1), "input")))
+    assert relu == ["pad", "relu"]
+
+
+def _gate(net: Net, source: str, high: float, sixth: float, three: float = 3.0) -> str:
+    shifted = net.affine(source, 1.0, three, "shift")
+    return net.affine(net.op(ops.Clip(0.0, high), shifted), sixth, 0.0, "sixth")
+
+
+SIGMOIDS: dict[str, tuple[Build, list[str]]] = {
+    "exact": (lambda n: _gate(n, "input", 6.0, 1 / 6), ["clip"]),
+    "rounded by hand": (lambda n: _gate(n, "input", 6.0, 0.16667), ["clip", "sixth"]),
+    "another range": (lambda n: _gate(n, "input", 6.0, 0.2), ["shift", "clip", "sixth"]),
+    "falling": (lambda n: _gate(n, "input", 6.0, -1 / 6), ["shift", "clip", "sixth"]),
+    "no shift": (lambda n: _gate(n, "input", 6.0, 1 / 6, 0.0), ["shift", "clip", "sixth"]),
+}
+
+
+@pytest.mark.parametrize("case", SIGMOIDS)
+def test_fuse_hard_sigmoid(case: str) -> None:
+    build, expected = SIGMOIDS[case]
+    assert _after(fuse_hard_sigmoid, build) == expected
+
+
+SWISHES: dict[str, tuple[Build, list[str]]] = {
+    "gate of the same stream": (
+        lambda n: n.op(ops.Mul(), n.op(ops.HardSigmoid(1 / 6, 0.5), "input"), "input"),
+        ["mul"],
+    ),
+    "another slope": (
+        lambda n: n.op(ops.Mul(), n.op(ops.HardSigmoid(0.2, 0.5), "input"), "input"),
+        ["input.fork", "hardsigmoid", "mul"],
+    ),
+    "gate of another stream": (
+        lambda n: n.op(
+            ops.Mul(), n.op(ops.HardSigmoid(1 / 6, 0.5), n.op(ops.Relu(), "input")), "input"
+        ),
+        ["input.fork", "relu", "hardsigmoid", "mul"],
+    ),
+    "six times": (
+        lambda n: n.op(ops.Mul(), "input", n.op(ops.Clip(0.0, 6.0), n.affine("input", 1.0, 3.0))),
+        ["mul.hardswish", "mul"],
+    ),
+    "shift by two": (
+        lambda n: n.op(ops.Mul(), "input", n.op(ops.Clip(0.0, 6.0), n.affine("input", 1.0, 2.0))),
+        ["input.fork", "affine", "clip", "mul"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SWISHES)
+def test_fuse_hard_swish(case: str) -> None:
+    build, expected = SWISHES[case]
+    assert _after(fuse_hard_swish, build) == expected
+
+
+def test_hoist_scale_only_towards_a_convolution() -> None:
+    def product(net: Net, shift: float = 0.0) -> str:
+        gate = net.affine(net.op(ops.Sigmoid(), "input"), 2.0, shift)
+        return net.op(ops.Mul(), "input", gate)
+
+    moved = _after(hoist_scale, lambda n: n.conv(product(n)))
+    assert moved == ["input.fork", "sigmoid", "mul", "affine", "conv"]
+    kept = ["input.fork", "sigmoid", "affine", "mul"]
+    assert _after(hoist_scale, lambda n: n.conv(product(n, shift=1.0))) == [*kept, "conv"]
+    assert _after(hoist_scale, lambda n: n.op(ops.Relu(), product(n))) == [*kept, "relu"]
+
+
+IDENTITIES: dict[str, tuple[Build, list[str]]] = {
+    "scale by one": (lambda n: n.affine("input", 1.0, 0.0), []),
+    "scale by almost one": (lambda n: n.affine("input", 1.0 + 1e-5, 0.0), ["affine"]),
+    "shift": (lambda n: n.affine("input", 1.0, 1e-5), ["affine"]),
+    "1x1 pool": (lambda n: n.op(ops.MaxPool2d((1, 1), (1, 1)), "input"), []),
+    "1x1 pool with a stride": (
+        lambda n: n.op(ops.AvgPool2d((1, 1), (2, 1)), "input"),
+        ["avgpool2d"],
+    ),
+    "relu behind sigmoid": (lambda n: n.op(ops.Relu(), n.op(ops.Sigmoid(), "input")), ["sigmoid"]),
+    "relu behind clip from -1": (
+        lambda n: n.op(ops.Relu(), n.op(ops.Clip(-1.0, 1.0), "input")),
+        ["clip", "relu"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IDENTITIES)
+def test_drop_identity(case: str) -> None:
+    build, expected = IDENTITIES[case]
+    assert _after(drop_identity, build) == expected
+
+
+def test_driver_names_the_pass_that_broke_the_graph() -> None:
+    def lose_weights(graph: Graph, weights: Weights) -> tuple[Graph, Weights]:
+        return graph, Weights({})
+
+    net = Net()
+    with pytest.raises(GraphError, match="after pass lose_weights: net: layer 'conv': has no"):
+        run_passes(*net.done(net.conv("input")), [insert_forks, lose_weights])
+
+
+def test_draft_drops_dead_layers_and_their_weights() -> None:
+    net = Net()
+    net.conv(net.op(ops.Sigmoid(), "input"))
+    graph, weights = net.done(net.op(ops.Relu(), "input"))
+    assert [layer.name for layer in graph] == ["input", "relu", "output"]
+    assert not weights
+
+
+def test_draft_refuses_weights_that_do_not_fit() -> None:
+    with pytest.raises(GraphError, match=r"expected \(3, 2, 1, 1\)"):
+        Net().draft.add_conv("c", Conv2d(3, (1, 1)), "input", np.ones((3, 3, 1, 1)), np.ones(3))
