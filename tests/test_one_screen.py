@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import hass
+from hass.hw_templates.emitter import emit_project
 
 
-def test_build_import_profile_fold_estimate_write_read(
+def test_import_profile_fold_estimate_write_read_emit(
     tiny_model: Path, tiny_data: Path, tmp_path: Path
 ) -> None:
     model = hass.read_model(tiny_model)
@@ -36,3 +37,6 @@ def test_build_import_profile_fold_estimate_write_read(
     hass.write_design(design, tmp_path / "design.json")
     assert hass.read_design(tmp_path / "design.json") == design
     assert hass.load_design_model(design, tmp_path / "design.json").graph == model.graph
+
+    emitted = emit_project(design, model.graph, model.weights, tmp_path / "hls")
+    assert (emitted.folder / "Makefile").is_file()

@@ -23,12 +23,13 @@ SHORT_HELP = {
     "profile": "Measure densities and accuracy of a model on labelled images.",
     "fold": "Find the fastest folding of a model that fits a device.",
     "estimate": "Cycles, throughput and resources of a design, or of a model with foldings.",
-    "search": "Search sparsity and folding together.",
-    "emit": "Write a design as HLS C++.",
-    "compare": "Set designs or runs side by side.",
-    "report": "Turn a search's folder into one HTML page.",
+    "search": "Search how much to clip and how to fold, together.",
+    "emit": "Write a design as HLS C++, with a testbench that plain g++ runs (make csim).",
+    "compare": "Set designs or runs side by side; ratios are against the first.",
+    "report": "Write the report of a search's folder, or of one design file: "
+    "one self-contained page.",
     "devices": "List the FPGA parts known; with NAME, one of them with all its sources.",
-    "models": "Export the networks that come with hass.",
+    "models": "List and export the networks that come with hass.",
 }
 
 
