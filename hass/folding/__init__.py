@@ -1,13 +1,17 @@
 """Folding: which parallel factors, engine and memory every layer gets."""
 
+from .exact import Effort
 from .legal import ALL_ENGINES, is_legal, legal_foldings
 from .plan import FoldingPlan, Infeasibility
-from .solve import Solver, solve
+from .solve import DEFAULT_EFFORT, PROVE_OPTIMUM, Solver, solve
 from .tables import TABLES, TableCache, memories_of
 
 __all__ = [
     "ALL_ENGINES",
+    "DEFAULT_EFFORT",
+    "PROVE_OPTIMUM",
     "TABLES",
+    "Effort",
     "FoldingPlan",
     "Infeasibility",
     "Solver",

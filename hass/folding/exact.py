@@ -1,4 +1,4 @@
-"""The smallest frame II that fits, proved; and the cheapest choice that reaches it.
+"""The smallest frame II that fits, proved; and a choice that reaches it without waste.
 
 1. On a sketch of the tables (a few hundred rows a layer) a good choice and good prices are found.
 2. The prices bound frame II from below over all rows, and strike out every row that no choice
@@ -19,8 +19,8 @@ from ..cost.foldings import IntArray
 from ..errors import SolverError
 from .bound import PROOF_MARGIN, PricedBound, Relaxed, priced_bound, relax
 from .choice import FloatArray, IndexArray, Options, join_options
-from .milp import Undecided, choose
-from .repair import cheapest, repaired
+from .milp import Limits, Undecided, find
+from .repair import cheapest, repaired, trimmed
 from .tables import OptionTable
 
 NO_LIMIT = int(np.iinfo(np.int64).max)
@@ -39,15 +39,34 @@ class Answer:
     bound_cycles: int
 
 
-class Deadline:
-    """Seconds left, or none to count."""
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How far to go.
 
-    def __init__(self, seconds: float | None) -> None:
-        self._end = None if seconds is None else time.monotonic() + seconds
+    Attributes:
+        gap: an answer at most this far above its proved bound is good enough; 0: the optimum.
+        nodes: of the search tree, in each integer program; None: no limit.
+        seconds: for all integer programs together; None: no limit. The answer may then differ
+            from run to run.
+    """
 
-    def left(self) -> float | None:
-        """Seconds left, at least a hundredth; None without a limit."""
-        return None if self._end is None else max(0.01, self._end - time.monotonic())
+    gap: float = 0.0
+    nodes: int | None = None
+    seconds: float | None = None
+
+
+class _Budget:
+    """What is left of an effort."""
+
+    def __init__(self, effort: Effort) -> None:
+        self.gap = effort.gap
+        self._nodes = effort.nodes
+        self._end = None if effort.seconds is None else time.monotonic() + effort.seconds
+
+    def limits(self) -> Limits:
+        if self._end is None:
+            return Limits(self._nodes)
+        return Limits(self._nodes, max(0.01, self._end - time.monotonic()))
 
 
 def sketched(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> Options:
@@ -144,23 +163,36 @@ def _core(
     return None if first == len(ticks) else core.pruned(int(ticks[first]))
 
 
-def _decide(core: Options, cycles: int, deadline: Deadline) -> IndexArray | Undecided | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Doubt:
+    """Neither a choice nor a proof was found quickly at a frame II.
+
+    Attributes:
+        options: the rows that matter.
+        prices: the best prices, which leave the doubt.
+    """
+
+    options: Options
+    prices: FloatArray
+
+
+def _quick(core: Options, cycles: int) -> IndexArray | _Doubt | None:
     """A choice of core rows that fits with at most ``cycles``; None if there is none."""
-    inside = np.flatnonzero(core.cycles <= cycles)
     within = core.up_to(cycles)
     answer = relax(within)
     if answer.infeasible:
         return None
-    found = quick_choice(within, answer)
-    if found is not None:
-        return np.asarray(inside[found])
-    kept = _affordable(within, answer.prices)
-    small = within.keep(kept)
-    final = small.pruned(cycles)
-    picked = choose(final, seconds=deadline.left())
-    if picked is None or isinstance(picked, Undecided):
-        return picked
-    return _same_rows(core, final, picked)
+    small = within.keep(_affordable(within, answer.prices)).pruned(cycles)
+    found = quick_choice(small, relax(small))
+    return _Doubt(small, answer.prices) if found is None else _same_rows(core, small, found)
+
+
+def _decide(core: Options, doubt: _Doubt, budget: _Budget) -> IndexArray | Undecided | None:
+    """The integer program's word where there is doubt."""
+    found = find(doubt.options, doubt.prices, budget.limits())
+    if found is None or isinstance(found, Undecided):
+        return found
+    return _same_rows(core, doubt.options, found)
 
 
 def _affordable(options: Options, prices: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -181,50 +213,71 @@ def _same_rows(core: Options, part: Options, chosen: IndexArray) -> IndexArray:
     return np.array(found, dtype=np.intp)
 
 
-def _search(core: Options, reachable: bool, deadline: Deadline) -> tuple[IndexArray | None, int]:
+def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray | None, int]:
     """Best choice of core rows found, and the number of leading ticks proved to be out of reach.
 
-    ``reachable`` says that the last tick is known to be within reach.
+    First without integer programs, by halving; then with them between the bound and what was
+    found, until the gap is small enough. ``reachable`` says that the last tick is in reach.
     """
     ticks = _ticks(core)
-    low, _ = relaxed_floor(core, ticks)
+    proved, _ = relaxed_floor(core, ticks)
     high = len(ticks) - 1 if reachable else len(ticks)  # the first tick known to be in reach
     best: IndexArray | None = None
-    proved, step, probe = low, 1, low
-    while low < high:
-        found = _decide(core, int(ticks[probe]), deadline)
-        if found is None or isinstance(found, Undecided):
-            low, step = probe + 1, step * 2
-            proved = low if found is None else proved
-            probe = min(low + step - 1, (low + high) // 2)
+    doubts: dict[int, _Doubt] = {}
+
+    def settle(probe: int, found: IndexArray | None) -> None:
+        nonlocal best, high, proved
+        if found is None:
+            proved = max(proved, probe + 1)
         else:
             best = found
             high = int(np.searchsorted(ticks, core.frame_ii(found)))
-            probe = (low + high) // 2
+
+    low, probe = proved, proved
+    while low < high:
+        found = _quick(core, int(ticks[probe]))
+        if isinstance(found, _Doubt):
+            doubts[probe] = found
+        else:
+            settle(probe, found)
+        low = probe + 1 if probe < high else low
+        probe = (low + high) // 2
+    low = proved
+    while low < high and ticks[min(high, len(ticks) - 1)] > ticks[proved] * (1.0 + budget.gap):
+        probe = (low + high) // 2
+        doubt = doubts.get(probe) or _quick(core, int(ticks[probe]))
+        answer = _decide(core, doubt, budget) if isinstance(doubt, _Doubt) else doubt
+        if not isinstance(answer, Undecided):
+            settle(probe, answer)
+        low = probe + 1 if probe < high else low
     if best is None and high < len(ticks):
-        found = _decide(core, int(ticks[high]), deadline)
-        best = None if isinstance(found, Undecided) else found
+        doubt = _quick(core, int(ticks[high]))
+        answer = _decide(core, doubt, budget) if isinstance(doubt, _Doubt) else doubt
+        best = None if isinstance(answer, Undecided) else answer
     return best, proved
 
 
-def economical(core: Options, best: IndexArray, deadline: Deadline) -> IndexArray:
-    """Of the choices that fit with at most the frame II of ``best``, one with the smallest sum of
-    the budget's shares (to a thousandth): nothing is wasted on layers that do not matter."""
+def _economical(core: Options, best: IndexArray) -> IndexArray:
+    """A choice with at most the frame II of ``best`` that wastes nothing: each layer's cheapest
+    option by summed shares of the budget where that fits, otherwise ``best`` and the cheapest both
+    brought down by swaps, the cheaper of the two."""
     cycles = core.frame_ii(best)
+    inside = np.flatnonzero(core.cycles <= cycles)
     within = core.up_to(cycles)
-    answer = relax(within)
-    final = within.keep(_affordable(within, answer.prices)).pruned(cycles)
-    chosen = cheapest(final)
-    if not final.fits(chosen):
-        picked = choose(final, weights=np.ones(len(core.budget)), seconds=deadline.left())
-        if picked is None or isinstance(picked, Undecided):
-            return best
-        chosen = picked
-    return _same_rows(core, final, chosen)
+    least = cheapest(within)
+    if within.fits(least):
+        return np.asarray(inside[least])
+    starts = [np.searchsorted(inside, best)]
+    other = repaired(within, least)
+    if other is not None:
+        starts.append(other)
+    ends = [trimmed(within, start) for start in starts]
+    totals = [float(within.shares()[end].sum()) for end in ends]
+    return np.asarray(inside[ends[int(np.argmin(totals))]])
 
 
 def solve_exact(
-    tables: Sequence[OptionTable], budget: IntArray, least_cycles: int, deadline: Deadline
+    tables: Sequence[OptionTable], budget: IntArray, least_cycles: int, effort: Effort
 ) -> Answer | None:
     """The smallest frame II over all legal foldings, or None where none fits the budget.
 
@@ -232,11 +285,12 @@ def solve_exact(
         tables: one per layer, none empty.
         budget: (5,) resources.
         least_cycles: what frame II cannot undercut whatever the layers do.
-        deadline: for the integer programs; past it the best choice so far is returned.
+        effort: how far to go; past it the best choice so far is returned.
 
     Raises:
         SolverError: if an integer program fails, or time runs out before any choice is found.
     """
+    left = _Budget(effort)
     sketch = sketched(tables, budget, least_cycles)
     start, prices = _upper(sketch)
     upper = NO_LIMIT if start is None else sketch.frame_ii(start)
@@ -244,10 +298,10 @@ def solve_exact(
     if core is None:
         return None
     ticks = _ticks(core)
-    best, proved = _search(core, start is not None, deadline)
+    best, proved = _search(core, start is not None, left)
     if best is not None:
         bound = int(ticks[proved]) if proved < len(ticks) else core.frame_ii(best)
-        rows = core.source[economical(core, best, deadline)]
+        rows = core.source[_economical(core, best)]
         return Answer(rows, min(bound, core.frame_ii(best)))
     if start is not None:
         return Answer(sketch.source[start], int(ticks[min(proved, len(ticks) - 1)]))

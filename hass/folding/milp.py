@@ -1,4 +1,4 @@
-"""The integer programs: one option per layer within the budget, and the cheapest such choice."""
+"""The integer program: one option per layer within the budget."""
 
 from __future__ import annotations
 
@@ -11,16 +11,24 @@ import pulp  # type: ignore[import-untyped]
 from ..errors import SolverError
 from .choice import FloatArray, IndexArray, Options
 
-# The design is chosen for cheapness only after its frame II is settled; a thousandth is enough.
-CHEAPEST_GAP = 1e-3
 # Resources are whole numbers, so half a unit more allows nothing more and keeps the solver's
 # tolerances away from the budget.
 _HALF = 0.5
+_AT_LIMIT = 7  # none of pulp's own
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to give up on one integer program; None: never. ``nodes`` of the search tree give the
+    same answer every time, ``seconds`` do not."""
+
+    nodes: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Undecided:
-    """The time ran out before the solver knew."""
+    """A limit was reached before the solver knew."""
 
 
 @cache
@@ -37,37 +45,44 @@ def solver_name() -> str:
     raise SolverError("no MILP solver: install highspy, or a pulp with its CBC")
 
 
-def _solver(gap: float, seconds: float | None) -> pulp.LpSolver:
-    common = {"msg": False, "threads": 1, "gapRel": gap, "timeLimit": seconds}
+def _solver(limits: Limits) -> pulp.LpSolver:
+    common = {
+        "msg": False,
+        "threads": 1,
+        "timeLimit": limits.seconds,
+    }
     if solver_name() == "HiGHS":
-        return pulp.HiGHS(**common, random_seed=0, mip_feasibility_tolerance=1e-9)
-    return pulp.PULP_CBC_CMD(**common, options=["randomSeed 1"])
+        more: dict[str, float] = {
+            "random_seed": 0,
+            "mip_feasibility_tolerance": 1e-9,
+            "objective_target": 1.0,  # any choice at this cost or less may be the answer
+            "mip_rel_gap": 0.0,
+        }
+        if limits.nodes is not None:
+            more["mip_max_nodes"] = limits.nodes
+        return pulp.HiGHS(**common, **more)
+    return pulp.PULP_CBC_CMD(**common, maxNodes=limits.nodes, options=["randomSeed 1"])
 
 
-def choose(
-    options: Options, weights: FloatArray | None = None, seconds: float | None = None
-) -> IndexArray | Undecided | None:
-    """One row per layer within the budget, as an integer program.
+def find(options: Options, prices: FloatArray, limits: Limits) -> IndexArray | Undecided | None:
+    """Any choice within the budget.
 
     Args:
         options: the rows to choose from.
-        weights: (5,) what a share of each resource costs; the cheapest choice is sought, to
-            ``CHEAPEST_GAP``. Without it any choice that fits will do.
-        seconds: time limit.
+        prices: (5,) of a share of each resource, adding up to 1. They guide the search: every
+            choice that fits costs at most 1.
+        limits: where to give up.
 
     Returns:
-        (layers,) rows; None where it is proved that none fits; ``Undecided`` at the time limit.
+        (layers,) rows; None where it is proved that none fits; ``Undecided`` at a limit.
 
     Raises:
         SolverError: if the solver breaks down or its answer does not hold.
     """
     problem = pulp.LpProblem("folding", pulp.LpMinimize)
     picks = [pulp.LpVariable(f"x{row}", cat=pulp.LpBinary) for row in range(len(options.cycles))]
-    if weights is None:
-        problem += pulp.LpAffineExpression()
-    else:
-        costs = (options.shares() @ weights).tolist()
-        problem += pulp.LpAffineExpression(zip(picks, costs, strict=True))
+    costs = (options.shares() @ prices).tolist()
+    problem += pulp.LpAffineExpression(zip(picks, costs, strict=True))
     for layer in range(options.layers):
         rows = options.rows_of(layer)
         ones = ((pick, 1) for pick in picks[rows])
@@ -78,24 +93,28 @@ def choose(
         if most > limit:
             terms = zip(picks, amounts.tolist(), strict=True)
             problem += pulp.LpAffineExpression(terms) <= limit + _HALF
-    try:
-        status = problem.solve(_solver(0.0 if weights is None else CHEAPEST_GAP, seconds))
-    except pulp.PulpError as error:
-        raise SolverError(f"{solver_name()} failed: {error}") from error
+    status = _status(problem, _solver(limits))
     if status == pulp.LpStatusInfeasible:
         return None
     values = np.array([pick.varValue or 0.0 for pick in picks])
-    chosen = np.array(
-        [
-            rows.start + int(values[rows].argmax())
-            for rows in map(options.rows_of, range(options.layers))
-        ],
-        dtype=np.intp,
-    )
+    layers = [options.rows_of(layer) for layer in range(options.layers)]
+    chosen = np.array([rows.start + int(values[rows].argmax()) for rows in layers], dtype=np.intp)
     if values[chosen].min() > _HALF and options.fits(chosen):
         return chosen
-    if seconds is not None:
+    if status in (pulp.LpStatusNotSolved, _AT_LIMIT):
         return Undecided()
     raise SolverError(
         f"{solver_name()} ended with status {pulp.LpStatus[status]!r} and no choice that fits"
     )
+
+
+def _status(problem: pulp.LpProblem, solver: pulp.LpSolver) -> int:
+    try:
+        return int(problem.solve(solver))
+    except pulp.PulpError as error:
+        raise SolverError(f"{solver_name()} failed: {error}") from error
+    except KeyError as error:
+        # pulp 3.3 has no word for HiGHS's "solution limit reached", which a node limit ends in
+        if "kSolutionLimit" in str(error):
+            return _AT_LIMIT
+        raise SolverError(f"{solver_name()} ended with {error}") from error

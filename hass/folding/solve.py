@@ -16,7 +16,7 @@ from ..sparsity import SparsityProfile
 from ..values import Arithmetic
 from .bound import relax
 from .choice import join_options
-from .exact import Answer, Deadline, priced_floor, quick_choice, sketched, solve_exact
+from .exact import Answer, Effort, priced_floor, quick_choice, sketched, solve_exact
 from .explain import joint_shortage, single_shortage
 from .greedy import widened
 from .legal import ALL_ENGINES
@@ -37,6 +37,12 @@ class Solver(StrEnum):
 
     GREEDY = "greedy"
     EXACT = "exact"
+
+
+# A thousandth is below what any coefficient of the model is good for. The nodes are far more than
+# real networks were seen to need; they keep a search from standing still in one trial.
+DEFAULT_EFFORT = Effort(gap=1e-3, nodes=2_000)
+PROVE_OPTIMUM = Effort()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,12 +89,12 @@ def _problem(
     return _Problem(tuple(names), tuple(tables), budget, least)
 
 
-def _greedy(problem: _Problem, deadline: Deadline) -> Answer | None:
+def _greedy(problem: _Problem, effort: Effort) -> Answer | None:
     sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
     start = quick_choice(sketch, relax(sketch))
     if start is None:
         # too tight for repair: only the integer program can tell
-        return solve_exact(problem.tables, problem.budget, problem.least_cycles, deadline)
+        return solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
     rows = sketch.source[widened(sketch, start)]
     return Answer(rows, priced_floor(problem.tables, problem.budget, problem.least_cycles))
 
@@ -115,7 +121,7 @@ def solve(
     solver: Solver = Solver.EXACT,
     arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
-    seconds: float | None = None,
+    effort: Effort = DEFAULT_EFFORT,
     cache: TableCache = TABLES,
 ) -> FoldingPlan | Infeasibility:
     """Foldings of all layers with the smallest frame II that the device's budget allows.
@@ -128,8 +134,8 @@ def solve(
         solver: ``exact`` proves the optimum; ``greedy`` is the baseline.
         arithmetic: word lengths.
         clock_mhz: instead of the device's; with the off-chip bandwidth it bounds frame II.
-        seconds: limit on the integer programs; past it the best plan so far is returned with
-            the bound that is proved. With a limit the answer may differ from run to run.
+        effort: how far the exact solver goes; see ``DEFAULT_EFFORT``. Bound and gap of the plan
+            say what is proved.
         cache: where option tables are kept between calls.
 
     Returns:
@@ -142,14 +148,13 @@ def solve(
     """
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
     problem = _problem(graph, device, profile, engines, arithmetic, clock, cache)
-    deadline = Deadline(seconds)
     answer: Answer | None = None
     if all(len(table) for table in problem.tables):
         match solver:
             case Solver.GREEDY:
-                answer = _greedy(problem, deadline)
+                answer = _greedy(problem, effort)
             case Solver.EXACT:
-                answer = solve_exact(problem.tables, problem.budget, problem.least_cycles, deadline)
+                answer = solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
     if answer is None:
         return _explained(problem, device, arithmetic)
     foldings = {
@@ -160,4 +165,4 @@ def solve(
         graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock
     )
     gap = result.frame_ii_cycles / answer.bound_cycles - 1.0
-    return FoldingPlan(foldings, result, solver.value, answer.bound_cycles, gap)
+    return FoldingPlan(foldings, result, str(solver), answer.bound_cycles, gap)
