@@ -50,14 +50,14 @@ class DigitsNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _conv(1, 16, 3)
-        self.wide = Residual(16, 16, 16)
-        self.down = Residual(16, 32, 32, stride=2)
-        self.depthwise = _conv(32, 32, 3, groups=32)
-        self.pointwise = _conv(32, 64, 1)
-        self.deep = Residual(64, 32, 64)
+        self.stem = _conv(1, 24, 3)
+        self.wide = Residual(24, 24, 24)
+        self.down = Residual(24, 48, 48, stride=2)
+        self.depthwise = _conv(48, 48, 3, groups=48)
+        self.pointwise = _conv(48, 96, 1)
+        self.deep = Residual(96, 48, 96)
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(64, 10)
+        self.classifier = nn.Linear(96, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 1, 8, 8) to logits (N, 10)."""

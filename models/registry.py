@@ -32,4 +32,4 @@ NETWORKS = (
     NetworkInfo("mobilenet_v3_large", 5_483_032, 216_589_760),
 )
 BY_NAME = {network.name: network for network in NETWORKS}
-DIGITS = NetworkInfo("digits", 59_610, 1_161_344, (1, 8, 8))
+DIGITS = NetworkInfo("digits", 132_802, 2_602_176, (1, 8, 8))
