@@ -12,7 +12,6 @@ from ..sparsity import LayerSparsity, SegmentHistogram
 from ..values import FeatureMap
 from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector
 from .products import (
-    SmallCounts,
     add_to_histograms,
     empty_histograms,
     filter_masks,
@@ -21,9 +20,9 @@ from .products import (
 )
 from .sampling import plan_samples
 
-# Counts are put into the histograms when so many have come together: many small images cost more
-# in calls than in counting; more than fits into a cache is slower again.
-WAITING_BYTES = 256 << 10
+# Images are counted when so many words have come together (a byte each): one small image at a
+# time costs more in calls than in counting.
+WAITING_WORDS = 1 << 18
 
 
 class LayerMeter:
@@ -54,7 +53,8 @@ class LayerMeter:
         self._selector = tap_selector(op, source, out)
         self._plan = plan_samples(name, op, source, out, images, seed)
         self._histograms = empty_histograms(source, op)
-        self._waiting: list[SmallCounts] = []  # counts not yet in the histograms
+        self._waiting: list[MaskArray] = []  # images not yet counted
+        self._waiting_words = 0
         self._occupancy = np.zeros((source.channels, *op.kernel), dtype=np.int64)
         self._active_words = 0
         self._pairs: list[int] = []  # active pairs of each image
@@ -63,36 +63,38 @@ class LayerMeter:
 
     def add(self, inputs: FloatArray) -> None:
         """Add the layer's inputs (clipped) for the next images, (n, C, H, W)."""
-        active = inputs != 0
+        self._waiting.append(inputs != 0)
+        self._waiting_words += inputs.size
+        if self._waiting_words >= WAITING_WORDS:
+            self._count()
+
+    def _count(self) -> None:
+        if not self._waiting:
+            return
+        active = np.concatenate(self._waiting)
+        self._waiting.clear()
+        self._waiting_words = 0
+        first, count = len(self._pairs), len(active)
         self._active_words += int(np.count_nonzero(active))
         occupancy = self._selector.occupancy(active)
         self._occupancy += occupancy.sum(axis=0)
-        pairs = (occupancy * self._tap_filters).sum(axis=(1, 2, 3))
-        for image in range(active.shape[0]):
-            self._add_sample(active[image], len(self._pairs))
-            self._pairs.append(int(pairs[image]))
+        self._pairs += (occupancy * self._tap_filters).sum(axis=(1, 2, 3)).tolist()
+        positions = self._plan.positions(first, count)
+        windows = gather_windows(active, self._op, positions)
+        filters = self._plan.chosen_filters(first, count)
+        counts = window_products(windows, self._masks, filters, positions.inside)
+        add_to_histograms(self._histograms, counts)
+        self._positions += int(np.count_nonzero(positions.inside))
+        self._add_lag(windows, positions.inside)
 
-    def _add_sample(self, active: MaskArray, image: int) -> None:
-        sample = self._plan.positions(image)
-        windows = gather_windows(active, self._op, sample)
-        counts = window_products(windows, self._masks, self._plan.chosen_filters(image))
-        self._waiting.append(counts)
-        if len(self._waiting) * counts.nbytes >= WAITING_BYTES:
-            self._flush()
-        self._positions += sample.rows.size
-        self._add_lag(windows, sample.pairs)
-
-    def _flush(self) -> None:
-        if self._waiting:
-            add_to_histograms(self._histograms, np.concatenate(self._waiting, axis=1))
-            self._waiting.clear()
-
-    def _add_lag(self, windows: FloatArray, pairs: int) -> None:
+    def _add_lag(self, windows: FloatArray, inside: MaskArray) -> None:
         # over all filters, or the filters chosen for an image would look like correlation
         taps = self._tap_filters.reshape(len(windows), -1).astype(np.float32)
-        work = np.einsum("cpk,ck->cp", windows[:, : 2 * pairs], taps).astype(np.float64)
-        left, right = work[:, :pairs], work[:, pairs:]
-        self._lag[0] += pairs
+        work = np.einsum("cnpk,ck->cnp", windows, taps).astype(np.float64)
+        cells = inside.shape[1] // 2
+        pairs = inside[:, cells:]
+        left, right = work[:, :, :cells][:, pairs], work[:, :, cells:][:, pairs]
+        self._lag[0] += int(np.count_nonzero(pairs))
         for row, values in enumerate((left, right, left * left, right * right, left * right), 1):
             self._lag[row] += values.sum(axis=1)
 
@@ -102,7 +104,7 @@ class LayerMeter:
         ``pair_density`` is exact for the images; its standard error is that of taking these
         images for all. The histograms are sampled (see ``sampling``).
         """
-        self._flush()
+        self._count()
         images = len(self._pairs)
         taps = self._op.kernel[0] * self._op.kernel[1]
         macs = self._out.words * self._weights.shape[1] * taps

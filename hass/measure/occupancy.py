@@ -19,6 +19,8 @@ from ..values import FeatureMap
 Int64Array = npt.NDArray[np.int64]
 MaskArray = npt.NDArray[np.bool_]
 
+BLOCK_WORDS = 1 << 20  # float64 words of weight masks at once: 8 MiB, whatever the layer
+
 
 @dataclass(frozen=True, slots=True)
 class TapSelector:
@@ -83,8 +85,13 @@ def filter_rates(
         occupancy: (C, kh, kw) positions with an active input per tap.
     """
     filters, channels, height, width = weights.shape
-    live = (weights != 0).reshape(groups, filters // groups, -1).astype(np.float64)
+    live = (weights != 0).reshape(groups, filters // groups, -1)
     taps = occupancy.reshape(groups, channels * height * width, 1).astype(np.float64)
-    pairs = np.matmul(live, taps).reshape(filters)
+    step = max(1, BLOCK_WORDS // taps.size)
+    parts = [
+        np.matmul(live[:, start : start + step].astype(np.float64), taps)
+        for start in range(0, filters // groups, step)
+    ]
+    pairs = np.concatenate(parts, axis=1).reshape(filters)
     mean = float(pairs.mean())
     return pairs / mean if mean > 0 else np.ones(filters)

@@ -11,7 +11,7 @@ from ..intmath import divisors
 from ..sparsity import CountArray
 from ..values import FeatureMap
 from .occupancy import MaskArray
-from .sampling import ImageSample, PositionArray
+from .sampling import PositionArray, Positions
 
 # Products of a segment up to which packed segments are measured: synthesised engines reach
 # M = 64, and their selectors grow with M * fine.
@@ -33,58 +33,76 @@ def packings(channels_per_group: int, kernel: tuple[int, int]) -> tuple[int, ...
 
 
 def gather_windows(
-    active: MaskArray, op: ops.Conv2d, sample: ImageSample
+    active: MaskArray, op: ops.Conv2d, positions: Positions
 ) -> npt.NDArray[np.float32]:
-    """Masks of the windows at the sampled positions of one image, padding 0.
+    """Masks of the windows at sampled positions, padding 0.
 
     Args:
-        active: (C, H, W) of the image.
+        active: (n, C, H, W).
         op: the layer.
-        sample: P positions.
+        positions: P of each of the n images.
 
     Returns:
-        (C, P, kh * kw) of 0.0 and 1.0.
+        (C, n, P, kh * kw) of 0.0 and 1.0.
     """
-    channels, height, width = active.shape
-    rows = sample.rows[:, None] * op.stride[0] - op.pads[0] + np.arange(op.kernel[0])
-    columns = sample.columns[:, None] * op.stride[1] - op.pads[1] + np.arange(op.kernel[1])
-    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
-        :, None, :
+    images, channels, height, width = active.shape
+    rows = positions.rows[..., None] * op.stride[0] - op.pads[0] + np.arange(op.kernel[0])
+    columns = positions.columns[..., None] * op.stride[1] - op.pads[1] + np.arange(op.kernel[1])
+    places = (
+        (np.arange(images) * (height * width))[:, None, None, None]
+        + (_nearest(rows, height) * width)[..., None]
+        + _nearest(columns, width)[..., None, :]
+    )
+    flat = active.swapaxes(0, 1).reshape(channels, -1)
+    windows = flat.take(places.reshape(-1), axis=1)
+    inside = ((rows >= 0) & (rows < height))[..., None] & ((columns >= 0) & (columns < width))[
+        ..., None, :
     ]
-    places = (_nearest(rows, height) * width)[:, :, None] + _nearest(columns, width)[:, None, :]
-    windows = active.reshape(channels, -1).take(places.reshape(-1), axis=1)
     if not inside.all():
         windows &= inside.reshape(-1)
-    return np.asarray(windows.reshape(channels, len(rows), -1), dtype=np.float32)
+    shape = (channels, *positions.rows.shape, -1)
+    return np.asarray(windows.reshape(shape), dtype=np.float32)
 
 
 def _nearest(places: PositionArray, size: int) -> PositionArray:
     return np.minimum(np.maximum(places, 0), size - 1)
 
 
-def filter_masks(weights: FloatArray, groups: int) -> npt.NDArray[np.float32]:
-    """Masks of the weights, (groups, F / groups, C / groups, kh * kw) of 0.0 and 1.0."""
+def filter_masks(weights: FloatArray, groups: int) -> MaskArray:
+    """Masks of the weights, (groups, F / groups, C / groups, kh * kw)."""
     filters, channels, height, width = weights.shape
-    live = (weights != 0).astype(np.float32)
+    live = weights != 0
     return np.asarray(live.reshape(groups, filters // groups, channels, height * width))
 
 
 def window_products(
     windows: npt.NDArray[np.float32],
-    masks: npt.NDArray[np.float32],
+    masks: MaskArray,
     filters: PositionArray,
+    inside: MaskArray,
 ) -> SmallCounts:
-    """Active products of each channel's window with each chosen filter, (C, P, n).
+    """Active products of each channel's window with each filter chosen for its image.
 
     Args:
-        windows: (C, P, K) as gathered.
+        windows: (C, n, P, K) as gathered.
         masks: (G, F / G, C / G, K) of the weights.
-        filters: (n,) inside the group.
+        filters: (n, m) inside the group.
+        inside: (n, P), False for positions to leave out.
+
+    Returns:
+        (C, m, positions inside).
     """
     groups, _, channels, taps = masks.shape
-    chosen = masks[:, filters].transpose(0, 2, 3, 1).reshape(groups * channels, taps, -1)
-    counts = windows * chosen if taps == 1 else np.matmul(windows, chosen)
-    return counts.astype(np.uint8 if taps <= BYTE_MAX else np.uint32)
+    chosen = masks[:, filters].transpose(0, 3, 1, 2, 4)
+    chosen = chosen.reshape(groups * channels, *filters.shape, taps).astype(np.float32)
+    if taps == 1:
+        counts = windows[..., 0][:, :, None, :] * chosen
+    else:
+        counts = np.matmul(chosen, windows.swapaxes(2, 3))
+    by_filter = counts.astype(np.uint8 if taps <= BYTE_MAX else np.uint32).swapaxes(1, 2)
+    if inside.all():
+        return np.ascontiguousarray(by_filter).reshape(*by_filter.shape[:2], -1)
+    return np.ascontiguousarray(by_filter[:, :, inside])
 
 
 def add_to_histograms(histograms: dict[int, CountArray], counts: SmallCounts) -> None:
@@ -92,7 +110,7 @@ def add_to_histograms(histograms: dict[int, CountArray], counts: SmallCounts) ->
 
     Args:
         histograms: packing, ascending -> (C / packing, M + 1), changed in place.
-        counts: (C, P, n) active products per channel.
+        counts: (C, m, P) active products per channel.
     """
     packed_counts: dict[int, SmallCounts] = {1: counts}
     for packing, histogram in histograms.items():

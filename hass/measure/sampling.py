@@ -31,17 +31,17 @@ SAMPLES_PER_LAYER = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
-class ImageSample:
-    """Positions of one image: pairs first (left[i], right[i] are neighbours), then singles.
+class Positions:
+    """Sampled positions of n images, in cells: the left positions, then their right neighbours.
 
     Attributes:
-        rows, columns: (2 * pairs + singles,): all left ones, all right ones, the singles.
-        pairs: number of pairs.
+        rows, columns: (n, 2 * cells); column j + cells is the right neighbour of column j.
+        inside: (n, 2 * cells), False for the right neighbour of a single position.
     """
 
     rows: PositionArray
     columns: PositionArray
-    pairs: int
+    inside: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +61,28 @@ class SamplePlan:
     filters: int
     order: PositionArray
 
-    def positions(self, image: int) -> ImageSample:
-        """Positions for the image with that number.
+    def positions(self, first: int, count: int) -> Positions:
+        """Positions for ``count`` images from the one with number ``first``.
 
         The cells of a map are cut into as many equal strata as are drawn, one from each; where
         all are drawn, each is taken once.
         """
         per_row = ceil_div(self.out.width, 2)
         total = self.out.height * per_row
-        draws = self.draws[image]
-        if draws.size >= total:
-            chosen = np.arange(total)
+        draws = self.draws[first : first + count]
+        cells = draws.shape[1]
+        if cells >= total:
+            chosen = np.tile(np.arange(total), (count, 1))
         else:
-            strata = np.arange(draws.size) + draws
-            chosen = (strata * (total / draws.size)).astype(np.intp)
-        rows, cells = np.divmod(chosen, per_row)
-        left = 2 * cells
-        paired = left + 1 < self.out.width
-        return ImageSample(
-            np.concatenate([rows[paired], rows[paired], rows[~paired]]),
-            np.concatenate([left[paired], left[paired] + 1, left[~paired]]),
-            int(np.count_nonzero(paired)),
-        )
+            chosen = ((np.arange(cells) + draws) * (total / cells)).astype(np.intp)
+        rows, places = np.divmod(chosen, per_row)
+        columns = np.concatenate([2 * places, 2 * places + 1], axis=1)
+        return Positions(np.concatenate([rows, rows], axis=1), columns, columns < self.out.width)
 
-    def chosen_filters(self, image: int) -> PositionArray:
-        """(filters,) indices inside a group for the image with that number."""
-        start = image * self.filters
-        return self.order[np.arange(start, start + self.filters) % self.order.size]
+    def chosen_filters(self, first: int, count: int) -> PositionArray:
+        """(count, filters) indices inside a group, for images as in ``positions``."""
+        numbers = np.arange(first, first + count)[:, None] * self.filters
+        return np.asarray(self.order[(numbers + np.arange(self.filters)) % self.order.size])
 
 
 def plan_samples(

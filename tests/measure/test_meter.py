@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -155,6 +157,24 @@ def test_the_seed_changes_the_sample_and_nothing_exact() -> None:
     assert first.histograms != second.histograms
     assert first.pair_density == second.pair_density
     assert first.filter_rates == second.filter_rates
+
+
+def test_memory_does_not_grow_with_the_images() -> None:
+    op, source = ops.Conv2d(16, (3, 3), (1, 1), (1, 1, 1, 1)), FeatureMap(48, 48, 32)
+    weights, inputs = sparse_arrays(op, source, 8, 0.5, 4)
+
+    def peak_bytes(repeats: int) -> int:
+        meter = LayerMeter("layer", op, source, output_map(op, [source]), weights, 256, 0)
+        tracemalloc.start()
+        for _ in range(repeats):
+            meter.add(inputs)
+        meter.result()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    few, many = peak_bytes(2), peak_bytes(32)
+    assert many < 1.2 * few
 
 
 def test_windows_of_more_than_255_products() -> None:
