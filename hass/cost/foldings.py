@@ -41,7 +41,7 @@ class Folding:
         coarse_group: groups worked on in parallel.
         fine: multipliers inside one engine.
         packed: input channels per segment; M = packed * kh * kw.
-        lane_fifo_depth: segments that a lane may run ahead of the others; 1 = lockstep.
+        lane_fifo_depth: windows that a lane may run ahead of the others; 1 = lockstep.
         weight_memory: where the weights are kept.
     """
 

@@ -102,7 +102,7 @@ def layer_costs(
     stages = np.full(len(foldings), coefficients().pipeline.stream_cycles.value, dtype=np.int64)
     if isinstance(shape.op, ops.Conv2d):
         compute = compute_cycles(shape, foldings, sparsity)
-        frame_ii = np.maximum(compute, stream_cycles)
+        frame_ii = np.maximum(compute * shape.haste, stream_cycles)
         latency = engine_stages(foldings) + position_cycles(shape, compute)
     else:
         frame_ii = stream_cycles

@@ -21,12 +21,45 @@ from .shape import FifoNeed, LayerShape
 OFF_CHIP = "off-chip bandwidth"
 
 
-def _reach_frames(shape: LayerShape) -> float:
-    """Upper bound on the frame times between a layer's first input and first output when every
-    layer keeps up with the pipeline: fill, and one output position's work, which cannot exceed
-    a frame time over the output positions."""
-    work = 1.0 / shape.out.pixels if isinstance(shape.op, ops.Conv2d) else 0.0
-    return lead_frames(shape) + work
+# A convolution on a single position, with a join behind it, must be done in this part of a frame
+# time: the map that waits for it at the join then costs 1 + a few eighths of a frame of memory
+# instead of several frames, for multipliers that such small layers hardly notice.
+BRANCH_HASTE = 8
+
+
+def _before_joins(graph: Graph) -> frozenset[str]:
+    """Layers from which a join can be reached."""
+    found: set[str] = set()
+    for layer in reversed(graph.layers):
+        for edge in graph.out_edges(layer.name):
+            if edge.dst in found or len(graph.in_edges(edge.dst)) > 1:
+                found.add(layer.name)
+    return frozenset(found)
+
+
+def _work_frames(shape: LayerShape) -> float:
+    """Upper bound on the work of one output position, in frame times."""
+    if not isinstance(shape.op, ops.Conv2d):
+        return 0.0
+    return 1.0 / (shape.out.pixels * shape.haste)
+
+
+def _spread_frames(shape: LayerShape, arriving: float) -> float:
+    """Upper bound on the frame times between the first and the last word a layer puts out, its
+    inputs arriving over ``arriving`` frame times."""
+    match shape.op:
+        case ops.GlobalAvgPool():
+            return arriving / shape.inputs[0].pixels
+        case ops.Conv2d() if shape.out.pixels == 1:
+            return _work_frames(shape)
+        case _:
+            return arriving
+
+
+def _arrived(wait_frames: float, spread_frames: float) -> float:
+    """Upper bound on the frames' worth of words that arrive within ``wait_frames``."""
+    whole = math.floor(wait_frames)
+    return whole + min(1.0, (wait_frames - whole) / max(spread_frames, 1e-9))
 
 
 def _stage_entries(shape: LayerShape) -> int:
@@ -48,26 +81,35 @@ def layer_shapes(graph: Graph) -> dict[str, LayerShape]:
     layer's cost depends on its own folding alone.
     """
     shapes: dict[str, LayerShape] = {}
-    reach: dict[str, float] = {}
+    reach: dict[str, float] = {}  # frame times from the frame's first word to this layer's
+    spread: dict[str, float] = {}
     stages: dict[str, int] = {}
+    hasty = _before_joins(graph)
     for layer in graph:
-        edges = graph.in_edges(layer.name)
+        sources = [edge.src for edge in graph.in_edges(layer.name)]
         maps = graph.in_maps(layer.name)
-        arrival = [reach[edge.src] for edge in edges]
-        depth = [stages[edge.src] for edge in edges]
+        behind = max((reach[name] for name in sources), default=0.0)
+        deepest = max((stages[name] for name in sources), default=0)
         needs = []
-        for index, source in enumerate(maps):
-            behind = max(arrival) - arrival[index]
-            words = math.ceil(behind * source.words)
+        for name, source in zip(sources, maps, strict=True):
+            words = math.ceil(_arrived(behind - reach[name], spread[name]) * source.words)
             if isinstance(layer.op, ops.Concat):
                 words += source.channels  # the other inputs' channels of a position go first
-            needs.append(FifoNeed(words, 2 + max(depth) - depth[index]))
+            needs.append(FifoNeed(words, 2 + deepest - stages[name]))
+        single = isinstance(layer.op, ops.Conv2d) and layer.out.pixels == 1
         shape = LayerShape(
-            layer.op, maps, layer.out, tuple(needs), max(1, len(graph.out_edges(layer.name)))
+            layer.op,
+            maps,
+            layer.out,
+            tuple(needs),
+            readers=max(1, len(graph.out_edges(layer.name))),
+            haste=BRANCH_HASTE if single and layer.name in hasty else 1,
         )
+        arriving = max((spread[name] for name in sources), default=1.0)
         shapes[layer.name] = shape
-        reach[layer.name] = max(arrival, default=0.0) + _reach_frames(shape)
-        stages[layer.name] = max(depth, default=0) + _stage_entries(shape)
+        reach[layer.name] = behind + lead_frames(shape) * arriving + _work_frames(shape)
+        spread[layer.name] = _spread_frames(shape, arriving)
+        stages[layer.name] = deepest + _stage_entries(shape)
     return shapes
 
 

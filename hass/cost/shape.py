@@ -24,10 +24,21 @@ class FifoNeed:
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
-    """An op with its input maps and FIFO needs in port order, and its output map."""
+    """What a layer is, without its name.
+
+    Attributes:
+        op: what it does.
+        inputs: input maps in port order.
+        out: output map.
+        fifos: FIFO needs in port order.
+        readers: layers that read its output.
+        haste: a frame's work must be done in 1 / haste of the frame time; above 1 for the small
+            layers of a squeeze-and-excitation branch, while whose work a feature map waits.
+    """
 
     op: ops.Op
     inputs: tuple[FeatureMap, ...]
     out: FeatureMap
     fifos: tuple[FifoNeed, ...]
     readers: int = 1
+    haste: int = 1

@@ -2,7 +2,13 @@
 
 A lane's segment with k active products takes max(1, ceil(k / fine)) cycles. Two things make the
 joined lanes slower than their mean: some lanes have more work (imbalance), and at any moment some
-lane happens to have a longer segment (waiting), which a FIFO of lane_fifo_depth segments evens out.
+lane happens to have more of it (waiting).
+
+Lanes are joined window by window: a window is handed to the coarse_out lanes of its input stream
+at once, a lane computes its filters of it and accumulates on its own. With lane_fifo_depth D a lane
+may be D windows ahead of the slowest. Lanes of one input stream see the same zero activations, so
+only zero weights make them differ, and a window's filters average those out; lanes of different
+input streams differ in both.
 """
 
 from __future__ import annotations
@@ -61,19 +67,41 @@ def _filter_imbalance(rates: tuple[float, ...], lanes: int) -> float:
     return max(1.0, float(snake_lane_means(array, array[:, None], lanes).max()) / mean)
 
 
-def waiting_share(cv: FloatArray, correlation: float, depth: IntArray) -> FloatArray:
-    """Share of the lockstep waiting left with ``depth`` segments of run-ahead (1: all of it)."""
+def _relief(cv: FloatArray, correlation: float, depth: FloatArray) -> FloatArray:
+    """Share of the lockstep waiting left with ``depth`` windows of run-ahead (1: all of it)."""
     fit = coefficients().waiting
     r = min(max(correlation, 0.0), 0.95)
     decay = ((1.0 - r) / (1.0 + r)) ** fit.correlation_power
-    ahead = np.maximum(depth - 1, 0).astype(np.float64)
-    with np.errstate(divide="ignore"):
-        relief = np.where(cv > 0, fit.scale / np.maximum(cv, 1e-12), 0.0) * decay
-    return np.asarray(1.0 / (1.0 + relief * ahead ** (fit.power - fit.power_r2 * r * r)))
+    scale = np.where(cv > 0, fit.scale / np.maximum(cv, 1e-12), 0.0) * decay
+    ahead = np.maximum(depth - 1.0, 0.0)
+    return np.asarray(1.0 / (1.0 + scale * ahead ** (fit.power - fit.power_r2 * r * r)))
+
+
+def waiting_share(
+    cv: FloatArray, correlation: float, blocks: IntArray, depth: IntArray
+) -> FloatArray:
+    """Share of the lockstep waiting left with a lane FIFO of ``depth`` windows, (n,).
+
+    What changes from window to window is evened out by the FIFO at once. What a channel keeps from
+    one position to the next is evened out only over positions, depth / blocks of them; its part of
+    the deviation falls with the square root of the channels that a lane sums.
+
+    Args:
+        cv: standard deviation / mean of a window's cycles, (n,).
+        correlation: of a channel's windows between neighbouring positions.
+        blocks: windows (channels, or packs of them) of a lane per position, (n,).
+        depth: windows, (n,).
+    """
+    r = min(max(correlation, 0.0), 0.95)
+    root = np.sqrt(blocks.astype(np.float64))
+    lasting = r ** ((1.0 - 1.0 / blocks) / 2.0) / root
+    positions = 1.0 + (depth - 1) / blocks
+    fresh = _relief(cv, 0.0, depth.astype(np.float64))
+    return (1.0 - lasting) * fresh + lasting * _relief(cv / root, r, positions)
 
 
 @lru_cache(maxsize=4096)
-def _lockstep(histogram: SegmentHistogram, max_fine: int, lanes: tuple[int, ...]) -> FloatArray:
+def _lockstep(histogram: SegmentHistogram, max_fine: int, lanes: tuple[float, ...]) -> FloatArray:
     """E[longest of L lanes] - E[one] of segment cycles, (max_fine, len(lanes)), and the
     coefficient of variation as a last column."""
     fine = np.arange(1, max_fine + 1, dtype=np.int64)
@@ -96,11 +124,29 @@ def _lockstep(histogram: SegmentHistogram, max_fine: int, lanes: tuple[int, ...]
     return result
 
 
-def joined_segment_cycles(sparsity: LayerSparsity, foldings: FoldingArrays) -> FloatArray:
+def weight_variance_share(sparsity: LayerSparsity) -> float:
+    """Share of the variance of active products that zero weights cause, 0..1.
+
+    For independent zeros of densities w and a: (1 - w) / (1 - w * a); the rest is the activations',
+    the same for all filters of a window.
+    """
+    both = sparsity.weight_density * sparsity.act_density
+    return (1.0 - sparsity.weight_density) / (1.0 - both) if both < 1.0 else 0.0
+
+
+def joined_segment_cycles(
+    sparsity: LayerSparsity, foldings: FoldingArrays, filters: IntArray, blocks: IntArray
+) -> FloatArray:
     """Mean cycles per segment of the joined lanes of dynamic engines, (n,).
 
     Between the slowest lane's mean and ceil(M / fine); equals the latter at density 1.
-    First order: lanes are taken as independent, with the mean distribution of the layer.
+    First order: windows of different channels are independent, with the layer's mean distribution.
+
+    Args:
+        sparsity: what was measured.
+        foldings: n foldings.
+        filters: filters of a lane per window, (n,).
+        blocks: windows of a lane per position, (n,).
 
     Raises:
         ProfileError: if a ``packed`` of the foldings was not measured.
@@ -108,14 +154,17 @@ def joined_segment_cycles(sparsity: LayerSparsity, foldings: FoldingArrays) -> F
     result = np.empty(len(foldings), dtype=np.float64)
     lanes_in = foldings.coarse_in * foldings.coarse_group
     lanes_out = foldings.coarse_out * foldings.coarse_group
-    lanes = lanes_in * foldings.coarse_out
+    by_weights = weight_variance_share(sparsity) / filters
+    spread = (1.0 - weight_variance_share(sparsity)) + by_weights  # variance, of a segment's
+    apart = np.where(spread > 0, by_weights / np.maximum(spread, 1e-12), 0.0)
+    lanes = np.round(lanes_in * foldings.coarse_out.astype(np.float64) ** apart, 2)
     for packed in np.unique(foldings.packed):
         histogram = sparsity.histogram(int(packed))
         rows = np.flatnonzero(foldings.packed == packed)
         fine = foldings.fine[rows]
         max_fine = int(fine.max())
         counts, lane_index = np.unique(lanes[rows], return_inverse=True)
-        joined = _lockstep(histogram, max_fine, tuple(int(c) for c in counts))
+        joined = _lockstep(histogram, max_fine, tuple(float(c) for c in counts))
         slowest = np.empty(len(rows))
         for count in np.unique(lanes_in[rows]):
             some = lanes_in[rows] == count
@@ -125,10 +174,14 @@ def joined_segment_cycles(sparsity: LayerSparsity, foldings: FoldingArrays) -> F
             imbalance[lanes_out[rows] == count] = _filter_imbalance(
                 sparsity.filter_rates, int(count)
             )
+        deviation = np.sqrt(spread[rows])
         share = waiting_share(
-            joined[fine - 1, -1], sparsity.lag1_correlation, foldings.lane_fifo_depth[rows]
+            joined[fine - 1, -1] * deviation,
+            sparsity.lag1_correlation,
+            blocks[rows],
+            foldings.lane_fifo_depth[rows],
         )
-        waiting = joined[fine - 1, lane_index] * share
+        waiting = joined[fine - 1, lane_index] * deviation * share
         ceiling = np.ceil(histogram.segment_products / fine)
         result[rows] = np.minimum(slowest * imbalance + waiting, ceiling)
     return result

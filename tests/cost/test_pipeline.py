@@ -124,7 +124,8 @@ def test_a_layer_without_a_folding_is_refused() -> None:
 
 
 def test_global_pool_in_a_side_branch_needs_whole_frames() -> None:
-    """Squeeze and excitation: the multiplier's other input is held for the pool and two layers."""
+    """Squeeze and excitation: the multiplier's other input is held for the pool's frame and the
+    work of the layers behind it, which are held to an eighth of a frame time each."""
     wide, one = FeatureMap(6, 5, 4), FeatureMap(1, 1, 4)
     layers = [
         Layer("in", ops.Input(), wide),
@@ -146,7 +147,9 @@ def test_global_pool_in_a_side_branch_needs_whole_frames() -> None:
     ]
     shapes = layer_shapes(build_graph("se", layers, edges))
     held, gated = shapes["mul"].fifos
-    assert held.words >= wide.words * 2  # the pool's frame, and up to one more in "down"
+    assert shapes["down"].haste == 8 and shapes["mul"].haste == 1
+    # pool: 1 frame; its results: 1 / 30 frame; "down": 1 / 8 frame
+    assert held.words == 120 + 4 + 15
     assert gated.words == 0
 
 

@@ -51,7 +51,11 @@ def compute_cycles(
     products = segment_products(op, foldings)
     if foldings.engine is EngineKind.DENSE or sparsity is None:  # every product counts as active
         return segments * ceil_div(products, foldings.fine)
-    return _rounded_up(segments * joined_segment_cycles(sparsity, foldings))
+    filters = op.out_channels // (foldings.coarse_out * op.groups)
+    channels = shape.inputs[0].channels
+    blocks = channels // (foldings.coarse_group * foldings.coarse_in * foldings.packed)
+    joined = joined_segment_cycles(sparsity, foldings, filters, blocks)
+    return _rounded_up(segments * joined)
 
 
 def _rounded_up(cycles: FloatArray) -> IntArray:
