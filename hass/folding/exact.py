@@ -243,7 +243,9 @@ def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray
         low = probe + 1 if probe < high else low
         probe = (low + high) // 2
     low = proved
-    while low < high and ticks[min(high, len(ticks) - 1)] > ticks[proved] * (1.0 + budget.gap):
+    while low < high:
+        if high < len(ticks) and ticks[high] <= ticks[proved] * (1.0 + budget.gap):
+            break
         probe = (low + high) // 2
         doubt = doubts.get(probe) or _quick(core, int(ticks[probe]))
         answer = _decide(core, doubt, budget) if isinstance(doubt, _Doubt) else doubt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 
@@ -33,13 +34,13 @@ class Undecided:
 
 @cache
 def solver_name() -> str:
-    """HiGHS where highspy is installed, otherwise the CBC that comes with pulp.
+    """HiGHS where highspy is installed, otherwise a CBC, the one that comes with pulp at last.
 
     Raises:
         SolverError: if there is neither.
     """
     found = pulp.listSolvers(onlyAvailable=True)
-    for name in ("HiGHS", "PULP_CBC_CMD"):
+    for name in ("HiGHS", "COIN_CMD", "PULP_CBC_CMD"):
         if name in found:
             return name
     raise SolverError("no MILP solver: install highspy, or a pulp with its CBC")
@@ -60,8 +61,13 @@ def _solver(limits: Limits) -> pulp.LpSolver:
         }
         if limits.nodes is not None:
             more["mip_max_nodes"] = limits.nodes
-        return pulp.HiGHS(**common, **more)
-    return pulp.PULP_CBC_CMD(**common, maxNodes=limits.nodes, options=["randomSeed 1"])
+        return pulp.getSolver("HiGHS", **common, **more)
+    with warnings.catch_warnings():
+        # pulp 3.3 announces that 4.0 will not bring CBC along; COIN_CMD is then what is found
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return pulp.getSolver(
+            solver_name(), **common, maxNodes=limits.nodes, options=["randomSeed 1"]
+        )
 
 
 def find(options: Options, prices: FloatArray, limits: Limits) -> IndexArray | Undecided | None:
@@ -80,7 +86,9 @@ def find(options: Options, prices: FloatArray, limits: Limits) -> IndexArray | U
         SolverError: if the solver breaks down or its answer does not hold.
     """
     problem = pulp.LpProblem("folding", pulp.LpMinimize)
-    picks = [pulp.LpVariable(f"x{row}", cat=pulp.LpBinary) for row in range(len(options.cycles))]
+    # pulp 3.3 deprecates variables made apart from their problem, earlier ones know only those
+    new = getattr(problem, "add_variable", pulp.LpVariable)
+    picks = [new(f"x{row}", cat=pulp.LpBinary) for row in range(len(options.cycles))]
     costs = (options.shares() @ prices).tolist()
     problem += pulp.LpAffineExpression(zip(picks, costs, strict=True))
     for layer in range(options.layers):

@@ -1,0 +1,110 @@
+"""Legal foldings against a definition written with plain loops."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from profiles import random_layer_sparsity
+
+from hass import ops
+from hass.cost import EngineKind, Folding, LayerShape, MemoryKind
+from hass.cost.shape import FifoNeed
+from hass.folding import ALL_ENGINES, is_legal, legal_foldings
+from hass.folding.legal import LANE_FIFO_DEPTHS
+from hass.shapes import output_map
+from hass.values import FeatureMap
+
+LUTRAM = frozenset({MemoryKind.LUTRAM})
+
+
+def conv_shape(
+    channels: int, out: int, kernel: ops.Pair, groups: int = 1, size: int = 7
+) -> LayerShape:
+    source = FeatureMap(size, size + 2, channels * groups)
+    op = ops.Conv2d(out * groups, kernel, groups=groups)
+    return LayerShape(op, (source,), output_map(op, [source]), (FifoNeed(),))
+
+
+def plain_definition(shape: LayerShape, engine: EngineKind, measured: set[int]) -> set[Folding]:
+    op = shape.op
+    assert isinstance(op, ops.Conv2d)
+    channels, filters = shape.inputs[0].channels // op.groups, op.out_channels // op.groups
+    taps = op.kernel[0] * op.kernel[1]
+    result = set()
+    sizes = [range(1, n + 1) for n in (channels, filters, op.groups, channels)]
+    for ci, co, cg, packed in itertools.product(*sizes):
+        if channels % (ci * packed) or filters % co or op.groups % cg:
+            continue
+        m = packed * taps
+        if engine is EngineKind.DENSE:
+            fines = [f for f in range(1, m + 1) if m % f == 0]
+            legal, depths = packed == 1 or (taps == 1 and packed <= 64), (1,)
+        else:
+            fines = list(range(1, min(8, m) + 1))
+            legal, depths = packed in measured and 2 <= m <= 64, LANE_FIFO_DEPTHS
+        if legal:
+            result |= {
+                Folding(engine, ci, co, cg, fine, packed, depth, MemoryKind.LUTRAM)
+                for fine in fines
+                for depth in depths
+            }
+    return result
+
+
+@given(
+    st.sampled_from([1, 2, 4, 6, 7, 12]),
+    st.sampled_from([1, 3, 4, 10]),
+    st.sampled_from([(1, 1), (3, 3), (1, 3), (7, 7)]),
+    st.sampled_from([1, 2, 3]),
+    st.integers(0, 1000),
+)
+@settings(max_examples=40, deadline=None)
+def test_convolution(channels: int, out: int, kernel: ops.Pair, groups: int, seed: int) -> None:
+    shape = conv_shape(channels, out, kernel, groups)
+    assert isinstance(shape.op, ops.Conv2d)
+    sparsity = random_layer_sparsity(shape.op, shape.inputs[0], np.random.default_rng(seed))
+    measured = {histogram.packed for histogram in sparsity.histograms}
+    found = legal_foldings(shape, ALL_ENGINES, LUTRAM, sparsity)
+    rows = [group.row(index) for group in found for index in range(len(group))]
+    expected = plain_definition(shape, EngineKind.DENSE, measured)
+    expected |= plain_definition(shape, EngineKind.DYNAMIC, measured)
+    assert len(rows) == len(set(rows))
+    assert set(rows) == expected
+    for row in rows[:: max(1, len(rows) // 5)]:
+        assert is_legal(shape, row, ALL_ENGINES, LUTRAM, sparsity)
+        wrong = dataclasses.replace(row, coarse_out=out + 1)
+        assert not is_legal(shape, wrong, ALL_ENGINES, LUTRAM, sparsity)
+
+
+def test_no_dynamic_engine_without_a_measurement() -> None:
+    groups = legal_foldings(conv_shape(4, 4, (3, 3)), ALL_ENGINES, LUTRAM, None)
+    assert {group.engine for group in groups} == {EngineKind.DENSE}
+    dynamic = frozenset({EngineKind.DYNAMIC})
+    assert legal_foldings(conv_shape(4, 4, (3, 3)), dynamic, LUTRAM, None) == ()
+
+
+def test_one_group_per_memory() -> None:
+    memories = frozenset({MemoryKind.LUTRAM, MemoryKind.URAM})
+    groups = legal_foldings(conv_shape(4, 4, (3, 3)), ALL_ENGINES, memories, None)
+    assert [group.weight_memory for group in groups] == [MemoryKind.LUTRAM, MemoryKind.URAM]
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "streams"),
+    [
+        (ops.Input(), (), [1, 2, 3, 4, 6, 12]),
+        (ops.Concat(), (4, 8), [1, 2, 4]),
+        (ops.Pad((0, 0, 0, 0), 2, 4), (6,), [1, 2, 3, 6]),
+    ],
+)
+def test_layers_without_weights(op: ops.Op, inputs: tuple[int, ...], streams: list[int]) -> None:
+    sources = tuple(FeatureMap(4, 5, channels) for channels in inputs)
+    shape = LayerShape(op, sources, FeatureMap(4, 5, 12), (FifoNeed(),) * len(sources))
+    (group,) = legal_foldings(shape, ALL_ENGINES, LUTRAM, None)
+    assert group.coarse_in.tolist() == group.coarse_out.tolist() == streams
+    assert group.row(0) == Folding()
