@@ -21,6 +21,7 @@ class LayerFacts:
 
     Attributes:
         name: of the layer.
+        macs: MACs per frame.
         active_macs: MACs per frame with both operands non-zero, nothing clipped.
         act_quantiles: (101,) quantiles, 0..100 %, of |x| over its non-zero inputs.
         weight_quantiles: (101,) the same over its non-zero weights.
@@ -28,6 +29,7 @@ class LayerFacts:
     """
 
     name: str
+    macs: int
     active_macs: float
     act_quantiles: tuple[float, ...]
     weight_quantiles: tuple[float, ...]
@@ -56,7 +58,8 @@ def layer_facts(
     return tuple(
         _facts_of(
             layer.name,
-            macs_per_frame(graph, layer.name) * profile.layers[layer.name].pair_density,
+            macs_per_frame(graph, layer.name),
+            profile.layers[layer.name].pair_density,
             magnitudes[layer.name],
             np.abs(weights[f"{layer.name}.weight"]).reshape(-1),
         )
@@ -65,7 +68,11 @@ def layer_facts(
 
 
 def _facts_of(
-    name: str, active_macs: float, acts: tuple[float, ...], weights: npt.NDArray[np.float32]
+    name: str,
+    macs: int,
+    pair_density: float,
+    acts: tuple[float, ...],
+    weights: npt.NDArray[np.float32],
 ) -> LayerFacts:
     nonzero = weights[weights > 0]
     if nonzero.size:
@@ -74,7 +81,8 @@ def _facts_of(
         quantiles = np.zeros(QUANTILES)
     return LayerFacts(
         name,
-        active_macs,
+        macs,
+        macs * pair_density,
         acts,
         tuple(float(q) for q in quantiles),
         1 - nonzero.size / weights.size,

@@ -7,7 +7,12 @@ so a MAC saved is worth the same anywhere. The clips that save most at a given t
 
     t_layer = level * rms_layer * sqrt(active MACs of the layer / mean over the layers)
 
-for weights and activations alike. What is left unknown is how much noise the network bears, a
+for weights and activations alike. But a sparse engine pays for its selector before it gains
+anything, so a MAC saved in a layer that is sparse already is worth more than one saved in a
+dense layer: the rule is tilted by (pair density of the layer / mean) ** (-tilt / 2). With tilt 1
+the dense MACs count instead of the active ones.
+
+What is left unknown is how much noise the network bears, a
 single number: a short ladder brackets it. Layers differ in more than this rule knows, so each
 has a factor 2**offset for TPE to find, once the ladder stands.
 """
@@ -25,7 +30,9 @@ from .strategy import SAMPLE, History, Proposal, Range, Space, Values, throughpu
 
 LEVELS = Range(0.0, 1.0)  # a threshold of one rms takes two words in three of a normal distribution
 OFFSETS = Range(-0.6, 0.6)  # of a layer's threshold, in doublings
-FIRST_LEVEL = 0.25
+TILTS = Range(0.0, 2.0)
+USUAL_TILT = 1.0
+FIRST_LEVEL = 0.2
 CLOSE_ENOUGH = 1.1  # ratio of levels at which the ladder stops
 SMALLEST_LEVEL = 0.01
 SPARSITY_WORTH = 0.1  # of all MACs saved, in throughputs of the reference
@@ -34,24 +41,32 @@ SMALLEST_MAC_SHARE = 0.002  # layers with less of the active MACs are left alone
 
 @dataclass(frozen=True, slots=True)
 class Ray:
-    """A direction of the ladder: how activations and weights share one level.
+    """A direction of the ladder: how the layers, and their two clips, share one level.
 
     Attributes:
         act, weight: the level's factors.
+        tilt: towards layers that are sparse already.
+        start: first level; of the highest that the first ray kept, or its own for the first.
         trials: at most, on this ray.
         growth: factor between rungs while the floor is not bracketed.
     """
 
     act: float
     weight: float
+    tilt: float
+    start: float
     trials: int
     growth: float
 
 
-# Both alike first: the rule's own optimum. Then leaning to either side of it, in small steps, as
-# the first ray tells where.
-RAYS = (Ray(1.0, 1.0, 6, 2.0), Ray(1.0, 0.6, 2, 1.2), Ray(0.6, 1.0, 2, 1.2))
-LEAN = 1.2  # a ray that leans begins so much higher: about the same noise energy
+# The rule's own optimum first. Then more tilt, and leaning to either clip, in small steps, as the
+# first ray tells where; they begin at about the same noise energy.
+RAYS = (
+    Ray(1.0, 1.0, USUAL_TILT, FIRST_LEVEL, 6, 2.0),
+    Ray(1.0, 1.0, 2.0, 0.85, 2, 1.2),
+    Ray(1.0, 0.6, USUAL_TILT, 1.2, 2, 1.2),
+    Ray(0.6, 1.0, USUAL_TILT, 1.2, 2, 1.2),
+)
 
 
 def next_level(
@@ -95,13 +110,17 @@ class DefaultStrategy:
         self._facts = tuple(
             layer for layer in facts if layer.active_macs / total >= SMALLEST_MAC_SHARE
         )
-        mean = sum(layer.active_macs for layer in self._facts) / max(len(self._facts), 1)
-        self._weighting = {layer.name: (layer.active_macs / mean) ** 0.5 for layer in self._facts}
+        mean_macs = sum(layer.active_macs for layer in self._facts) / max(len(self._facts), 1)
+        mean_density = mean_macs * len(self._facts) / max(sum(f.macs for f in self._facts), 1)
+        self._density = {
+            layer.name: layer.active_macs / layer.macs / mean_density for layer in self._facts
+        }
+        self._macs = {layer.name: layer.active_macs / mean_macs for layer in self._facts}
 
     @property
     def space(self) -> Space:
-        """The two levels, and per layer the offsets ``weight:<layer>`` and ``act:<layer>``."""
-        levels = {"level:act": LEVELS, "level:weight": LEVELS}
+        """Levels and tilt, and per layer the offsets ``weight:<layer>`` and ``act:<layer>``."""
+        levels = {"level:act": LEVELS, "level:weight": LEVELS, "tilt": TILTS}
         offsets = {
             f"{kind}:{layer.name}": OFFSETS for layer in self._facts for kind in ("weight", "act")
         }
@@ -110,7 +129,7 @@ class DefaultStrategy:
     @property
     def neutral(self) -> Values:
         """Levels and offsets 0."""
-        return dict.fromkeys(self.space, 0.0)
+        return {**dict.fromkeys(self.space, 0.0), "tilt": USUAL_TILT}
 
     @property
     def random_trials(self) -> int:
@@ -119,29 +138,31 @@ class DefaultStrategy:
 
     def propose(self, history: History) -> Proposal:
         """The next rung of the first ray that is not done, or the sampler."""
-        start = FIRST_LEVEL
+        unit = 1.0
         for ray in RAYS:
             tried = self._rungs(ray, history)
             if len(tried) < ray.trials:
                 largest = LEVELS.high / max(ray.act, ray.weight)
-                level = next_level(tried, start, largest, ray.growth)
+                level = next_level(tried, unit * ray.start, largest, ray.growth)
                 if level is not None:
                     return Proposal(Origin.SEED, self._rung(ray, level))
-            kept = max((level for level, good in tried.items() if good), default=None)
-            if kept is None:
-                break  # nothing may be clipped this way: leaning will not help
-            start = kept * LEAN if ray is RAYS[0] else start
+            if ray is RAYS[0]:
+                unit = max((level for level, kept in tried.items() if kept), default=0.0)
+                if unit == 0.0:
+                    break  # nothing may be clipped this way: leaning will not help
         return SAMPLE
 
     def _rung(self, ray: Ray, level: float) -> Values:
         levels = {"level:act": level * ray.act, "level:weight": level * ray.weight}
-        return {**self.neutral, **levels}
+        return {**self.neutral, **levels, "tilt": ray.tilt}
 
     def _rungs(self, ray: Ray, history: History) -> dict[float, bool]:
         rungs: dict[float, bool] = {}
         for tried in history:
             act, weight = tried.values["level:act"], tried.values["level:weight"]
             if tried.record.origin is not Origin.SEED or act == 0:
+                continue
+            if tried.values["tilt"] != ray.tilt:
                 continue
             if abs(act * ray.weight - weight * ray.act) <= 1e-9:
                 rungs[act / ray.act] = tried.record.feasible
@@ -154,8 +175,10 @@ class DefaultStrategy:
 
     def _setting(self, layer: LayerFacts, values: Values) -> SparsitySetting | None:
         shares = {}
+        tilted = self._macs[layer.name] * self._density[layer.name] ** -values["tilt"]
+        weighting = float(tilted**0.5)
         for kind, quantiles in (("act", layer.act_quantiles), ("weight", layer.weight_quantiles)):
-            level = values[f"level:{kind}"] * self._weighting[layer.name]
+            level = values[f"level:{kind}"] * weighting
             threshold = level * 2 ** values[f"{kind}:{layer.name}"] * rms(quantiles)
             shares[kind] = min(share_below(quantiles, threshold), LARGEST_SHARE)
         sparsity = layer.weight_zero_share + (1 - layer.weight_zero_share) * shares["weight"]

@@ -25,9 +25,9 @@ from hass.sparsity import SparsitySetting
 
 UNIFORM = tuple(i / 100 for i in range(101))
 FACTS = (
-    LayerFacts("big", 1e6, UNIFORM, tuple(2 * q for q in UNIFORM), 0.0),
-    LayerFacts("small", 1e5, UNIFORM, UNIFORM, 0.5),
-    LayerFacts("tiny", 10.0, UNIFORM, UNIFORM, 0.0),
+    LayerFacts("big", 2_000_000, 1e6, UNIFORM, tuple(2 * q for q in UNIFORM), 0.0),
+    LayerFacts("small", 1_000_000, 1e5, UNIFORM, UNIFORM, 0.5),
+    LayerFacts("tiny", 10, 10.0, UNIFORM, UNIFORM, 0.0),
 )
 STRATEGIES = (DefaultStrategy(FACTS), TpeStrategy(FACTS, ObjectiveWeights()))
 
@@ -99,6 +99,8 @@ def test_default_clips_more_where_more_is_saved_and_leaves_the_tiny_alone() -> N
     assert settings.keys() == {"big", "small"}
     assert settings["big"].act_threshold > settings["small"].act_threshold > 0
     assert settings["small"].weight_sparsity > FACTS[1].weight_zero_share
+    tilted = strategy.settings({**strategy.neutral, "level:act": 0.3, "tilt": 2.0})
+    assert tilted["small"].act_threshold > settings["small"].act_threshold
     more = strategy.settings({**strategy.neutral, "level:act": 0.3, "act:small": 0.5})
     assert more["small"].act_threshold == pytest.approx(2**0.5 * settings["small"].act_threshold)
 
@@ -162,4 +164,4 @@ def test_clips_of_edge_cases() -> None:
     assert setting_of(FACTS[0], act_share=0.0, weight_sparsity=0.0) is None
     assert setting_of(FACTS[0], act_share=1.0, weight_sparsity=1.0) == SparsitySetting(0.9, 0.9)
     with pytest.raises(ValueError, match="101"):
-        LayerFacts("x", 1.0, (1.0,), UNIFORM, 0.0)
+        LayerFacts("x", 1, 1.0, (1.0,), UNIFORM, 0.0)
