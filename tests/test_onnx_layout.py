@@ -110,7 +110,10 @@ CASES: dict[str, tuple[Callable[[ModelMaker], object], list[str]]] = {
         lambda m: m.node("Slice", "x", m.integers(1), m.integers(2), m.integers(1)),
         ["Slice"],
     ),
-    "slice of all": (lambda m: m.node("Slice", "x", m.integers(0), m.integers(9)), []),
+    "slice of all": (
+        lambda m: m.node("Slice", "x", m.integers(0, 0), m.integers(INT_MAX, 9), m.integers(0, 3)),
+        [],
+    ),
     "slice of a vector": (
         lambda m: m.node(
             "Slice", m.node("Gemm", m.node("Flatten", "x"), m.random(70, 8)),

@@ -52,6 +52,7 @@ UNSUPPORTED: dict[str, Callable[[ModelMaker], object]] = {
         "Slice", "x", m.integers(-1), m.integers(-9), m.integers(2), m.integers(-1)
     ),
     "slice of the batch": lambda m: m.node("Slice", "x", m.integers(1), m.integers(2)),
+    "slice of the first frame": lambda m: m.node("Slice", "x", m.integers(0), m.integers(1)),
     "slice of nothing": lambda m: m.node(
         "Slice", "x", m.integers(3), m.integers(3), m.integers(2)
     ),

@@ -9,6 +9,7 @@ import pytest
 from onnx_models import ModelMaker, op_names, prove
 
 from hass import ops
+from hass.onnx_io import read_model
 
 CONVS: dict[str, dict[str, object]] = {
     "plain": {},
@@ -84,6 +85,12 @@ def test_pool(case: str, size: tuple[int, int, int], tmp_path: Path) -> None:
     prove(maker.save(tmp_path))
 
 
+def test_average_over_the_whole_map_is_a_global_average(tmp_path: Path) -> None:
+    maker = ModelMaker((5, 3, 7))
+    maker.node("AveragePool", "x", kernel_shape=[3, 7], strides=[2, 2])
+    assert op_names(prove(maker.save(tmp_path)).graph) == ["GlobalAvgPool"]
+
+
 @pytest.mark.parametrize("keepdims", [0, 1])
 @pytest.mark.parametrize("opset", [11, 13, 18])
 @pytest.mark.parametrize("axes", [(2, 3), (-1, -2)])
@@ -128,6 +135,13 @@ def test_matmul_and_its_bias_are_one_layer(tmp_path: Path) -> None:
     assert op_names(prove(maker.save(tmp_path)).graph) == ["Conv2d", "Relu", "Conv2d"]
 
 
+def test_matrix_that_is_transposed_in_the_graph(tmp_path: Path) -> None:
+    maker = ModelMaker((3, 5, 2))
+    matrix = maker.node("Transpose", maker.random(4, 30), perm=[1, 0])
+    maker.node("MatMul", maker.node("Flatten", "x"), matrix)
+    assert op_names(prove(maker.save(tmp_path)).graph) == ["Conv2d"]
+
+
 def test_conv_after_global_pooling(tmp_path: Path) -> None:
     maker = ModelMaker((4, 5, 2))
     pooled = maker.node("GlobalAveragePool", "x")
@@ -148,7 +162,5 @@ def test_weights_of_other_widths_become_float32(dtype: type, tmp_path: Path) -> 
     maker = ModelMaker((2, 3, 4))
     weight = np.random.default_rng(0).normal(size=(3, 2, 2, 2)).astype(dtype)
     maker.node("Conv", "x", maker.constant(weight, dtype))
-    from hass.onnx_io import read_model
-
     model = read_model(maker.save(tmp_path))  # onnxruntime refuses the mixture, so no proof
     np.testing.assert_array_equal(model.weights["Conv_0.weight"], weight.astype(np.float32))

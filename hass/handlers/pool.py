@@ -19,9 +19,11 @@ def max_pool(node: Node) -> Stream:
 
 
 def average_pool(node: Node) -> Stream:
-    """AveragePool; ceil_mode becomes pads."""
+    """AveragePool; ceil_mode becomes pads, and a window over the whole map a GlobalAvgPool."""
     source = node.spatial_stream(0)
     window = read_window(node, source.map)
+    if window.kernel == (source.map.height, source.map.width) and not any(window.all_pads):
+        return global_average_pool(node)
     count_pads = bool(node.integer("count_include_pad", 0))
     if count_pads and any(window.overhang) and any(window.pads):
         # given pads count and the overhang does not: pad first, then divide by what is inside

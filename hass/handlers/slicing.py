@@ -11,6 +11,8 @@ from .. import ops
 from .node import Node, describe
 from .values import Stream, spatial
 
+_NO_END = 2**31 - 1  # exporters write this or INT64_MAX where a slice has no end
+
 
 def _rank4(source: Stream) -> Stream:
     """A vector (N, C) of a 1x1 map as (N, C, 1, 1); other streams as they are."""
@@ -63,7 +65,9 @@ def slice_(node: Node) -> Stream:
         if first >= stop:
             raise node.refuse(f"keeps nothing of dimension {axis % rank}")
         if axis % rank == 0:
-            if (first, stop, step) != (0, size, 1):
+            # 1 stands for a symbolic batch too, of which an end of 1 would keep one frame only
+            whole = end >= _NO_END if size == 1 else stop == size
+            if first != 0 or step != 1 or not whole:
                 raise node.refuse("of the batch dimension")
             continue
         count = -(-(stop - first) // step)  # a canonical stop: just behind the last one kept
