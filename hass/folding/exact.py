@@ -20,6 +20,7 @@ from ..errors import SolverError
 from .bound import PROOF_MARGIN, PricedBound, Relaxed, priced_bound, relax
 from .choice import FloatArray, IndexArray, Options, join_options
 from .milp import Limits, Undecided, find
+from .pareto import pareto_front
 from .repair import cheapest, repaired, trimmed
 from .tables import OptionTable
 
@@ -86,18 +87,33 @@ def quick_choice(options: Options, relaxed: Relaxed) -> IndexArray | None:
     return None
 
 
-def relaxed_floor(options: Options, ticks: IntArray) -> tuple[int, Relaxed]:
-    """First of the ascending frame IIs that the relaxation does not rule out (their number if it
-    rules out all), and its answer there."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Floor:
+    """Where the linear relaxation stops ruling frame IIs out.
+
+    Attributes:
+        index: of the first frame II that is not ruled out; their number if all are.
+        answer: the relaxation there, or at the last one.
+        prices: what ruled out the one before, and the best there: either may bound the more.
+    """
+
+    index: int
+    answer: Relaxed
+    prices: tuple[FloatArray, ...]
+
+
+def _relaxed_floor(options: Options, ticks: IntArray) -> _Floor:
+    """Search of the ascending frame IIs upwards: prices that rule out one rule out many."""
     index = 0
+    refuting: tuple[FloatArray, ...] = ()
     while True:
-        cycles = int(ticks[index])
-        answer = relax(options.up_to(cycles))
+        answer = relax(options.up_to(int(ticks[index])))
         if not answer.infeasible:
-            return index, answer
+            return _Floor(index, answer, (answer.prices, *refuting))
+        refuting = (answer.prices,)
         index = max(index + 1, priced_bound(options, answer.prices).first_open(ticks))
         if index >= len(ticks):
-            return len(ticks), answer
+            return _Floor(len(ticks), answer, refuting)
 
 
 def _ticks(options: Options) -> IntArray:
@@ -105,62 +121,88 @@ def _ticks(options: Options) -> IntArray:
     return np.unique(options.cycles[options.cycles >= options.floor_cycles()])
 
 
-def _upper(options: Options) -> tuple[IndexArray | None, FloatArray]:
+def _upper(options: Options) -> tuple[IndexArray | None, tuple[FloatArray, ...]]:
     """A good choice of the options' rows, or None, and good prices."""
     ticks = _ticks(options)
-    index, answer = relaxed_floor(options, ticks)
-    prices, last, step = answer.prices, len(ticks) - 1, 1
+    floor = _relaxed_floor(options, ticks)
+    index, last, step = floor.index, len(ticks) - 1, 1
     while index <= last:
         inside = np.flatnonzero(options.cycles <= ticks[index])
         within = options.up_to(int(ticks[index]))
         found = quick_choice(within, relax(within))
         if found is not None:
-            return inside[found], prices
+            return inside[found], floor.prices
         if index == last:
             break
         index, step = min(index + step, last), step * 2
-    return None, prices
+    return None, floor.prices
+
+
+def _first_open(
+    tables: Sequence[OptionTable],
+    budget: IntArray,
+    least_cycles: int,
+    prices: Sequence[FloatArray],
+) -> int | None:
+    """Smallest frame II over all rows that no prices rule out; None: they rule out all."""
+    # below the slowest of the fastest options there is no choice at all
+    fastest = max(least_cycles, *(int(t.cycles[0]) for t in tables))
+    slower = [t.cycles[np.searchsorted(t.cycles, fastest) :] for t in tables]
+    ticks = np.unique(np.concatenate([[fastest], *slower]))
+    first = 0
+    for some in prices:
+        rates = some / np.maximum(budget, 1)
+        curves = [(t.cycles, np.minimum.accumulate(t.use @ rates)) for t in tables]
+        first = max(first, PricedBound(curves).first_open(ticks))
+    return None if first == len(ticks) else int(ticks[first])
 
 
 def priced_floor(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> int:
     """A frame II that no choice undercuts, from the best prices of the sketches: quick, and
-    usually within a percent of the proved optimum."""
+    usually within a few percent of the proved optimum. For tables of which some choice fits."""
     sketch = sketched(tables, budget, least_cycles)
-    _, answer = relaxed_floor(sketch, _ticks(sketch))
-    rates = answer.prices / np.maximum(budget, 1)
-    curves = [(t.cycles, np.minimum.accumulate(t.use @ rates)) for t in tables]
-    ticks = np.unique(np.concatenate([np.maximum(t.cycles, least_cycles) for t in tables]))
-    return int(ticks[min(PricedBound(curves).first_open(ticks), len(ticks) - 1)])
+    floor = _relaxed_floor(sketch, _ticks(sketch))
+    found = _first_open(tables, budget, least_cycles, floor.prices)
+    return least_cycles if found is None else found
 
 
 def _core(
     tables: Sequence[OptionTable],
     budget: IntArray,
     least_cycles: int,
-    upper_cycles: int,
+    window: tuple[int, int],
     prices: FloatArray,
 ) -> Options | None:
-    """Rows that a choice with frame II of at most ``upper_cycles`` can need; None if prices prove
-    that there is no such choice."""
+    """Rows that a choice with a frame II in ``window`` can need, as far as prices and dominance
+    tell, when no frame II below the window is in reach; None if there is no such choice."""
+    low, high = window
     rates = prices / np.maximum(budget, 1)
-    priced = [table.use @ rates for table in tables]
-    counts = [
-        int(np.searchsorted(t.cycles, max(upper_cycles, least_cycles), "right")) for t in tables
-    ]
+    counts = [int(np.searchsorted(t.cycles, high, "right")) for t in tables]
     if min(counts) == 0:
         return None
-    least = [float(p[:n].min()) for p, n in zip(priced, counts, strict=True)]
+    priced = [t.use[:n] @ rates for t, n in zip(tables, counts, strict=True)]
+    least = [float(cost.min()) for cost in priced]
     slack = 1.0 + PROOF_MARGIN - sum(least)
     if slack < 0:
         return None
     parts = []
-    for table, cost, count, low in zip(tables, priced, counts, least, strict=True):
-        rows = np.flatnonzero(cost[:count] <= low + slack)
+    for table, cost, cheap in zip(tables, priced, least, strict=True):
+        rows = np.flatnonzero(cost <= cheap + slack)
+        raised = np.maximum(table.cycles[rows], low)
+        front = pareto_front(np.concatenate([raised[:, None], table.use[rows]], axis=1))
+        rows = np.sort(rows[front])
         parts.append((table.cycles[rows], table.use[rows], rows))
-    core = join_options(parts, budget, least_cycles)
-    ticks = _ticks(core)
-    first = priced_bound(core, prices).first_open(ticks)
-    return None if first == len(ticks) else core.pruned(int(ticks[first]))
+    return join_options(parts, budget, least_cycles)
+
+
+def _frugal(tables: Sequence[OptionTable], budget: IntArray, cycles: int) -> IndexArray | None:
+    """Of each table the row with at most ``cycles`` and the smallest summed share of the budget,
+    if these fit together."""
+    rates = 1.0 / np.maximum(budget, 1)
+    ends = [int(np.searchsorted(t.cycles, cycles, "right")) for t in tables]
+    rows = [int((t.use[:end] @ rates).argmin()) for t, end in zip(tables, ends, strict=True)]
+    used = sum(t.use[row].astype(np.int64) for t, row in zip(tables, rows, strict=True))
+    return np.array(rows, dtype=np.intp) if bool((used <= budget).all()) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,7 +262,7 @@ def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray
     found, until the gap is small enough. ``reachable`` says that the last tick is in reach.
     """
     ticks = _ticks(core)
-    proved, _ = relaxed_floor(core, ticks)
+    proved = _relaxed_floor(core, ticks).index
     high = len(ticks) - 1 if reachable else len(ticks)  # the first tick known to be in reach
     best: IndexArray | None = None
     doubts: dict[int, _Doubt] = {}
@@ -295,8 +337,15 @@ def solve_exact(
     left = _Budget(effort)
     sketch = sketched(tables, budget, least_cycles)
     start, prices = _upper(sketch)
-    upper = NO_LIMIT if start is None else sketch.frame_ii(start)
-    core = _core(tables, budget, least_cycles, upper, prices)
+    low = _first_open(tables, budget, least_cycles, prices)
+    if low is None:
+        return None
+    high = NO_LIMIT if start is None else sketch.frame_ii(start)
+    if high == low:  # the quick choice is the optimum; often so where resources are plenty
+        frugal = _frugal(tables, budget, high)
+        if frugal is not None:
+            return Answer(frugal, low)
+    core = _core(tables, budget, least_cycles, (low, high), prices[0])
     if core is None:
         return None
     ticks = _ticks(core)

@@ -52,8 +52,7 @@ class OptionTable:
 
     Attributes:
         key: what it was computed from.
-        cycles: (n,) frame_ii_cycles, ascending; ties by resources in the order of ``Resources``,
-            then in the order of ``legal_foldings``.
+        cycles: (n,) frame_ii_cycles, ascending; ties in the order of ``legal_foldings``.
         use: (n, 5) resources.
         option: (n,) position in ``legal_foldings``, all groups counted through.
         sketch: (m,) rows that are cheapest at some frame II and one of a few fixed prices.
@@ -167,8 +166,7 @@ def build_table(key: TableKey) -> OptionTable:
         option.append(rows[fits] + offset)
         offset += len(group)
     all_cycles, all_use = np.concatenate(cycles), np.concatenate(use)
-    # stable: ties stay in the order of legal_foldings
-    order = np.lexsort([*all_use.T[::-1], all_cycles])
+    order = np.argsort(all_cycles, kind="stable")
     sorted_use = all_use[order].astype(np.int32)
     sketch = np.zeros(0, dtype=np.intp)
     if len(order):
