@@ -83,6 +83,20 @@ class Stage:
     tables: tuple[str, ...] = ()
 
 
+# What the stream behind a template carries.
+_CARRIES = {
+    "clip_threshold": "clipped",
+    "deal_groups": "dealt",
+    "sliding_window": "windows",
+    "replay": "replayed",
+    "engine_dense": "products",
+    "engine_dynamic": "products",
+    "accumulate": "sums",
+    "adder_tree": "totals",
+    "bias_requantise": "finished",
+}
+
+
 def chain(
     stages: tuple[Stage, ...], first: tuple[str, ...] = ("in0",), last: str = "out"
 ) -> tuple[tuple[Wire, ...], tuple[Call, ...]]:
@@ -99,7 +113,7 @@ def chain(
     for index, stage in enumerate(stages):
         target = last
         if index < len(stages) - 1:
-            target = f"after_{stage.function}"
+            target = _CARRIES.get(stage.function, f"after_{stage.function}")
             wires.append(Wire(target, stage.words, stage.element))
         calls.append(
             Call(stage.header, stage.function, stage.template, (*sources, target, *stage.tables))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
@@ -15,15 +16,34 @@ from hass.design import Design
 from hass.fixed_point import IntArray
 from hass.values import Arithmetic
 
-from .blocks import Block, Table
+from .blocks import Block, Call, Table
 from .names import printable
 from .project import Project
 
+LINE_CHARACTERS = 100
 WORDS_PER_LINE = 24  # of a table's innermost rows
 
 
 def _folder() -> Traversable:
     return resources.files("hass.hw_templates") / "hls"
+
+
+def _wrapped(call: Call) -> str:
+    """A call as a statement, broken where it is long."""
+    arguments = f"{', '.join(call.arguments)});"
+    template = ", ".join(str(item) for item in call.template)
+    line = f"    hass::{call.function}<{template}>({arguments}"
+    if len(line) <= LINE_CHARACTERS:
+        return line
+    inside = textwrap.wrap(
+        f"{template}>({arguments}",
+        LINE_CHARACTERS,
+        initial_indent=" " * 8,
+        subsequent_indent=" " * 8,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join([f"    hass::{call.function}<", *inside])
 
 
 @lru_cache(maxsize=1)
@@ -33,7 +53,7 @@ def _environment() -> jinja2.Environment:
         for file in _folder().iterdir()
         if file.name.endswith(".j2")
     }
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.DictLoader(sources),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -41,6 +61,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    environment.filters["wrapped"] = _wrapped
+    return environment
 
 
 def _render(template: str, **values: object) -> str:

@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#define HASS_CSIM 1
-
 // Two's complement integer of W bits (1 to 64); arithmetic happens in 64 bits, storing wraps.
 template <int W>
 class ap_int {

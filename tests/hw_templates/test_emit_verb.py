@@ -1,0 +1,80 @@
+"""``hass emit``: from files to a folder whose testbench passes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hass.cli import main
+
+
+def run(*argv: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in argv])
+
+
+@pytest.fixture(scope="module")
+def design_file(
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_data: Path
+) -> Path:
+    folder = tmp_path_factory.mktemp("designs")
+    profile = folder / "profile.json"
+    design = folder / "design.json"
+    steps = [
+        ("profile", tiny_model, "--data", tiny_data, "--images", 8, "-o", profile),
+        ("fold", tiny_model, "--device", "zcu104", "--profile", profile, "-o", design),
+    ]
+    for step in steps:
+        done = run(*step)
+        assert done.exit_code == 0, done.output
+    return design
+
+
+def test_emitted_with_real_data(design_file: Path, tiny_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "hw"
+    done = run("emit", design_file, "-o", folder, "--data", tiny_data, "--frames", 5, "--json")
+    assert done.exit_code == 0, done.output
+    printed = json.loads(done.stdout)
+    assert printed["frames"] == 5
+    assert printed["files"] == sum(path.is_file() for path in folder.rglob("*"))
+    assert (folder / "tb/data/labels.dat").is_file()
+    assert json.loads((folder / "design.json").read_text()) == json.loads(design_file.read_text())
+    if shutil.which("g++") is None or shutil.which("make") is None:
+        pytest.skip("g++ or make is not installed: the emitted project is not compiled")
+    made = subprocess.run(
+        ["make", "-s", "csim"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert f"top-1: {round(printed['top1'] * 5)} of 5" in made.stdout
+
+
+def test_without_data_the_frames_are_random_and_said_to_be(
+    design_file: Path, tmp_path: Path
+) -> None:
+    done = run("emit", design_file, "-o", tmp_path / "hw")
+    assert done.exit_code == 0, done.output
+    assert "random frames" in done.stderr
+    assert "random numbers (seed 0)" in (tmp_path / "hw/README.md").read_text()
+
+
+def test_refusals_have_their_exit_codes(
+    design_file: Path, tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine.txt").write_text("mine")
+    assert run("emit", design_file, "-o", taken).exit_code == 6
+    assert run("emit", design_file, "-o", taken, "--force").exit_code == 0
+    assert (taken / "mine.txt").read_text() == "mine"
+    assert run("emit", tmp_path / "none.json", "-o", tmp_path / "a").exit_code == 2
+    bare = tmp_path / "bare.json"
+    done = run("fold", tiny_model, "--device", "zcu104", "-o", bare)
+    assert done.exit_code == 0, done.output
+    done = run("emit", bare, "-o", tmp_path / "b", "--data", tiny_data)
+    assert done.exit_code == 4
+    assert "--profile" in done.stderr
+    assert not (tmp_path / "b").exists()
