@@ -28,8 +28,8 @@ def printable(text: str) -> str:
     """The text as it may stand in a C++ comment, a Markdown table or a C++ string: printable
     ASCII without quotes, backslashes, asterisks, bars, backquotes and question marks.
 
-    >>> printable('a"*/b\\n')
-    'a___b_'
+    >>> printable('a"*/b|c')
+    'a__/b_c'
     """
     return re.sub(r"[^ !#$%&\'()+,\-./0-9:;<=>@A-Z\[\]^_a-z{}~]", "_", text)[
         :MAX_COMMENT_CHARACTERS
