@@ -25,6 +25,7 @@ from .repair import cheapest, repaired, trimmed
 from .tables import OptionTable
 
 NO_LIMIT = int(np.iinfo(np.int64).max)
+_AGREED = 2e-3  # refining a sketch further than this costs more than it saves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,21 +122,19 @@ def _ticks(options: Options) -> IntArray:
     return np.unique(options.cycles[options.cycles >= options.floor_cycles()])
 
 
-def _upper(options: Options) -> tuple[IndexArray | None, tuple[FloatArray, ...]]:
-    """A good choice of the options' rows, or None, and good prices."""
-    ticks = _ticks(options)
-    floor = _relaxed_floor(options, ticks)
-    index, last, step = floor.index, len(ticks) - 1, 1
+def _upper(options: Options, ticks: IntArray, index: int) -> IndexArray | None:
+    """A good choice of the options' rows, sought from ``ticks[index]`` upwards, or None."""
+    last, step = len(ticks) - 1, 1
     while index <= last:
         inside = np.flatnonzero(options.cycles <= ticks[index])
         within = options.up_to(int(ticks[index]))
         found = quick_choice(within, relax(within))
         if found is not None:
-            return inside[found], floor.prices
+            return np.asarray(inside[found])
         if index == last:
             break
         index, step = min(index + step, last), step * 2
-    return None, floor.prices
+    return None
 
 
 def _first_open(
@@ -157,13 +156,46 @@ def _first_open(
     return None if first == len(ticks) else int(ticks[first])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outline:
+    """What is known before any choice is sought.
+
+    Attributes:
+        sketch: rows that are cheap at the prices that matter.
+        floor: the relaxation's answer on the sketch.
+        low: no choice of all rows has a smaller frame II; None: no choice fits.
+    """
+
+    sketch: Options
+    floor: _Floor
+    low: int | None
+
+
+def _outlined(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> _Outline:
+    """A sketch, refined at the prices that it leads to until all rows agree with its bound."""
+    chosen = [table.sketch for table in tables]
+    while True:
+        parts = [(t.cycles[r], t.use[r], r) for t, r in zip(tables, chosen, strict=True)]
+        sketch = join_options(parts, budget, least_cycles)
+        ticks = _ticks(sketch)
+        floor = _relaxed_floor(sketch, ticks)
+        low = _first_open(tables, budget, least_cycles, floor.prices)
+        agreed = int(ticks[min(floor.index, len(ticks) - 1)])
+        refined = [
+            np.unique(np.concatenate([rows, *(table.cheapest_at(p) for p in floor.prices)]))
+            for table, rows in zip(tables, chosen, strict=True)
+        ]
+        grown = sum(map(len, refined)) > sum(map(len, chosen))
+        if low is None or low >= agreed * (1.0 - _AGREED) or not grown:
+            return _Outline(sketch, floor, low)
+        chosen = refined
+
+
 def priced_floor(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> int:
-    """A frame II that no choice undercuts, from the best prices of the sketches: quick, and
-    usually within a few percent of the proved optimum. For tables of which some choice fits."""
-    sketch = sketched(tables, budget, least_cycles)
-    floor = _relaxed_floor(sketch, _ticks(sketch))
-    found = _first_open(tables, budget, least_cycles, floor.prices)
-    return least_cycles if found is None else found
+    """A frame II that no choice undercuts, from prices alone: quick, and usually within a few
+    percent of the proved optimum. For tables of which some choice fits."""
+    low = _outlined(tables, budget, least_cycles).low
+    return least_cycles if low is None else low
 
 
 def _core(
@@ -335,11 +367,11 @@ def solve_exact(
         SolverError: if an integer program fails, or time runs out before any choice is found.
     """
     left = _Budget(effort)
-    sketch = sketched(tables, budget, least_cycles)
-    start, prices = _upper(sketch)
-    low = _first_open(tables, budget, least_cycles, prices)
+    outline = _outlined(tables, budget, least_cycles)
+    low, sketch, prices = outline.low, outline.sketch, outline.floor.prices
     if low is None:
         return None
+    start = _upper(sketch, _ticks(sketch), outline.floor.index)
     high = NO_LIMIT if start is None else sketch.frame_ii(start)
     if high == low:  # the quick choice is the optimum; often so where resources are plenty
         frugal = _frugal(tables, budget, high)

@@ -26,7 +26,6 @@ from .tables import (
     OptionTable,
     TableCache,
     TableKey,
-    has_legal,
     memories_of,
     option_costs,
 )
@@ -68,15 +67,12 @@ def _problem(
             raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
     memories = memories_of(device)
     names, tables = [], []
-    without: list[str] = []
     for name, shape in layer_shapes(graph).items():
         sparsity = None if profile is None else profile.layers.get(name)
         key = TableKey(shape, sparsity, device.family, arithmetic, engines, memories, device.budget)
         names.append(name)
-        if not has_legal(key):
-            without.append(name)
-            continue
         tables.append(cache.table(key))
+    without = [name for name, table in zip(names, tables, strict=True) if not table.legal]
     if without:
         raise SpecError.at(
             "engines",

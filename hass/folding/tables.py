@@ -57,6 +57,7 @@ class OptionTable:
         option: (n,) position in ``legal_foldings``, all groups counted through.
         sketch: (m,) rows that are cheapest at some frame II and one of a few fixed prices.
         least: smallest demand of each resource over all legal foldings, whether they fit or not.
+        legal: number of legal foldings, whether they fit or not.
     """
 
     key: TableKey
@@ -65,9 +66,15 @@ class OptionTable:
     option: Int32Array
     sketch: npt.NDArray[np.intp]
     least: Use
+    legal: int
 
     def __len__(self) -> int:
         return int(self.cycles.shape[0])
+
+    def cheapest_at(self, prices: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+        """Rows that are the cheapest at some frame II, at (5,) prices of shares of the budget."""
+        rates = prices / np.maximum(np.array(tuple(self.key.budget)), 1)
+        return _falls(self.cycles, self.use @ rates)
 
     def folding(self, row: int) -> Folding:
         """The folding of a row."""
@@ -81,11 +88,6 @@ class OptionTable:
 
 def _legal(key: TableKey) -> tuple[FoldingArrays, ...]:
     return legal_foldings(key.shape, key.engines, key.memories, key.sparsity)
-
-
-def has_legal(key: TableKey) -> bool:
-    """Whether the layer has any legal folding, fitting or not."""
-    return bool(_legal(key))
 
 
 def option_costs(
@@ -128,16 +130,16 @@ def _promising(key: TableKey, group: FoldingArrays) -> npt.NDArray[np.intp]:
     return every[np.repeat(fits, step)]
 
 
-def _sketch(cycles: IntArray, use: Int32Array, budget: Resources) -> npt.NDArray[np.intp]:
+def _falls(cycles: IntArray, priced: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     """Rows at which the priced cost of the cheapest folding within a frame II falls."""
-    shares = np.asarray(use / np.maximum(np.array(tuple(budget)), 1), dtype=np.float64)
-    chosen = np.zeros(len(cycles), dtype=np.bool_)
-    for prices in _SKETCH_PRICES:
-        priced = shares @ prices
-        best = np.minimum.accumulate(priced)
-        chosen[0] = True
-        chosen[1:] |= priced[1:] < best[:-1]
-    return np.flatnonzero(chosen)
+    falls = np.ones(len(cycles), dtype=np.bool_)
+    falls[1:] = priced[1:] < np.minimum.accumulate(priced)[:-1]
+    return np.flatnonzero(falls)
+
+
+def _sketch(cycles: IntArray, use: Int32Array, budget: Resources) -> npt.NDArray[np.intp]:
+    rates = _SKETCH_PRICES / np.maximum(np.array(tuple(budget)), 1)
+    return np.unique(np.concatenate([_falls(cycles, use @ rate) for rate in rates]))
 
 
 def build_table(key: TableKey) -> OptionTable:
@@ -152,8 +154,17 @@ def build_table(key: TableKey) -> OptionTable:
     least = np.full(5, np.iinfo(np.int64).max, dtype=np.int64)
     limits = np.array(tuple(key.budget), dtype=np.int64)
     offset = 0
-    for group in _legal(key):
-        rows = _promising(key, group)
+    groups = _legal(key)
+    if not groups:
+        none = np.zeros(0, dtype=np.int32)
+        rows_none = np.zeros(0, dtype=np.intp)
+        no_use = np.zeros((0, 5), dtype=np.int32)
+        return OptionTable(key, np.zeros(0, np.int64), no_use, none, rows_none, (0,) * 5, 0)
+    promising: dict[EngineKind, npt.NDArray[np.intp]] = {}  # the same for every memory
+    for group in groups:
+        if group.engine not in promising:
+            promising[group.engine] = _promising(key, group)
+        rows = promising[group.engine]
         if len(rows) == 0:
             # none fits; the smallest of each resource is that of the group itself
             rows = np.arange(len(group), dtype=np.intp)
@@ -179,6 +190,7 @@ def build_table(key: TableKey) -> OptionTable:
         np.concatenate(option)[order].astype(np.int32),
         sketch,
         (lut, ff, dsp, bram18, uram),
+        offset,
     )
 
 

@@ -35,6 +35,7 @@ def table_of(costs: np.ndarray, budget: Resources) -> OptionTable:
         np.arange(len(kept), dtype=np.int32),
         sketch[: len(kept)],
         least,  # type: ignore[arg-type]
+        len(costs),
     )
 
 
