@@ -24,13 +24,21 @@ def identifiers(names: Sequence[str]) -> dict[str, str]:
     return {name: identifier(index, name) for index, name in enumerate(names)}
 
 
+def part_number(text: str) -> str:
+    """The text as it may stand in a Tcl script: letters, digits, ``.``, ``_`` and ``-``.
+
+    >>> part_number("xczu7ev-ffvc1156-2-e"), part_number("x}; exit")
+    ('xczu7ev-ffvc1156-2-e', 'x___exit')
+    """
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text)
+
+
 def printable(text: str) -> str:
     """The text as it may stand in a C++ comment, a Markdown table or a C++ string: printable
-    ASCII without quotes, backslashes, asterisks, bars, backquotes and question marks.
+    ASCII without double quotes, backslashes, asterisks, bars, backquotes, question marks and
+    angle brackets.
 
     >>> printable('a"*/b|c')
     'a__/b_c'
     """
-    return re.sub(r"[^ !#$%&\'()+,\-./0-9:;<=>@A-Z\[\]^_a-z{}~]", "_", text)[
-        :MAX_COMMENT_CHARACTERS
-    ]
+    return re.sub(r"[^ !#$%&\'()+,\-./0-9:;=@A-Z\[\]^_a-z{}~]", "_", text)[:MAX_COMMENT_CHARACTERS]

@@ -17,7 +17,7 @@ from hass.fixed_point import IntArray
 from hass.values import Arithmetic
 
 from .blocks import Block, Call, Table
-from .names import printable
+from .names import part_number, printable
 from .project import Project
 
 LINE_CHARACTERS = 100
@@ -197,7 +197,7 @@ def project_files(
         labels: one per frame, or none.
         frames_source: a sentence on where the frames come from.
     """
-    part, period = printable(design.device.part), f"{1000 / design.plan.estimate.clock_mhz:.4g}"
+    part, period = part_number(design.device.part), f"{1000 / design.plan.estimate.clock_mhz:.4g}"
     build = {"part": part, "period": period, "labels": bool(labels)}
     files = copied_headers()
     for name, block in project.blocks.items():
