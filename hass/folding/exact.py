@@ -17,15 +17,15 @@ import numpy as np
 
 from ..cost.foldings import IntArray
 from ..errors import SolverError
-from .bound import PROOF_MARGIN, PricedBound, Relaxed, priced_bound, relax
+from .bound import PROOF_MARGIN, relax
 from .choice import FloatArray, IndexArray, Options, join_options
 from .milp import Limits, Undecided, find
+from .outline import first_choice, outlined, quick_choice, relaxed_floor, ticks_of
 from .pareto import pareto_front
 from .repair import cheapest, repaired, trimmed
 from .tables import OptionTable
 
 NO_LIMIT = int(np.iinfo(np.int64).max)
-_AGREED = 2e-3  # refining a sketch further than this costs more than it saves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,133 +69,6 @@ class _Budget:
         if self._end is None:
             return Limits(self._nodes)
         return Limits(self._nodes, max(0.01, self._end - time.monotonic()))
-
-
-def sketched(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> Options:
-    """The sketches of all tables."""
-    parts = [(t.cycles[t.sketch], t.use[t.sketch], t.sketch) for t in tables]
-    return join_options(parts, budget, least_cycles)
-
-
-def quick_choice(options: Options, relaxed: Relaxed) -> IndexArray | None:
-    """A choice that fits, from the mix of the relaxation or from the cheapest options."""
-    starts = [*relaxed.choices, cheapest(options)]
-    worst = [float(options.shares()[chosen].sum(axis=0).max()) for chosen in starts]
-    for index in np.argsort(worst, kind="stable"):
-        found = repaired(options, starts[int(index)])
-        if found is not None:
-            return found
-    return None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Floor:
-    """Where the linear relaxation stops ruling frame IIs out.
-
-    Attributes:
-        index: of the first frame II that is not ruled out; their number if all are.
-        answer: the relaxation there, or at the last one.
-        prices: what ruled out the one before, and the best there: either may bound the more.
-    """
-
-    index: int
-    answer: Relaxed
-    prices: tuple[FloatArray, ...]
-
-
-def _relaxed_floor(options: Options, ticks: IntArray) -> _Floor:
-    """Search of the ascending frame IIs upwards: prices that rule out one rule out many."""
-    index = 0
-    refuting: tuple[FloatArray, ...] = ()
-    while True:
-        answer = relax(options.up_to(int(ticks[index])))
-        if not answer.infeasible:
-            return _Floor(index, answer, (answer.prices, *refuting))
-        refuting = (answer.prices,)
-        index = max(index + 1, priced_bound(options, answer.prices).first_open(ticks))
-        if index >= len(ticks):
-            return _Floor(len(ticks), answer, refuting)
-
-
-def _ticks(options: Options) -> IntArray:
-    """The frame IIs that choices can have, ascending."""
-    return np.unique(options.cycles[options.cycles >= options.floor_cycles()])
-
-
-def _upper(options: Options, ticks: IntArray, index: int) -> IndexArray | None:
-    """A good choice of the options' rows, sought from ``ticks[index]`` upwards, or None."""
-    last, step = len(ticks) - 1, 1
-    while index <= last:
-        inside = np.flatnonzero(options.cycles <= ticks[index])
-        within = options.up_to(int(ticks[index]))
-        found = quick_choice(within, relax(within))
-        if found is not None:
-            return np.asarray(inside[found])
-        if index == last:
-            break
-        index, step = min(index + step, last), step * 2
-    return None
-
-
-def _first_open(
-    tables: Sequence[OptionTable],
-    budget: IntArray,
-    least_cycles: int,
-    prices: Sequence[FloatArray],
-) -> int | None:
-    """Smallest frame II over all rows that no prices rule out; None: they rule out all."""
-    # below the slowest of the fastest options there is no choice at all
-    fastest = max(least_cycles, *(int(t.cycles[0]) for t in tables))
-    slower = [t.cycles[np.searchsorted(t.cycles, fastest) :] for t in tables]
-    ticks = np.unique(np.concatenate([[fastest], *slower]))
-    first = 0
-    for some in prices:
-        rates = some / np.maximum(budget, 1)
-        curves = [(t.cycles, np.minimum.accumulate(t.use @ rates)) for t in tables]
-        first = max(first, PricedBound(curves).first_open(ticks))
-    return None if first == len(ticks) else int(ticks[first])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Outline:
-    """What is known before any choice is sought.
-
-    Attributes:
-        sketch: rows that are cheap at the prices that matter.
-        floor: the relaxation's answer on the sketch.
-        low: no choice of all rows has a smaller frame II; None: no choice fits.
-    """
-
-    sketch: Options
-    floor: _Floor
-    low: int | None
-
-
-def _outlined(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> _Outline:
-    """A sketch, refined at the prices that it leads to until all rows agree with its bound."""
-    chosen = [table.sketch for table in tables]
-    while True:
-        parts = [(t.cycles[r], t.use[r], r) for t, r in zip(tables, chosen, strict=True)]
-        sketch = join_options(parts, budget, least_cycles)
-        ticks = _ticks(sketch)
-        floor = _relaxed_floor(sketch, ticks)
-        low = _first_open(tables, budget, least_cycles, floor.prices)
-        agreed = int(ticks[min(floor.index, len(ticks) - 1)])
-        refined = [
-            np.unique(np.concatenate([rows, *(table.cheapest_at(p) for p in floor.prices)]))
-            for table, rows in zip(tables, chosen, strict=True)
-        ]
-        grown = sum(map(len, refined)) > sum(map(len, chosen))
-        if low is None or low >= agreed * (1.0 - _AGREED) or not grown:
-            return _Outline(sketch, floor, low)
-        chosen = refined
-
-
-def priced_floor(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> int:
-    """A frame II that no choice undercuts, from prices alone: quick, and usually within a few
-    percent of the proved optimum. For tables of which some choice fits."""
-    low = _outlined(tables, budget, least_cycles).low
-    return least_cycles if low is None else low
 
 
 def _core(
@@ -293,8 +166,8 @@ def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray
     First without integer programs, by halving; then with them between the bound and what was
     found, until the gap is small enough. ``reachable`` says that the last tick is in reach.
     """
-    ticks = _ticks(core)
-    proved = _relaxed_floor(core, ticks).index
+    ticks = ticks_of(core)
+    proved = relaxed_floor(core, ticks).index
     high = len(ticks) - 1 if reachable else len(ticks)  # the first tick known to be in reach
     best: IndexArray | None = None
     doubts: dict[int, _Doubt] = {}
@@ -367,11 +240,11 @@ def solve_exact(
         SolverError: if an integer program fails, or time runs out before any choice is found.
     """
     left = _Budget(effort)
-    outline = _outlined(tables, budget, least_cycles)
+    outline = outlined(tables, budget, least_cycles)
     low, sketch, prices = outline.low, outline.sketch, outline.floor.prices
     if low is None:
         return None
-    start = _upper(sketch, _ticks(sketch), outline.floor.index)
+    start = first_choice(sketch, ticks_of(sketch), outline.floor.index)
     high = NO_LIMIT if start is None else sketch.frame_ii(start)
     if high == low:  # the quick choice is the optimum; often so where resources are plenty
         frugal = _frugal(tables, budget, high)
@@ -380,7 +253,7 @@ def solve_exact(
     core = _core(tables, budget, least_cycles, (low, high), prices[0])
     if core is None:
         return None
-    ticks = _ticks(core)
+    ticks = ticks_of(core)
     best, proved = _search(core, start is not None, left)
     if best is not None:
         bound = int(ticks[proved]) if proved < len(ticks) else core.frame_ii(best)

@@ -16,10 +16,11 @@ from ..sparsity import SparsityProfile
 from ..values import Arithmetic
 from .bound import relax
 from .choice import join_options
-from .exact import Answer, Effort, priced_floor, quick_choice, sketched, solve_exact
+from .exact import Answer, Effort, solve_exact
 from .explain import joint_shortage, single_shortage
 from .greedy import widened
 from .legal import ALL_ENGINES
+from .outline import priced_floor, quick_choice, sketched
 from .plan import FoldingPlan, Infeasibility
 from .tables import (
     TABLES,

@@ -13,8 +13,9 @@ from hass.errors import SolverError
 from hass.folding import milp
 from hass.folding.bound import priced_bound, relax
 from hass.folding.choice import Options, join_options
-from hass.folding.exact import Effort, priced_floor, solve_exact
+from hass.folding.exact import Effort, solve_exact
 from hass.folding.greedy import widened
+from hass.folding.outline import priced_floor
 from hass.folding.repair import cheapest, repaired, trimmed
 from hass.folding.tables import OptionTable
 
@@ -128,6 +129,7 @@ def hard_case() -> Case:
 def test_a_limit_leaves_it_undecided_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hass.folding.exact.find", lambda *_: milp.Undecided())
     monkeypatch.setattr("hass.folding.exact.quick_choice", lambda *_: None)
+    monkeypatch.setattr("hass.folding.outline.quick_choice", lambda *_: None)
     tables, budget = hard_case()
     with pytest.raises(SolverError, match="before any choice"):
         solve_exact(tables, np.array(tuple(budget)), 1, Effort(nodes=1))
