@@ -39,8 +39,8 @@ class Solver(StrEnum):
     EXACT = "exact"
 
 
-# A thousandth is below what any coefficient of the model is good for. The nodes are far more than
-# real networks were seen to need; they keep a search from standing still in one trial.
+# A thousandth is below what any coefficient of the model is good for. The node limit keeps a search
+# from standing still in one trial; if it is met, bound and gap of the plan say what is left open.
 DEFAULT_EFFORT = Effort(gap=1e-3, nodes=2_000)
 PROVE_OPTIMUM = Effort()
 
