@@ -26,6 +26,8 @@ TORCH_INDEX := https://download.pytorch.org/whl/cpu
 run: $(VENV)/.run
 	$(BIN)/hass search $(MODEL) --data $(DATA) --device $(DEVICE) --trials $(TRIALS) \
 		--seed $(SEED) -o $(OUT)
+	$(BIN)/hass emit $(OUT)/best.json -o $(OUT)/hls --force
+	@echo "report: $(OUT)/report.html   HLS: $(OUT)/hls (make -C $(OUT)/hls csim runs it with g++)"
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)

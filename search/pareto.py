@@ -33,9 +33,16 @@ def pareto_front(records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
 def best_of(records: Iterable[TrialRecord]) -> TrialRecord | None:
     """The fastest trial that fits the part and keeps the accuracy floor.
 
-    Ties go to the higher accuracy on the selection split, then to the first tried.
+    Ties go to the fewer DSPs (where a stream, not the multipliers, sets the pace, clips save
+    those), then to the higher accuracy on the selection split, then to the first tried.
     """
     measured = [(m, r) for r in records if r.feasible and (m := _measure(r)) is not None]
     if not measured:
         return None
-    return min(measured, key=lambda item: (-item[0][0], -item[0][1], item[1].number))[1]
+
+    def rank(item: tuple[tuple[float, float], TrialRecord]) -> tuple[float, float, float, int]:
+        (throughput_fps, top1), record = item
+        dsp = float("inf") if record.dsp is None else record.dsp
+        return -throughput_fps, dsp, -top1, record.number
+
+    return min(measured, key=rank)[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,17 @@ def test_best_is_the_fastest_feasible_then_the_most_accurate_then_the_first() ->
     best = best_of(records)
     assert best is not None and best.number == 2
     assert best_of([records[4]]) is None
+
+
+def test_of_equally_fast_designs_the_one_with_fewer_multipliers_is_best() -> None:
+    """Where the input stream sets the pace, clips can only save DSPs."""
+    records = [
+        replace(tried(0, 100.0, 0.9), dsp=900),
+        replace(tried(1, 100.0, 0.8), dsp=500),
+        replace(tried(2, 99.0, 0.9), dsp=100),
+    ]
+    best = best_of(records)
+    assert best is not None and best.number == 1
 
 
 pairs = st.tuples(st.sampled_from([1.0, 2.0, 3.0, 4.0]), st.sampled_from([0.1, 0.2, 0.3]))
