@@ -43,8 +43,11 @@ module hass_arbiter #(
             logic [COUNT_BITS-1:0] count;
             logic [COUNT_BITS-1:0] one;
             assign one = request[i] ? COUNT_BITS'(1) : COUNT_BITS'(0);
-            if (i % 4 == 0) assign count = one;
-            else assign count = plus(own[i-1].count, one);
+            if (i % 4 == 0) begin : opens
+                assign count = one;
+            end else begin : follows
+                assign count = plus(own[i-1].count, one);
+            end
         end
 
         for (g = 0; g < GROUPS; g = g + 1) begin : group
@@ -66,10 +69,16 @@ module hass_arbiter #(
         for (i = 0; i < M; i = i + 1) begin : request_of
             // requests before this one: those of earlier groups and of its own
             logic [COUNT_BITS-1:0] earlier, ahead;
-            if (i >= 4) assign earlier = prefix[LEVELS*GROUPS+i/4-1];
-            else assign earlier = '0;
-            if (i % 4 == 0) assign ahead = earlier;
-            else assign ahead = plus(earlier, own[i-1].count);
+            if (i >= 4) begin : later_group
+                assign earlier = prefix[LEVELS*GROUPS+i/4-1];
+            end else begin : first_group
+                assign earlier = '0;
+            end
+            if (i % 4 == 0) begin : opens
+                assign ahead = earlier;
+            end else begin : follows
+                assign ahead = plus(earlier, own[i-1].count);
+            end
             assign remaining[i] = request[i] & (ahead == N);
             for (j = 0; j < N; j = j + 1) begin : grant
                 assign chosen[j][i] = request[i] & (ahead == j);
@@ -81,8 +90,11 @@ module hass_arbiter #(
             for (bit_index = 0; bit_index < INDEX_BITS; bit_index = bit_index + 1) begin : index_bit
                 logic [M-1:0] set;
                 for (i = 0; i < M; i = i + 1) begin : member
-                    if ((i >> bit_index) % 2 == 1) assign set[i] = chosen[j][i];
-                    else assign set[i] = 1'b0;
+                    if ((i >> bit_index) % 2 == 1) begin : one
+                        assign set[i] = chosen[j][i];
+                    end else begin : zero
+                        assign set[i] = 1'b0;
+                    end
                 end
                 assign index[j*INDEX_BITS+bit_index] = |set;
             end

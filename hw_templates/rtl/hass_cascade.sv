@@ -41,7 +41,7 @@ module hass_cascade #(
             always_ff @(posedge clk)
                 if (enable) begin
                     product <= a * w;
-                    total <= partial[i] + product;
+                    total <= partial[i] + DSP_BITS'(product);
                 end
             assign partial[i+1] = total;
         end

@@ -3,8 +3,10 @@ module hass_delay #(
     parameter int CYCLES = 1,
     parameter int WIDTH = 16
 ) (
-    input  logic             clk,
+    // verilator lint_off UNUSEDSIGNAL
+    input  logic             clk,     // a wire needs neither
     input  logic             enable,
+    // verilator lint_on UNUSEDSIGNAL
     input  logic [WIDTH-1:0] in,
     output logic [WIDTH-1:0] out
 );

@@ -1,13 +1,13 @@
 // Dense dot-product engine: all M products of a segment, N of them a cycle. N divides M; a segment
 // takes exactly M / N cycles, back to back; out holds carry + the sum of the segment.
 //
-//   operand multiplexer (by turn) | N multipliers in a DSP cascade | accumulator
+//   operand multiplexer (by turn) | N multipliers in DSPs, and the sum
 //
 // The segment stays at the input until in_ready, so it is stored nowhere else. `weight` holds the
 // weights of the current turn; `step` says that they are being taken, and the memory moves on.
 // `carry` is the sum of the channels before, wanted in the cycle in which carry_ready is high.
 // ready/valid: while out_valid and not out_ready, the whole engine stands still.
-// LATENCY = N + 3 enabled cycles from the last turn of a segment to its result.
+// LATENCY = N + 3 (N = 1: 3) enabled cycles from the last turn of a segment to its result.
 module hass_dense_engine #(
     parameter int M = 9,
     parameter int N = 3,
@@ -62,19 +62,12 @@ module hass_dense_engine #(
             operands_last <= is_last;
         end
 
-    logic sum_valid, sum_first, sum_last;
-    logic [ACC_BITS-1:0] sum;
-    hass_cascade #(
+    hass_sum #(
         .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
-    ) cascade (
+    ) sum (
         .clk, .rst, .enable,
         .in_valid(has_operands), .in_first(operands_first), .in_last(operands_last),
         .act(act_operand), .weight(weight_operand),
-        .sum_valid, .sum_first, .sum_last, .sum
-    );
-    assign carry_ready = enable & sum_valid & sum_first;
-    hass_accumulator #(.ACC_BITS(ACC_BITS)) accumulator (
-        .clk, .rst, .enable, .sum_valid, .sum_first, .sum_last, .sum,
-        .start(carry), .out_valid, .out
+        .start(carry), .start_ready(carry_ready), .out_valid, .out
     );
 endmodule

@@ -2,10 +2,10 @@
 // non-zero), N of them a cycle. A segment with k active products takes exactly max(1, ceil(k / N))
 // cycles, back to back; out holds the sum of the segment.
 //
-//   zero check | arbiter | N index multiplexers | N multipliers in a DSP cascade | accumulator
+//   zero check | arbiter | N index multiplexers | N multipliers in DSPs, and the sum
 //
 // ready/valid: while out_valid and not out_ready, the whole engine stands still.
-// LATENCY = N + 5 enabled cycles from accepting a segment of one cycle to its result.
+// LATENCY = N + 5 (N = 1: 5) enabled cycles from accepting a segment of one cycle to its result.
 module hass_dynamic_engine #(
     parameter int M = 9,
     parameter int N = 2,
@@ -111,18 +111,12 @@ module hass_dynamic_engine #(
             operands_last <= last;
         end
 
-    logic sum_valid, sum_first, sum_last;
-    logic [ACC_BITS-1:0] sum;
-    hass_cascade #(
+    hass_sum #(
         .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
-    ) cascade (
+    ) sum (
         .clk, .rst, .enable,
         .in_valid(has_operands), .in_first(operands_first), .in_last(operands_last),
         .act(act_operand), .weight(weight_operand),
-        .sum_valid, .sum_first, .sum_last, .sum
-    );
-    hass_accumulator #(.ACC_BITS(ACC_BITS)) accumulator (
-        .clk, .rst, .enable, .sum_valid, .sum_first, .sum_last, .sum,
-        .start({ACC_BITS{1'b0}}), .out_valid, .out
+        .start({ACC_BITS{1'b0}}), .start_ready(), .out_valid, .out
     );
 endmodule

@@ -8,22 +8,25 @@ module hass_grid #(
     input  logic clk,
     input  logic rst,
     input  logic step,
+    output logic last,   // this is position SIZE - 1
     output logic wanted
 );
     localparam int BITS = SIZE > 1 ? $clog2(SIZE) : 1;
-    logic [BITS-1:0] position, next;  // next: the next position at which a window ends
-    assign wanted = position == next;
+    logic [BITS-1:0] position;
+    assign last = position == SIZE - 1;
     always_ff @(posedge clk)
-        if (rst) begin
-            position <= '0;
-            next <= BITS'(KERNEL - 1);
-        end else if (step) begin
-            if (position == SIZE - 1) begin
-                position <= '0;
-                next <= BITS'(KERNEL - 1);
-            end else begin
-                position <= position + 1'b1;
-                if (wanted) next <= next + BITS'(STRIDE);
-            end
+        if (rst) position <= '0;
+        else if (step) position <= last ? '0 : position + 1'b1;
+    generate
+        if (STRIDE == 1) begin : every
+            assign wanted = position >= KERNEL - 1;
+        end else begin : some
+            logic [BITS-1:0] next;  // the next position at which a window ends
+            assign wanted = position == next;
+            always_ff @(posedge clk)
+                if (rst) next <= BITS'(KERNEL - 1);
+                else if (step & last) next <= BITS'(KERNEL - 1);
+                else if (step & wanted) next <= next + BITS'(STRIDE);
         end
+    endgenerate
 endmodule

@@ -19,7 +19,7 @@ module hass_memory #(
 );
     localparam bit SMALL = DEPTH <= 64 || DEPTH * WIDTH <= 4096;
     generate
-        if (ULTRA) begin : ultra
+        if (ULTRA != 0) begin : ultra
             (* ram_style = "ultra" *) logic [WIDTH-1:0] words [0:DEPTH-1];
             always_ff @(posedge clk) begin
                 if (write) words[write_address] <= in;

@@ -21,7 +21,7 @@ module hass_recall #(
                 if (rst) address <= '0;
                 else if (enable) address <= address == WORDS - 1 ? '0 : address + 1'b1;
             // reading and writing one address: the old word comes out, WORDS enabled cycles old
-            hass_memory #(.DEPTH(WORDS), .WIDTH(WIDTH)) words (
+            hass_memory #(.DEPTH(WORDS), .WIDTH(WIDTH)) store (
                 .clk, .write(enable), .write_address(address), .in,
                 .read(enable), .read_address(address), .out);
         end

@@ -1,14 +1,15 @@
 // Static dot-product engine: only the products of non-zero weights, which are stored with the index
 // of the activation that they meet, N of them a word. A segment with k non-zero weights takes
-// exactly max(1, ceil(k / N)) cycles, known offline, back to back; out holds the segment's sum.
+// exactly max(1, ceil(k / N)) cycles, known offline, back to back; out holds carry + the sum.
 //
-//   N index multiplexers | N multipliers in a DSP cascade | accumulator
+//   N index multiplexers | N multipliers in DSPs, and the sum
 //
 // The segment stays at the input until in_ready, so it is stored nowhere else. A word of the weight
 // memory is N weights, N indices, and whether it is the segment's last; slots without a weight hold
 // zero, and a segment without one has one such word. `step` says that the word is being taken.
+// `carry` is the sum of the channels before, wanted in the cycle in which carry_ready is high.
 // ready/valid: while out_valid and not out_ready, the whole engine stands still.
-// LATENCY = N + 3 enabled cycles from the last word of a segment to its result.
+// LATENCY = N + 3 (N = 1: 3) enabled cycles from the last word of a segment to its result.
 module hass_static_engine #(
     parameter int M = 9,
     parameter int N = 2,
@@ -26,6 +27,8 @@ module hass_static_engine #(
     input  logic [N*INDEX_BITS-1:0]  index,
     input  logic                     weight_last,
     output logic                     step,
+    input  logic [ACC_BITS-1:0]      carry,
+    output logic                     carry_ready,
     output logic                     out_valid,
     input  logic                     out_ready,
     output logic [ACC_BITS-1:0]      out
@@ -62,18 +65,12 @@ module hass_static_engine #(
             operands_last <= weight_last;
         end
 
-    logic sum_valid, sum_first, sum_last;
-    logic [ACC_BITS-1:0] sum;
-    hass_cascade #(
+    hass_sum #(
         .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
-    ) cascade (
+    ) sum (
         .clk, .rst, .enable,
         .in_valid(has_operands), .in_first(operands_first), .in_last(operands_last),
         .act(act_operand), .weight(weight_operand),
-        .sum_valid, .sum_first, .sum_last, .sum
-    );
-    hass_accumulator #(.ACC_BITS(ACC_BITS)) accumulator (
-        .clk, .rst, .enable, .sum_valid, .sum_first, .sum_last, .sum,
-        .start({ACC_BITS{1'b0}}), .out_valid, .out
+        .start(carry), .start_ready(carry_ready), .out_valid, .out
     );
 endmodule

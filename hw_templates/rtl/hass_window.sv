@@ -1,11 +1,11 @@
 // Sliding window of ROWS x COLUMNS over a frame of HEIGHT x WIDTH x CHANNELS words that arrive in
 // (row, column, channel) order, padding included. Each word in completes the window of its channel
-// that ends at its position; windows on the stride's grid and inside the frame come out, as many
-// cycles later as there are registers (one), the rest are dropped.
+// that ends at its position; windows on the stride's grid and inside the frame are offered with it, in
+// the same cycle, and the word is taken when the window is; the other words are taken at once.
 //
 // ROWS - 1 rows wait in line buffers, side by side in one memory, COLUMNS - 1 columns in another.
 // out holds tap (r, c) at word r * COLUMNS + c; (0, 0) is the oldest.
-// ready/valid: while out_valid and not out_ready, the whole block stands still.
+// The registers that the memories read into hold the window; there are no others.
 module hass_window #(
     parameter int HEIGHT = 8,
     parameter int WIDTH = 8,
@@ -25,31 +25,23 @@ module hass_window #(
     output logic [ROWS*COLUMNS*BITS-1:0] out
 );
     localparam int CHANNEL_BITS = CHANNELS > 1 ? $clog2(CHANNELS) : 1;
-    localparam int COLUMN_BITS = WIDTH > 1 ? $clog2(WIDTH) : 1;
-    localparam int ROW_BITS = HEIGHT > 1 ? $clog2(HEIGHT) : 1;
 
-    logic take;
-    assign in_ready = !out_valid | out_ready;
-    assign take = in_valid & in_ready;
-
-    // where the word at the input belongs
+    // where the word at the input belongs, and whether a window ends there that is on the stride's
+    // grid and inside the frame
+    logic take, wanted, row_wanted, column_wanted, last_channel, last_column;
     logic [CHANNEL_BITS-1:0] channel;
-    logic [COLUMN_BITS-1:0] column;
-    logic [ROW_BITS-1:0] row;
-    logic last_channel, last_column, last_row;
+    assign wanted = row_wanted & column_wanted;
+    assign out_valid = in_valid & wanted;
+    assign in_ready = !wanted | out_ready;
+    assign take = in_valid & in_ready;
     assign last_channel = channel == CHANNELS - 1;
-    assign last_column = column == WIDTH - 1;
-    assign last_row = row == HEIGHT - 1;
     always_ff @(posedge clk)
-        if (rst) begin
-            channel <= '0;
-            column <= '0;
-            row <= '0;
-        end else if (take) begin
-            channel <= last_channel ? '0 : channel + 1'b1;
-            if (last_channel) column <= last_column ? '0 : column + 1'b1;
-            if (last_channel & last_column) row <= last_row ? '0 : row + 1'b1;
-        end
+        if (rst) channel <= '0;
+        else if (take) channel <= last_channel ? '0 : channel + 1'b1;
+    hass_grid #(.SIZE(WIDTH), .KERNEL(COLUMNS), .STRIDE(STRIDE)) column_grid (
+        .clk, .rst, .step(take & last_channel), .last(last_column), .wanted(column_wanted));
+    hass_grid #(.SIZE(HEIGHT), .KERNEL(ROWS), .STRIDE(STRIDE)) row_grid (
+        .clk, .rst, .step(take & last_channel & last_column), .last(), .wanted(row_wanted));
 
     // the column of the window that ends here: the word at the input and those above it
     logic [ROWS*BITS-1:0] newest;
@@ -76,22 +68,11 @@ module hass_window #(
         end
     endgenerate
 
-    // on the stride's grid and inside the frame?
-    logic row_wanted, column_wanted;
-    hass_grid #(.SIZE(HEIGHT), .KERNEL(ROWS), .STRIDE(STRIDE)) row_grid (
-        .clk, .rst, .step(take & last_channel & last_column), .wanted(row_wanted));
-    hass_grid #(.SIZE(WIDTH), .KERNEL(COLUMNS), .STRIDE(STRIDE)) column_grid (
-        .clk, .rst, .step(take & last_channel), .wanted(column_wanted));
-
-    always_ff @(posedge clk)
-        if (rst) out_valid <= 1'b0;
-        else if (in_ready) out_valid <= in_valid & row_wanted & column_wanted;
     genvar r, c;
     generate
         for (r = 0; r < ROWS; r = r + 1) begin : tap_row
             for (c = 0; c < COLUMNS; c = c + 1) begin : tap
-                always_ff @(posedge clk)
-                    if (take) out[(r*COLUMNS+c)*BITS+:BITS] <= columns[(c*ROWS+r)*BITS+:BITS];
+                assign out[(r*COLUMNS+c)*BITS+:BITS] = columns[(c*ROWS+r)*BITS+:BITS];
             end
         end
     endgenerate

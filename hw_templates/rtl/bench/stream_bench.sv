@@ -82,9 +82,8 @@ module stream_bench;
                 .weight(side[N*WEIGHT_BITS-1:0]),
                 .index(side[N*WEIGHT_BITS+:N*INDEX_BITS]),
                 .weight_last(side[SIDE_BITS-1]),
-                .step, .out_valid, .out_ready, .out
+                .step, .carry, .carry_ready, .out_valid, .out_ready, .out
             );
-            assign carry_ready = 1'b0;
         end else if (BLOCK == "fifo") begin : fifo
             hass_fifo #(.DEPTH(DEPTH), .WIDTH(IN_BITS)) queue (
                 .clk, .rst, .in_valid, .in_ready, .in, .out_valid, .out_ready, .out);
