@@ -25,10 +25,13 @@ SHORT_HELP = {
     "estimate": "Cycles, throughput and resources of a design, or of a model with foldings.",
     "search": "Search how much to clip and how to fold, together.",
     "emit": "Write a design as HLS C++, with a testbench that plain g++ runs (make csim).",
+    "sim": "Simulate a design beat by beat, and set the model against it.",
     "compare": "Set designs or runs side by side; ratios are against the first.",
     "report": "Write the report of a search's folder, or of one design file: "
     "one self-contained page.",
     "devices": "List the FPGA parts known; with NAME, one of them with all its sources.",
+    "calibrate": "Compare the cost model with synthesis of the RTL by yosys, and refit its "
+    "coefficients.",
     "models": "List and export the networks that come with hass.",
 }
 
