@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from tiny_network import CLASSES, IMAGES, INPUT_SHAPE
 
 from hass.errors import GraphError, HassError, OutputError, ProfileError
+from hass.files import write_text_atomic
 from hass.search import SearchSpec, SilentHooks, run_search
 from hass.search.journal import sole_owner
 
@@ -74,3 +75,41 @@ def test_a_folder_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "open", refused)
     with pytest.raises(OutputError, match="Permission denied"), sole_owner(tmp_path):
         pass
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """All files but the journal, which notes every opening."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if path.name != "study.journal"}
+
+
+def test_a_refused_resumption_changes_no_file(
+    spec: SearchSpec, tiny_data: Path, tmp_path: Path
+) -> None:
+    data, out = tmp_path / "data.npz", tmp_path / "out"
+    data.write_bytes(tiny_data.read_bytes())
+    asked = replace(spec, data=str(data))
+    run_search(asked, out)
+    before = contents(out)
+    with np.load(tiny_data) as arrays:
+        np.savez(data, images=arrays["images"] + 1, labels=arrays["labels"])
+    refusal(replace(asked, trials=9), tmp_path)
+    assert contents(out) == before
+
+
+def test_what_a_killed_process_was_writing_is_removed(
+    spec: SearchSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise SystemExit  # no cleaning up, as by SIGKILL
+
+    folder = tmp_path / "out"
+    (folder / "designs").mkdir(parents=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", killed)
+        for name in ("spec.toml", "designs/trial-0000.json"):
+            with pytest.raises(SystemExit):
+                write_text_atomic(folder / name, "half")
+    assert len(list(folder.rglob(".*"))) == 2
+    run_search(spec, folder)
+    assert list(folder.rglob(".*")) == []
