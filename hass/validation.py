@@ -33,7 +33,7 @@ def _expected(kind: str, message: str) -> str:
         case "extra_forbidden":
             return "no such key"
         case "missing":
-            return "a value"
+            return "a required value"
         case "json_invalid":
             return f"valid JSON ({message.removeprefix('Invalid JSON: ')})"
         case _:
