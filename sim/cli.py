@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +14,16 @@ from hass.design import Design
 from hass.design_file import load_design_model, read_design
 from hass.errors import ProfileError, SpecError
 from hass.graph import Graph
+from hass.onnx_io import ImportedModel
+from hass.ops import Input
 from hass.sparsity import SparsityProfile
 
 from .hardware import Buffers
 from .result import Edge
 from .show import cure_json, print_run, print_sizes, run_json, sizes_json
+
+if TYPE_CHECKING:
+    from .work import Source
 
 
 @click.command(
@@ -48,6 +54,12 @@ from .show import cure_json, print_run, print_sizes, run_json, sizes_json
     multiple=True,
     help="Give the FIFO between two layers N entries; may be repeated.",
 )
+@click.option(
+    "--trace",
+    metavar="DATA",
+    help="Labelled images: simulate the active products of real ones (selection split) instead "
+    "of drawn ones. Needs --profile.",
+)
 @click.option("--size-fifos", is_flag=True, help="Find the depth that each FIFO needs.")
 @json_option()
 def command(
@@ -57,6 +69,7 @@ def command(
     profile_path: str | None,
     buffers: str,
     fifo_texts: tuple[str, ...],
+    trace: str | None,
     size_fifos: bool,
     as_json: bool,
 ) -> None:
@@ -68,13 +81,17 @@ def command(
     """
     from .run import Setup, simulate  # here, as it loads numba
     from .sizing import cure, sized
-    from .work import profile_source
 
+    if trace is not None and profile_path is None:
+        raise click.UsageError("--trace needs --profile")
     design = read_design(source)
-    graph, profile, modelled = _modelled(design, source, profile_path)
+    model = load_design_model(design, source)
+    graph = model.graph
+    profile = load_profile(profile_path, model)
+    modelled = _modelled(design, source, graph, profile)
     setup = Setup(
         frames=frames,
-        source=None if profile is None else profile_source(graph, modelled, profile, seed),
+        source=_source(model, modelled, profile, trace, frames, seed),
         pace_cycles=off_chip_bound_cycles(
             graph, design.device, modelled.clock_mhz, design.arithmetic
         ),
@@ -102,28 +119,46 @@ def command(
         print_json(data)
 
 
-def _modelled(
-    design: Design, path: str, profile_path: str | None
-) -> tuple[Graph, SparsityProfile | None, Estimate]:
-    """The network, the profile, and the estimate that is judged."""
-    model = load_design_model(design, path)
-    profile = load_profile(profile_path, model)
+def _source(
+    model: ImportedModel,
+    modelled: Estimate,
+    profile: SparsityProfile | None,
+    trace: str | None,
+    frames: int,
+    seed: int,
+) -> Source | None:
+    """Where dynamic engines get their cycles from."""
+    if profile is None:
+        return None
+    if trace is None:
+        from .work import profile_source  # here, as it loads numba
+
+        return profile_source(model.graph, modelled, profile, seed)
+    from hass.measure import open_dataset  # here, as it loads onnxruntime
+
+    from .trace import trace_source
+
+    dataset = open_dataset(trace, model.graph.of_type(Input)[0].out, seed=seed)
+    return trace_source(model.graph, model.weights, modelled, profile, dataset, images=frames)
+
+
+def _modelled(design: Design, path: str, graph: Graph, profile: SparsityProfile | None) -> Estimate:
+    """The estimate that is judged."""
     stored = design.plan.estimate
     if profile is None:
         if design.densities:
             raise ProfileError(f"{path}: was made from a profile; simulating it needs --profile")
-        return model.graph, None, stored
+        return stored
     if profile.settings != design.settings:
         talk("the profile has other clips than the design: judging the model at the profile's")
-    result = estimate(
-        model.graph,
+    return estimate(
+        graph,
         design.plan.foldings,
         design.device,
         profile=profile,
         arithmetic=design.arithmetic,
         clock_mhz=stored.clock_mhz,
     )
-    return model.graph, profile, result
 
 
 def _depths(texts: tuple[str, ...], modelled: Estimate) -> dict[Edge, int]:

@@ -46,19 +46,20 @@ class LayerRun:
         name: of the layer.
         modelled_frame_ii_cycles: what the model says that it needs per frame.
         simulated_cycles: what it worked per frame, lanes waiting for each other included; waiting
-            for its neighbours apart.
+            for its neighbours apart. None in a deadlock.
         input_stall_cycles: per frame, waiting for words; fill included.
         output_stall_cycles: per frame, waiting for room.
-        modelled_start_cycles, simulated_start_cycles: when its first word leaves.
+        modelled_start_cycles, simulated_start_cycles: when its first word leaves; None where none
+            does.
     """
 
     name: str
     modelled_frame_ii_cycles: int
-    simulated_cycles: float
+    simulated_cycles: float | None
     input_stall_cycles: float
     output_stall_cycles: float
     modelled_start_cycles: int
-    simulated_start_cycles: int
+    simulated_start_cycles: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def _result(
         first_frame_cycles=None if stuck else int(done[0]) + leaves,
         depth_cycles=first_out + 1 if first_out >= 0 else None,
         deadlock=_deadlock(machine, fifos) if stuck else None,
-        layers=tuple(_layer_run(machine, estimate, layer.name, frames) for layer in graph),
+        layers=tuple(_layer_run(machine, estimate, layer.name, frames, stuck) for layer in graph),
         fifos=fifos,
         firings=firings,
     )
@@ -143,9 +143,12 @@ def _fifo_runs(machine: Machine) -> tuple[FifoRun, ...]:
     )
 
 
-def _layer_run(machine: Machine, estimate: Estimate, name: str, frames: int) -> LayerRun:
+def _layer_run(
+    machine: Machine, estimate: Estimate, name: str, frames: int, stuck: bool
+) -> LayerRun:
     state = machine.tables.state
     engine = machine.engines[name]
+    first_out = int(state[engine, c.FIRST_OUT])
     work = int(state[engine, c.BUSY])
     if name in machine.windows:
         work = max(
@@ -154,11 +157,11 @@ def _layer_run(machine: Machine, estimate: Estimate, name: str, frames: int) -> 
     return LayerRun(
         name=name,
         modelled_frame_ii_cycles=estimate.layers[name].frame_ii_cycles,
-        simulated_cycles=work / frames,
+        simulated_cycles=None if stuck else work / frames,
         input_stall_cycles=int(state[engine, c.INPUT_STALL]) / frames,
         output_stall_cycles=int(state[engine, c.OUTPUT_STALL]) / frames,
         modelled_start_cycles=estimate.layers[name].start_cycles,
-        simulated_start_cycles=int(state[engine, c.FIRST_OUT]) + 1,
+        simulated_start_cycles=first_out + 1 if first_out >= 0 else None,
     )
 
 

@@ -92,7 +92,7 @@ def print_run(result: SimResult) -> None:
         [
             layer.name,
             layer.modelled_frame_ii_cycles,
-            round(layer.simulated_cycles),
+            None if layer.simulated_cycles is None else round(layer.simulated_cycles),
             _signed(_error(layer.modelled_frame_ii_cycles, layer.simulated_cycles)),
             round(layer.input_stall_cycles),
             round(layer.output_stall_cycles),
