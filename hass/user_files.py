@@ -95,7 +95,7 @@ def read_foldings(
     Args:
         path: the file.
         graph: the network to be folded.
-        profile: needed for dynamic engines, which need measured distributions.
+        profile: needed for dynamic and static engines, which need measured distributions.
 
     Raises:
         SpecError: listing all mistakes: unknown layers, foldings that are not legal.
@@ -112,8 +112,8 @@ def read_foldings(
         measured = None if profile is None else profile.layers.get(name)
         if not is_legal(shapes[name], folding, ALL_ENGINES, frozenset(WEIGHT_MEMORIES), measured):
             hint = ""
-            if folding.engine is EngineKind.DYNAMIC and measured is None:
-                hint = "; a dynamic engine needs a profile"
+            if folding.engine in (EngineKind.DYNAMIC, EngineKind.STATIC) and measured is None:
+                hint = f"; a {folding.engine.value} engine needs a profile"
             mistakes.append(Mistake(f"{path}: {name}", str(folding), f"a legal folding{hint}"))
     if mistakes:
         raise SpecError(mistakes)
