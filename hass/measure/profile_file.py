@@ -91,6 +91,20 @@ class _Layer(StrictRecord):
             raise ValueError(f"expected packed = 1 first, then ascending, got {packed}")
         return histograms
 
+    @pydantic.field_validator("weight_counts")
+    @classmethod
+    def _of_the_layer(cls, counts: _WeightCounts, info: pydantic.ValidationInfo) -> _WeightCounts:
+        rates, histograms = info.data.get("filter_rates"), info.data.get("histograms")
+        if rates is None or histograms is None:  # wrong themselves
+            return counts
+        channels, taps = len(histograms[0].counts), len(histograms[0].counts[0]) - 1
+        per_group = len(counts.filters[0]) // len(f"{counts.taps:x}")
+        if len(counts.filters) != len(rates) or counts.taps != taps or channels % per_group:
+            raise ValueError(
+                f"expected {len(rates)} filters, {taps} taps and channels that divide {channels}"
+            )
+        return counts
+
 
 class _Accuracy(StrictRecord):
     top1: Share

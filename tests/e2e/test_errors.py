@@ -158,6 +158,7 @@ def test_foldings_that_are_not_legal(tmp_path: Path, tiny_model: Path) -> None:
         ({"conv1": {"engine": "dense"}}, "go together"),
         ({"conv1": {"engine": "dense", "weight_memory": "bram", "coarse_out": 3}}, "legal"),
         ({"conv1": {"engine": "dynamic", "weight_memory": "bram"}}, "needs a profile"),
+        ({"conv1": {"engine": "static", "weight_memory": "bram"}}, "static engine needs a profile"),
     ):
         path.write_text(json.dumps(foldings))
         code, message = run("estimate", tiny_model, "--device", "zcu104", "--foldings", path)
