@@ -92,19 +92,18 @@ class WeightCounts:
 
     Attributes:
         taps: weights of a window, kh * kw.
-        counts: (out_channels, in_channels / groups) int64, 0..taps, read-only.
+        counts: (out_channels, in_channels / groups), 0..taps, read-only; bytes where taps allow.
     """
 
     taps: int
-    counts: CountArray
+    counts: npt.NDArray[np.integer]
     _digest: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        counts = np.ascontiguousarray(self.counts, dtype=np.int64)
-        if counts is self.counts and counts.flags.writeable:
-            counts = counts.copy()
+        counts = np.asarray(self.counts)
         if counts.ndim != 2 or not counts.size or counts.min() < 0 or counts.max() > self.taps:
             raise ValueError(f"counts must be 2-D and in 0..{self.taps}: {counts.shape}")
+        counts = counts.astype(np.min_scalar_type(self.taps), order="C")
         counts.flags.writeable = False
         object.__setattr__(self, "counts", counts)
         state = hashlib.sha256(f"{self.taps}{counts.shape}".encode())
@@ -115,7 +114,7 @@ class WeightCounts:
         """Non-zero weights of segments of ``packed`` neighbouring channels of a group,
         (out_channels, in_channels / groups / packed)."""
         filters = self.counts.shape[0]
-        return np.asarray(self.counts.reshape(filters, -1, packed).sum(axis=2))
+        return np.asarray(self.counts.reshape(filters, -1, packed).sum(axis=2, dtype=np.int64))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WeightCounts) and self._digest == other._digest
