@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 from .errors import OutputError
 
+_PART = ".hass-part"  # ends the name of a file that is being written
+
 JsonValue: TypeAlias = (
     "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 )
@@ -35,7 +37,7 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> None:
     target = Path(path)
     temporary: str | None = None
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        descriptor, temporary = tempfile.mkstemp(_PART, f".{target.name}.", target.parent)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
             stream.flush()
@@ -53,6 +55,19 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> None:
 def write_text_atomic(path: str | Path, text: str) -> None:
     """``write_bytes_atomic`` for UTF-8 text."""
     write_bytes_atomic(path, text.encode("utf-8"))
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove what processes that were killed while they wrote left; nobody else may be writing.
+
+    Raises:
+        OutputError: if one cannot be removed.
+    """
+    for path in Path(folder).glob(f".*{_PART}"):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot remove: {error.strerror or error}") from None
 
 
 def make_folder(path: str | Path) -> Path:

@@ -5,6 +5,7 @@ A design file is accepted in place of either, so that one design's choices can b
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +15,13 @@ import pydantic
 from .cost import EngineKind, Folding, MemoryKind, layer_shapes
 from .design_file import parse_design
 from .errors import Mistake, SpecError
-from .folding.legal import ALL_ENGINES, WEIGHT_MEMORIES, is_legal
+from .folding.legal import ALL_ENGINES, WEIGHT_MEMORIES
+from .folding.objections import objections
 from .graph import Graph
 from .sparsity import Settings, SparsityProfile, SparsitySetting
 from .validation import StrictRecord, mistakes_of
+
+NAMES_SHOWN = 20  # of a model's layers, in a message
 
 Factor = Annotated[int, pydantic.Field(ge=1)]
 
@@ -40,6 +44,7 @@ class _Folding(StrictRecord):
 
 _SETTINGS = pydantic.TypeAdapter(dict[str, _Setting])
 _FOLDINGS = pydantic.TypeAdapter(dict[str, _Folding])
+_MEMORIES = frozenset(WEIGHT_MEMORIES)
 _ANY_OBJECT = pydantic.TypeAdapter(dict[str, pydantic.JsonValue])
 
 
@@ -58,8 +63,16 @@ def _read(path: str | Path) -> tuple[bytes, bool]:
 def _refuse_unknown(given: Collection[str], known: Collection[str], path: object) -> None:
     unknown = [name for name in given if name not in known]
     if unknown:
-        expected = f"a layer of the model: {', '.join(known)}"
-        raise SpecError([Mistake(str(path), repr(name), expected) for name in unknown])
+        raise SpecError([Mistake(str(path), repr(name), _nearest(name, known)) for name in unknown])
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3)
+    if near:
+        return f"a layer of the model; did you mean {' or '.join(near)}?"
+    shown = ", ".join(list(known)[:NAMES_SHOWN])
+    more = len(known) - NAMES_SHOWN
+    return f"a layer of the model: {shown}{f' and {more} more' if more > 0 else ''}"
 
 
 def read_settings(path: str | Path, graph: Graph) -> Settings:
@@ -95,7 +108,7 @@ def read_foldings(
     Args:
         path: the file.
         graph: the network to be folded.
-        profile: needed for dynamic and static engines, which need measured distributions.
+        profile: needed for dynamic engines, which need measured distributions.
 
     Raises:
         SpecError: listing all mistakes: unknown layers, foldings that are not legal.
@@ -110,11 +123,11 @@ def read_foldings(
     mistakes = []
     for name, folding in given.items():
         measured = None if profile is None else profile.layers.get(name)
-        if not is_legal(shapes[name], folding, ALL_ENGINES, frozenset(WEIGHT_MEMORIES), measured):
-            hint = ""
-            if folding.engine in (EngineKind.DYNAMIC, EngineKind.STATIC) and measured is None:
-                hint = f"; a {folding.engine.value} engine needs a profile"
-            mistakes.append(Mistake(f"{path}: {name}", str(folding), f"a legal folding{hint}"))
+        wrong = objections(shapes[name], folding, ALL_ENGINES, _MEMORIES, measured)
+        mistakes += [
+            Mistake(f"{path}: {name}.{field}", str(getattr(folding, field)), expected)
+            for field, expected in wrong
+        ]
     if mistakes:
         raise SpecError(mistakes)
     return {**smallest_foldings(graph), **given}
@@ -127,10 +140,13 @@ def _parse_foldings(data: bytes, path: str | Path) -> dict[str, Folding]:
         raise mistakes_of(error, path) from None
     foldings, mistakes = {}, []
     for name, record in records.items():
-        try:
-            foldings[name] = Folding(**record.model_dump())
-        except ValueError as error:
-            mistakes.append(Mistake(f"{path}: {name}", str(record), str(error)))
+        engine, memory = record.engine, record.weight_memory
+        if (engine is EngineKind.NONE) != (memory is MemoryKind.NONE):
+            expected = "an engine and a weight_memory, or neither: they go together"
+            found = f"engine {engine.value}, weight_memory {memory.value}"
+            mistakes.append(Mistake(f"{path}: {name}", found, expected))
+            continue
+        foldings[name] = Folding(**record.model_dump())
     if mistakes:
         raise SpecError(mistakes)
     return foldings

@@ -20,8 +20,22 @@ def mistakes_of(error: pydantic.ValidationError, where: object) -> SpecError:
             Mistake(
                 f"{where}: {'.'.join(str(part) for part in item['loc']) or '(top)'}",
                 "nothing" if item["type"] == "missing" else repr(item["input"])[:80],
-                item["msg"][:1].lower() + item["msg"][1:],
+                _expected(item["type"], item["msg"]),
             )
             for item in error.errors()
         ]
     )
+
+
+def _expected(kind: str, message: str) -> str:
+    """A complaint of pydantic's as what was expected instead."""
+    match kind:
+        case "extra_forbidden":
+            return "no such key"
+        case "missing":
+            return "a required value"
+        case "json_invalid":
+            return f"valid JSON ({message.removeprefix('Invalid JSON: ')})"
+        case _:
+            plain = message.removeprefix("Input should be ").removeprefix("Value error, ")
+            return plain if plain != message else message[:1].lower() + message[1:]

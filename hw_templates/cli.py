@@ -7,14 +7,32 @@ from pathlib import Path
 import click
 
 from hass.cli.common import data_option, json_option, percent, print_json, talk
+from hass.design import Design
 from hass.design_file import load_design_model, read_design
-from hass.onnx_io import read_model
+from hass.errors import Mistake, SpecError
+from hass.onnx_io import ImportedModel, read_model
 
 from .emitter import emit_project
 from .folder import check_target
 from .frames import data_frames, design_data
 
 DEFAULT_FRAMES = 100
+
+
+def _read_as(design: Design, path: str) -> ImportedModel:
+    """The model at ``path``, which must be the design's network, though perhaps saved anew."""
+    model = read_model(path)
+    mistakes = [
+        Mistake(f"--model {path}", f"{what} {found[:16]}", f"{wanted[:16]}, the design's network")
+        for what, found, wanted in (
+            ("graph", model.graph.digest, design.model.graph_digest),
+            ("weights", model.weights.digest, design.model.weights_digest),
+        )
+        if found != wanted
+    ]
+    if mistakes:
+        raise SpecError(mistakes)
+    return model
 
 
 @click.command(
@@ -49,7 +67,7 @@ def command(
     """Write a design as HLS C++, with a testbench that plain g++ runs (make csim)."""
     check_target(Path(output), force=force)
     chosen = read_design(design)
-    imported = load_design_model(chosen, design) if model is None else read_model(model)
+    imported = load_design_model(chosen, design) if model is None else _read_as(chosen, model)
     path = design_data(chosen, design) if data is None else Path(data)
     if path is None:
         talk("no data at hand: the testbench gets random frames; --data gives it real ones")

@@ -16,6 +16,7 @@ from hass.design import (
     provenance_now,
 )
 from hass.device import Device, load_device
+from hass.errors import GraphError
 from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, solve
 from hass.graph import Graph, macs_per_frame
 from hass.measure import (
@@ -25,6 +26,7 @@ from hass.measure import (
     measure_accuracy,
     measure_profile,
     open_dataset,
+    require_images,
 )
 from hass.onnx_io import ImportedModel, read_model, write_model
 from hass.ops import Input
@@ -206,9 +208,17 @@ def open_problem(spec: SearchSpec, hooks: SearchHooks) -> Problem:
 
     Raises:
         SpecError: if a path, the data or the device is wrong.
-        ModelError: if the model cannot be used.
+        ModelError: if the model cannot be used, has nothing to clip, or a split has no image.
     """
     device = load_device(spec.device)
     model = replace(read_model(spec.model), path=spec.model)
+    if not model.graph.convs:
+        raise GraphError(
+            f"{spec.model}: has no convolution and no fully connected layer, so there is nothing "
+            "to clip; `hass fold` folds what it has"
+        )
     frame = model.graph.of_type(Input)[0].out
-    return Problem(spec, model, open_dataset(spec.data, frame, seed=spec.seed), device, hooks)
+    data = open_dataset(spec.data, frame, seed=spec.seed)
+    for split in Split:
+        require_images(data, split)  # the test split is read last, hours from here
+    return Problem(spec, model, data, device, hooks)

@@ -47,9 +47,12 @@ def sole_owner(folder: Path) -> Iterator[None]:
     """Hold an output folder; the lock is on the folder itself and dies with the process.
 
     Raises:
-        OutputError: if another process holds it.
+        OutputError: if another process holds it, or the folder cannot be read or locked.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot read: {error.strerror or error}") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,6 +60,8 @@ def sole_owner(folder: Path) -> Iterator[None]:
             raise OutputError(
                 f"{folder}: another search is writing here; wait for it or use another folder"
             ) from None
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot lock: {error.strerror or error}") from None
         yield
     finally:
         os.close(descriptor)

@@ -11,7 +11,7 @@ from hass.design import Design
 from hass.design_file import design_json
 from hass.device import RESOURCE_NAMES
 from hass.errors import HassError, InfeasibleError, OutputError
-from hass.files import JsonValue, canonical_json, make_folder
+from hass.files import JsonValue, canonical_json, make_folder, remove_leftovers
 from hass.folding import Infeasibility
 
 from .clips import LayerFacts
@@ -19,6 +19,7 @@ from .evaluate import Evaluation, Problem, open_problem
 from .hooks import SearchHooks, SilentHooks
 from .journal import sole_owner
 from .outputs import (
+    DESIGNS,
     Results,
     dense_of,
     gather,
@@ -263,14 +264,20 @@ def run_search(
     listener = SilentHooks() if hooks is None else hooks
     folder = make_folder(out_folder)
     with sole_owner(folder), quiet_optuna():
+        remove_leftovers(folder)
+        remove_leftovers(folder / DESIGNS)
         kept = folder / SPEC
-        if kept.exists():
+        resumed = kept.exists()
+        if resumed:
             check_resumable(spec, read_spec(kept), kept)
         problem = open_problem(spec, listener)
-        write_spec(spec, kept)
+        if not resumed:
+            write_spec(spec, kept)
         name = study_name(spec_toml(replace(spec, trials=1)))
         log = TrialLog.open(folder, spec.storage, name)
         log.bind(_identity(problem))
+        if resumed:
+            write_spec(spec, kept)  # perhaps with more trials; not where binding was refused
         notes = []
         if abandoned := log.close_abandoned():
             notes.append(f"{abandoned} trial(s) that a killed search left are marked as failed")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hass.cli.common import Cell, percent, print_table, talk
+from hass.cli.common import Cell, on_terminal, percent, print_table, talk
 from hass.design import Design
 
 from .hooks import SearchHooks
@@ -77,7 +77,7 @@ class BarHooks:
 @contextmanager
 def shown_search() -> Iterator[SearchHooks]:
     """Hooks that show a search on stderr: bars on a terminal, else lines."""
-    if not sys.stderr.isatty():
+    if not on_terminal(sys.stderr):
         yield LineHooks()
         return
     from rich.console import Console  # here, as rich takes longer to load than most verbs work

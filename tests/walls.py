@@ -66,6 +66,7 @@ FENCES = {
     "click": ("hass.cli", *_APPLICATIONS),
     "rich": ("hass.cli", *_APPLICATIONS),
     "jinja2": ("hass.report", "hass.hw_templates"),
+    "numba": ("hass.sim",),
     "matplotlib": ("hass.report",),
     "numpy": EVERYWHERE,
     "pydantic": EVERYWHERE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
 import traceback
@@ -11,7 +12,7 @@ from importlib import metadata
 import click
 
 from .._version import __version__
-from ..errors import HassError, SpecError
+from ..errors import HassError, OutputError, SpecError
 
 VERB_GROUP = "hass.verbs"
 INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells have it
@@ -25,10 +26,13 @@ SHORT_HELP = {
     "estimate": "Cycles, throughput and resources of a design, or of a model with foldings.",
     "search": "Search how much to clip and how to fold, together.",
     "emit": "Write a design as HLS C++, with a testbench that plain g++ runs (make csim).",
+    "sim": "Simulate a design beat by beat, and set the model against it.",
     "compare": "Set designs or runs side by side; ratios are against the first.",
     "report": "Write the report of a search's folder, or of one design file: "
     "one self-contained page.",
     "devices": "List the FPGA parts known; with NAME, one of them with all its sources.",
+    "calibrate": "Compare the cost model with synthesis of the RTL by yosys, and refit its "
+    "coefficients.",
     "models": "List and export the networks that come with hass.",
 }
 
@@ -89,7 +93,8 @@ class VerbGroup(click.Group):
         """Run the verb. Errors that hass raises on purpose end here, bugs do not."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # None where the shell closed it (>&-)
+                sys.stdout.flush()
         except HassError as error:
             if ctx.meta.get(DEBUG_KEY):
                 traceback.print_exception(error)
@@ -101,13 +106,26 @@ class VerbGroup(click.Group):
             click.echo(f"\ninterrupted{f': {error}' if str(error) else ''}", err=True)
             ctx.exit(INTERRUPTED_EXIT_CODE)
         except BrokenPipeError:
-            # whoever read stdout has gone; the interpreter must not fail again when it flushes
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()  # whoever read it has gone
             ctx.exit(BROKEN_PIPE_EXIT_CODE)
+        except OSError as error:
+            # files are written by functions that raise OutputError: left is stdout on a full disk
+            if error.errno not in _DISK_ERRORS or error.filename is not None:
+                raise
+            _drop_stdout()
+            full = OutputError(f"standard output: cannot write: {error.strerror}")
+            _say_error(full)
+            ctx.exit(full.exit_code)
         return result
 
 
 DEBUG_KEY = "hass.debug"
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
+
+
+def _drop_stdout() -> None:
+    """Send what is still buffered nowhere, so that the interpreter's last flush cannot fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:

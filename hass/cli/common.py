@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TextIO, TypeAlias, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -172,10 +172,15 @@ def print_table(
     width = sum(max(map(len, texts_of)) + 3 for texts_of in zip(columns, *texts, strict=True)) + 1
     if title is not None:
         click.echo(title)
-    if sys.stdout.isatty() and width <= shutil.get_terminal_size().columns:
+    if on_terminal(sys.stdout) and width <= shutil.get_terminal_size().columns:
         _print_rich(columns, texts, right, footer is not None)
     else:
         _print_plain(columns, texts, right)
+
+
+def on_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal; one that the shell closed (``>&-``) is None."""
+    return stream is not None and stream.isatty()
 
 
 def _is_number(cell: Cell) -> bool:
@@ -225,7 +230,7 @@ def progress(description: str) -> Iterator[ProgressCallback]:
     Yields:
         a callback that takes (done, total); it may be called as often as one likes.
     """
-    if not sys.stderr.isatty():
+    if not on_terminal(sys.stderr):
         talk(f"{description} ...")
         yield lambda done, total: None
         return

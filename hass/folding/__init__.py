@@ -1,7 +1,8 @@
 """Folding: which parallel factors, engine and memory every layer gets."""
 
 from .exact import Effort
-from .legal import ALL_ENGINES, is_legal, legal_foldings
+from .legal import ALL_ENGINES, legal_foldings
+from .objections import is_legal, objections
 from .plan import FoldingPlan, Infeasibility
 from .solve import DEFAULT_EFFORT, PROVE_OPTIMUM, Solver, solve
 from .tables import TABLES, TableCache, memories_of
@@ -19,5 +20,6 @@ __all__ = [
     "is_legal",
     "legal_foldings",
     "memories_of",
+    "objections",
     "solve",
 ]

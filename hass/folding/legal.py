@@ -6,7 +6,7 @@ from math import gcd
 
 import numpy as np
 
-from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
+from ..cost.foldings import EngineKind, FoldingArrays, IntArray, MemoryKind
 from ..cost.shape import LayerShape
 from ..intmath import divisors
 from ..ops import Conv2d
@@ -135,27 +135,3 @@ def legal_foldings(
                 _arrays(factors, engine, memory) for memory in WEIGHT_MEMORIES if memory in memories
             )
     return tuple(result)
-
-
-def is_legal(
-    shape: LayerShape,
-    folding: Folding,
-    engines: frozenset[EngineKind],
-    memories: frozenset[MemoryKind],
-    sparsity: LayerSparsity | None,
-) -> bool:
-    """Whether ``legal_foldings`` of the same arguments contains the folding."""
-    for group in legal_foldings(shape, engines, memories, sparsity):
-        if (group.engine, group.weight_memory) != (folding.engine, folding.weight_memory):
-            continue
-        same = (
-            (group.coarse_in == folding.coarse_in)
-            & (group.coarse_out == folding.coarse_out)
-            & (group.coarse_group == folding.coarse_group)
-            & (group.fine == folding.fine)
-            & (group.packed == folding.packed)
-            & (group.lane_fifo_depth == folding.lane_fifo_depth)
-        )
-        if same.any():
-            return True
-    return False

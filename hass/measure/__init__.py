@@ -1,6 +1,6 @@
 """Measuring networks on labelled images through onnxruntime: equality, accuracy, sparsity."""
 
-from .accuracy import measure_accuracy
+from .accuracy import measure_accuracy, require_images
 from .dataset import Batch, Dataset
 from .equality import prove_equal
 from .open_dataset import open_dataset
@@ -22,5 +22,6 @@ __all__ = [
     "profile_json",
     "prove_equal",
     "read_profile",
+    "require_images",
     "write_profile",
 ]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..errors import SpecError
+from ..errors import Mistake, SpecError
 from ..graph import FloatArray
 from ..values import FeatureMap
 from .npz_file import NumericArray
@@ -44,6 +44,7 @@ class Dataset:
 
     Attributes:
         name: for people.
+        where: the file of the images or of their names, for messages.
         frame: the model's input.
         classes: labels are 0..classes-1.
         classes_known: the file states ``classes``; otherwise it is the largest label plus 1.
@@ -57,6 +58,7 @@ class Dataset:
     """
 
     name: str
+    where: str
     frame: FeatureMap
     classes: int
     classes_known: bool
@@ -89,10 +91,21 @@ class Dataset:
             part = chosen[start : start + batch_size]
             images = self._prepared(self.source.read(part))
             if not np.isfinite(images).all():
-                raise SpecError.at(
-                    f"{self.name}: images", "a value that is not finite", "finite values"
-                )
+                raise self._not_finite(images, part)
             yield Batch(images, self.labels[part])
+
+    def _not_finite(self, images: FloatArray, indices: IndexArray) -> SpecError:
+        good = np.isfinite(images).reshape(len(images), -1).all(axis=1)
+        first = int(np.flatnonzero(~good)[0])
+        values = images[first].ravel()
+        value = values[~np.isfinite(values)][0]
+        return SpecError(
+            Mistake(
+                f"{self.where}: images[{indices[first]}]",
+                f"{value} among its values",
+                "finite values, also in float32 and with mean and std applied",
+            )
+        )
 
     def _prepared(self, stored: NumericArray) -> FloatArray:
         images = np.asarray(stored, dtype=np.float32)

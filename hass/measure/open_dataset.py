@@ -143,6 +143,7 @@ def _open_npz(
         content = hashlib.file_digest(stream, "sha256").digest()
     return Dataset(
         name=_name(where),
+        where=str(file),
         frame=frame,
         classes=classes,
         classes_known=spec is not None,
@@ -177,6 +178,7 @@ def _open_folder(spec: ImageFolderSpec, where: Path, frame: FeatureMap, seed: in
     sizes = ",".join(str((folder / name).stat().st_size) for name in table.files)
     return Dataset(
         name=_name(where),
+        where=str(table_path),
         frame=frame,
         classes=spec.classes,
         classes_known=True,

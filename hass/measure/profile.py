@@ -181,7 +181,7 @@ def input_magnitudes(
 
     Returns:
         Conv2d layer -> 101 quantiles (0, 1, ... 100 %) of |x| over its non-zero inputs; zeros
-        where all are zero.
+        where all are zero. Empty for a graph without Conv2d layers.
 
     Raises:
         ProfileError: if the data do not fit the graph, or the split is empty.
@@ -191,6 +191,8 @@ def input_magnitudes(
     _check_frame(graph, dataset)
     total = min(images, dataset.count(Split.CALIBRATION))
     plan = conv_input_taps(graph)
+    if not plan.taps:
+        return {}
     model = write_model(graph, weights, taps=plan.taps)
     kept: dict[str, list[FloatArray]] = {tap: [] for tap in plan.taps}
     done = 0

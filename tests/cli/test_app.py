@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import click
 import pytest
@@ -174,3 +175,22 @@ def test_a_closed_pipe_is_no_error() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 141
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("verb", [["devices"], ["devices", "--json"]])
+def test_a_full_disk_under_stdout(verb: list[str]) -> None:
+    code = f"from hass.cli import main; main({verb})"
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert result.returncode == 6
+    assert result.stderr == "error: standard output: cannot write: No space left on device\n"
+
+
+def test_closed_streams_are_no_error() -> None:
+    code = "import sys; from hass.cli import main; main(['devices'])"
+    for closed in (">&-", "2>&-", ">&- 2>&- <&-"):
+        command = f'exec "$0" -c "$1" {closed}'
+        result = subprocess.run(["sh", "-c", command, sys.executable, code], capture_output=True)
+        assert result.returncode == 0, result.stderr

@@ -156,7 +156,13 @@ def test_foldings_that_are_not_legal(tmp_path: Path, tiny_model: Path) -> None:
     for foldings, word in (
         ({"nowhere": {}}, "a layer of the model"),
         ({"conv1": {"engine": "dense"}}, "go together"),
-        ({"conv1": {"engine": "dense", "weight_memory": "bram", "coarse_out": 3}}, "legal"),
+        (
+            {"conv1": {"engine": "dense", "weight_memory": "bram", "coarse_out": 3}},
+            "conv1.coarse_out: got 3, expected a divisor of 4",
+        ),
+        ({"conv": {}}, "did you mean conv"),
+        ({"conv1": {"coarse": 2}}, "conv1.coarse: got 2, expected no such key"),
+        ({"conv1": {"coarse_in": 0}}, "conv1.coarse_in: got 0, expected greater than"),
         ({"conv1": {"engine": "dynamic", "weight_memory": "bram"}}, "needs a profile"),
         ({"conv1": {"engine": "static", "weight_memory": "bram"}}, "static engine needs a profile"),
     ):

@@ -14,7 +14,7 @@ from profiles import dense_layer_sparsity, random_layer_sparsity
 from hass import ops
 from hass.cost import EngineKind, Folding, LayerShape, MemoryKind
 from hass.cost.shape import FifoNeed
-from hass.folding import ALL_ENGINES, is_legal, legal_foldings
+from hass.folding import ALL_ENGINES, is_legal, legal_foldings, objections
 from hass.folding.legal import LANE_FIFO_DEPTHS
 from hass.shapes import output_map
 from hass.values import FeatureMap
@@ -119,3 +119,52 @@ def test_layers_without_weights(op: ops.Op, inputs: tuple[int, ...], streams: li
     (group,) = legal_foldings(shape, ALL_ENGINES, LUTRAM, None)
     assert group.coarse_in.tolist() == group.coarse_out.tolist() == streams
     assert group.row(0) == Folding()
+
+
+@given(
+    st.sampled_from([1, 4, 6, 12]),
+    st.sampled_from([1, 4, 10]),
+    st.sampled_from([(1, 1), (3, 3), (7, 7)]),
+    st.sampled_from([1, 3]),
+    st.sampled_from(EngineKind),
+    st.tuples(*[st.sampled_from([1, 2, 3, 4, 5, 6, 8, 9, 32])] * 6),
+    st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_objections_are_raised_exactly_to_what_is_not_listed(
+    channels: int,
+    out: int,
+    kernel: ops.Pair,
+    groups: int,
+    engine: EngineKind,
+    factors: tuple[int, ...],
+    measured: bool,
+) -> None:
+    shape = conv_shape(channels, out, kernel, groups)
+    assert isinstance(shape.op, ops.Conv2d)
+    rng = np.random.default_rng(0)
+    sparsity = random_layer_sparsity(shape.op, shape.inputs[0], rng) if measured else None
+    memory = MemoryKind.NONE if engine is EngineKind.NONE else MemoryKind.LUTRAM
+    folding = Folding(engine, *factors, memory)
+    listed = {
+        group.row(index)
+        for group in legal_foldings(shape, ALL_ENGINES, LUTRAM, sparsity)
+        for index in range(len(group))
+    }
+    said = objections(shape, folding, ALL_ENGINES, LUTRAM, sparsity)
+    assert (said == ()) == (folding in listed)
+
+
+def test_an_objection_names_the_field_and_what_it_should_be() -> None:
+    shape = conv_shape(4, 6, (3, 3), groups=2)
+    dense = Folding(EngineKind.DENSE, weight_memory=MemoryKind.LUTRAM)
+
+    def said(**fields: int) -> tuple[tuple[str, str], ...]:
+        folding = dataclasses.replace(dense, **fields)
+        return objections(shape, folding, ALL_ENGINES, LUTRAM, None)
+
+    assert said(coarse_in=3) == (("coarse_in", "a divisor of 4 (input channels per group)"),)
+    assert said(coarse_in=10**30) == (("coarse_in", "a divisor of 4 (input channels per group)"),)
+    assert [field for field, _ in said(coarse_out=4, fine=2)] == ["coarse_out", "fine"]
+    relu = LayerShape(ops.Relu(), shape.inputs, shape.inputs[0], (FifoNeed(),))
+    assert [field for field, _ in objections(relu, dense, ALL_ENGINES, LUTRAM, None)] == ["engine"]

@@ -7,14 +7,25 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import onnx
 import pytest
 from click.testing import CliRunner, Result
+from tiny_network import write_tiny_model
 
 from hass.cli import main
 
 
 def run(*argv: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in argv])
+
+
+def write_other(folder: Path) -> Path:
+    """``tiny_model``, trained otherwise."""
+    model = onnx.load(write_tiny_model(folder / "other.onnx"))
+    weight = model.graph.initializer[0]
+    weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * 2, "w1"))
+    onnx.save(model, folder / "other.onnx")
+    return folder / "other.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +82,9 @@ def test_refusals_have_their_exit_codes(
     assert run("emit", design_file, "-o", taken, "--force").exit_code == 0
     assert (taken / "mine.txt").read_text() == "mine"
     assert run("emit", tmp_path / "none.json", "-o", tmp_path / "a").exit_code == 2
+    other = run("emit", design_file, "-o", tmp_path / "c", "--model", write_other(tmp_path))
+    assert other.exit_code == 2
+    assert "other.onnx: got weights" in other.stderr
     bare = tmp_path / "bare.json"
     done = run("fold", tiny_model, "--device", "zcu104", "-o", bare)
     assert done.exit_code == 0, done.output

@@ -156,11 +156,21 @@ def test_data_that_do_not_fit_the_model(tmp_path) -> None:
 
 def test_values_that_are_not_finite(tmp_path) -> None:
     images = np.ones((9, 3, 4, 6))
-    images[:, 0, 0, 0] = np.nan
-    np.savez(tmp_path / "x.npz", images=images, labels=np.zeros(9, int))
+    images[6, 0, 0, 0] = np.nan
+    np.savez(tmp_path / "x.npz", images=images, labels=np.zeros(9, int), split=["test"] * 9)
     dataset = open_dataset(tmp_path / "x.npz", FRAME)
-    with pytest.raises(SpecError, match="not finite"):
-        next(dataset.batches(Split.TEST, 1))
+    with pytest.raises(SpecError, match=r"x\.npz: images\[6\]: got nan"):
+        list(dataset.batches(Split.TEST, 4))
+
+
+def test_a_flipped_byte_in_stored_images(tmp_path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, **arrays(layout="NCHW"))
+    content = bytearray(path.read_bytes())
+    place = content.index(arrays(layout="NCHW")["images"].tobytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    assert "x.npz" in mistakes(path)
 
 
 def test_files_that_are_not_there_or_not_data(tmp_path) -> None:

@@ -78,7 +78,7 @@ def test_all_mistakes_at_once(tmp_path) -> None:
         "schema_version": "1",
         "layers.stem.act_density": "less than or equal to 1",
         "layers.stem.weight_density": "number",
-        "layers.stem.colour": "extra",
+        "layers.stem.colour": "no such key",
         "layers.stem.histograms.0.counts": "same length",
         "layers.stem.histograms.1.counts": "at least one segment",
         "layers.grouped.histograms": "packed = 1 first",

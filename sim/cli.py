@@ -1,0 +1,180 @@
+"""``hass sim``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from hass.cli.common import json_option, print_json, profile_option, progress, seed_option, talk
+from hass.cli.inputs import load_profile
+from hass.cost import Estimate, FifoEstimate, estimate, off_chip_bound_cycles
+from hass.design import Design
+from hass.design_file import load_design_model, read_design
+from hass.errors import ProfileError, SpecError
+from hass.graph import Graph
+from hass.onnx_io import ImportedModel
+from hass.ops import Input
+from hass.sparsity import SparsityProfile
+
+from .hardware import Buffers
+from .result import Edge
+from .show import cure_json, print_run, print_sizes, run_json, sizes_json
+
+if TYPE_CHECKING:
+    from .work import Source
+
+
+@click.command(
+    name="sim",
+    epilog="\b\nExamples:\n"
+    "  hass sim design.json\n"
+    "  hass sim best.json --profile profile.json --frames 4 --json\n"
+    "  hass sim design.json --fifo relu.fork:add=64\n"
+    "  hass sim design.json --size-fifos\n",
+)
+@click.argument("source", metavar="DESIGN")
+@click.option(
+    "--frames", type=click.IntRange(min=2), default=3, show_default=True, help="To simulate."
+)
+@seed_option()
+@profile_option()
+@click.option(
+    "--buffers",
+    type=click.Choice([kind.value for kind in Buffers]),
+    default=Buffers.CHARGED.value,
+    show_default=True,
+    help="What blocks hold: as the cost model charges, or enough to even out bursts.",
+)
+@click.option(
+    "--fifo",
+    "fifo_texts",
+    metavar="SRC:DST=N",
+    multiple=True,
+    help="Give the FIFO between two layers N entries; may be repeated.",
+)
+@click.option(
+    "--trace",
+    metavar="DATA",
+    help="Labelled images: simulate the active products of real ones (selection split) instead "
+    "of drawn ones. Needs --profile.",
+)
+@click.option("--size-fifos", is_flag=True, help="Find the depth that each FIFO needs.")
+@json_option()
+def command(
+    source: str,
+    frames: int,
+    seed: int,
+    profile_path: str | None,
+    buffers: str,
+    fifo_texts: tuple[str, ...],
+    trace: str | None,
+    size_fifos: bool,
+    as_json: bool,
+) -> None:
+    """Simulate a design beat by beat, and set the model against it.
+
+    Every block, FIFO, line buffer and lane is simulated, frame after frame, from an empty
+    pipeline on. A design made from a profile needs that --profile: service times are drawn from
+    its distributions. A deadlock is named, with the depth that cures it.
+    """
+    from .run import Setup, simulate  # here, as it loads numba
+    from .sizing import cure, sized
+
+    if trace is not None and profile_path is None:
+        raise click.UsageError("--trace needs --profile")
+    design = read_design(source)
+    model = load_design_model(design, source)
+    graph = model.graph
+    profile = load_profile(profile_path, model)
+    modelled = _modelled(design, source, graph, profile)
+    setup = Setup(
+        frames=frames,
+        source=_source(model, modelled, profile, trace, frames, seed),
+        pace_cycles=off_chip_bound_cycles(
+            graph, design.device, modelled.clock_mhz, design.arithmetic
+        ),
+        depths=_depths(fifo_texts, modelled),
+        buffers=Buffers(buffers),
+    )
+    with progress("simulate") as shown:
+        result = simulate(graph, modelled, setup, progress=shown)
+    data = run_json(result)
+    if not as_json:
+        print_run(result)
+    if result.deadlock is not None:
+        talk(f"{result.deadlock}\nlooking for the depth that cures it ...")
+        found = cure(graph, modelled, result, setup)
+        for (src, dst, _), depth in found.items():
+            talk(f"cured by --fifo {src}:{dst}={depth}")
+        data |= cure_json(found)
+    elif size_fifos:
+        with progress("size FIFOs") as shown:
+            sizes = sized(graph, modelled, result, setup, design.arithmetic, progress=shown)
+        data |= sizes_json(sizes)
+        if not as_json:
+            print_sizes(sizes)
+    if as_json:
+        print_json(data)
+
+
+def _source(
+    model: ImportedModel,
+    modelled: Estimate,
+    profile: SparsityProfile | None,
+    trace: str | None,
+    frames: int,
+    seed: int,
+) -> Source | None:
+    """Where dynamic engines get their cycles from."""
+    if profile is None:
+        return None
+    if trace is None:
+        from .work import profile_source  # here, as it loads numba
+
+        return profile_source(model.graph, modelled, profile, seed)
+    from hass.measure import open_dataset  # here, as it loads onnxruntime
+
+    from .trace import trace_source
+
+    dataset = open_dataset(trace, model.graph.of_type(Input)[0].out, seed=seed)
+    return trace_source(model.graph, model.weights, modelled, profile, dataset, images=frames)
+
+
+def _modelled(design: Design, path: str, graph: Graph, profile: SparsityProfile | None) -> Estimate:
+    """The estimate that is judged."""
+    stored = design.plan.estimate
+    if profile is None:
+        if design.densities:
+            raise ProfileError(f"{path}: was made from a profile; simulating it needs --profile")
+        return stored
+    if profile.settings != design.settings:
+        talk("the profile has other clips than the design: judging the model at the profile's")
+    return estimate(
+        graph,
+        design.plan.foldings,
+        design.device,
+        profile=profile,
+        arithmetic=design.arithmetic,
+        clock_mhz=stored.clock_mhz,
+    )
+
+
+def _depths(texts: tuple[str, ...], modelled: Estimate) -> dict[Edge, int]:
+    """Depths by edge from ``SRC:DST=N`` or ``SRC:DST:PORT=N``."""
+    found: dict[Edge, int] = {}
+    for text in texts:
+        match = re.fullmatch(r"(.+)=([1-9]\d*)", text)
+        if match is None:
+            raise SpecError.at("--fifo", text, "SRC:DST=N with N at least 1")
+        names, depth = match.groups()
+        edges = [fifo for fifo in modelled.fifos if names in _names(fifo)]
+        if not edges:
+            raise SpecError.at("--fifo", text, "names of two layers with a FIFO between them")
+        found |= {(fifo.src, fifo.dst, fifo.port): int(depth) for fifo in edges}
+    return found
+
+
+def _names(fifo: FifoEstimate) -> tuple[str, str]:
+    return f"{fifo.src}:{fifo.dst}", f"{fifo.src}:{fifo.dst}:{fifo.port}"

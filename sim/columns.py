@@ -1,0 +1,88 @@
+"""Names of the columns of the simulator's tables, and of its codes."""
+
+from __future__ import annotations
+
+UNKNOWN = -1  # a time that depends on one not computed yet
+
+# kinds of actor
+STEPS, WINDOW, ENGINE = range(3)
+WRITE_BIT = 1 << 16  # of a program's step; the bits below it are input ports
+
+# columns of ``actors``
+(
+    KIND,
+    TOTAL_STEPS,  # of all frames
+    FRAME_STEPS,
+    LATENCY,  # cycles from a write until it can be read, at least 1
+    PROGRAM,  # STEPS: offset of the program
+    PROGRAM_LENGTH,  # a divisor of FRAME_STEPS
+    PACE_CYCLES,  # STEPS: cycles per ...
+    PACE_BEATS,  # ... so many steps at the least; 0 cycles: as fast as it goes
+    PARTNER,  # WINDOW, ENGINE: the other of the two
+    TABLE,  # WINDOW, ENGINE: offset in ``positions``
+    RING_OFFSET,  # WINDOW, ENGINE: ring in ``done_times``
+    RING_MASK,
+    BEATS_PER_FRAME,  # WINDOW
+    BEATS_PER_PIXEL,
+    CAPACITY_BEATS,
+    POSITIONS,  # ENGINE: output positions per frame
+    ROUNDS,  # groups that are worked on one after the other
+    BLOCKS,  # windows that are summed
+    FILTERS,  # segments of a lane per window
+    PACKED,  # beats of a window that come anew
+    LANES,
+    LANE_OFFSET,  # in ``lane_times``
+    AHEAD,  # windows that a lane may be ahead of the slowest; 1: lockstep
+    CYCLES,  # of a segment, where not drawn
+    DRAWN,  # row in ``Work.engines``, or -1
+) = range(25)
+ACTOR_COLUMNS = 25
+
+# columns of ``state``
+(
+    STEP,  # steps done
+    PHASE,  # steps done of the present frame
+    SUB,  # ENGINE: filters done of the present window
+    LAST_TIME,  # of the latest step
+    FIRST_OUT,  # when the first beat left the block
+    BUSY,  # cycles at work; of an ENGINE with those it was kept from writing
+    INPUT_STALL,
+    OUTPUT_STALL,
+    WAITS_SIDE,
+    WAITS_FIFO,
+) = range(10)
+STATE_COLUMNS = 10
+NOT_WAITING, WAITS_INPUT, WAITS_OUTPUT, WAITS_PARTNER = range(4)
+
+# columns of ``fifos``
+WRITE_WORDS, READ_WORDS, CAPACITY_WORDS, OFFSET, MASK = range(5)
+FIFO_COLUMNS = 5
+
+# columns of ``fifo_state``
+WRITTEN, READ, SEEN_WRITES, SEEN_READS, HELD_WORDS, PEAK_WORDS = range(6)
+FIFO_STATE_COLUMNS = 6
+
+# columns of ``Work.engines``
+(
+    FROM_MASKS,  # 1: masks of real frames; 0: drawn from a distribution
+    LANES_OUT,  # lanes that share a window
+    LANES_IN,
+    WINDOWS,  # of a lane per position (rounds * blocks)
+    WINDOW_FILTERS,
+    CYCLE_TABLE,  # offset of cycles per number of active products
+    LEVELS,  # drawn: offset of the quantiles of blocks, (blocks, QUANTILES)
+    DEAL,  # drawn: offset of (windows, lanes in) block of a lane's window
+    SHARED,  # drawn: offset of (windows, lanes in) shared quantiles
+    RATES,  # drawn: offset of (windows, lanes in, lanes out, filters) rates of filters
+    SHARE,  # drawn: probability that a filter takes the shared quantile, in parts of DRAWS
+    KEEP,  # drawn: probability that a position keeps the shared quantile of the one before
+    PRODUCTS,  # M
+    ACT_MASKS,  # masks: offset of (frames, positions, windows, lanes in)
+    WEIGHT_MASKS,  # masks: offset of (windows, lanes in, lanes out, filters)
+    MASK_WINDOWS,  # masks: windows of all frames that there are masks of
+    PRESENT,  # where the present window is: its first shared quantile or mask
+    PRESENT_WINDOW,  # number of the present window in its position
+    SEED_A,
+    SEED_B,
+) = range(20)
+WORK_COLUMNS = 20

@@ -1,0 +1,157 @@
+"""What a simulation answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+Edge = tuple[str, str, int]  # src, dst, port
+
+
+class Waits(StrEnum):
+    """What a block waits for."""
+
+    INPUT = "input"  # a FIFO to hold a word
+    OUTPUT = "output"  # a FIFO to have room
+
+
+@dataclass(frozen=True, slots=True)
+class FifoRun:
+    """The FIFO on one edge.
+
+    Attributes:
+        src, dst, port: the edge.
+        streams: words side by side.
+        depth: entries, each ``streams`` words wide.
+        peak: most entries that were held at once, at most ``depth``.
+    """
+
+    src: str
+    dst: str
+    port: int
+    streams: int
+    depth: int
+    peak: int
+
+    def __str__(self) -> str:
+        return f"{self.src}:{self.dst}" + (f":{self.port}" if self.port else "")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRun:
+    """One layer.
+
+    Attributes:
+        name: of the layer.
+        modelled_frame_ii_cycles: what the model says that it needs per frame.
+        simulated_cycles: what it worked per frame, lanes waiting for each other included; waiting
+            for its neighbours apart. None in a deadlock.
+        input_stall_cycles: per frame, waiting for words; fill included.
+        output_stall_cycles: per frame, waiting for room.
+        modelled_start_cycles, simulated_start_cycles: when its first word leaves; None where none
+            does.
+    """
+
+    name: str
+    modelled_frame_ii_cycles: int
+    simulated_cycles: float | None
+    input_stall_cycles: float
+    output_stall_cycles: float
+    modelled_start_cycles: int
+    simulated_start_cycles: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A layer that can never go on, and the FIFO that it waits for."""
+
+    layer: str
+    waits: Waits
+    fifo: FifoRun
+
+    def __str__(self) -> str:
+        state = "full" if self.waits is Waits.OUTPUT else "empty"
+        return f"{self.layer} waits for {self.waits} {self.fifo}, {state}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlock:
+    """Nothing can move any more.
+
+    Attributes:
+        cycle: of the last move.
+        ring: blocks that wait for each other in a ring.
+    """
+
+    cycle: int
+    ring: tuple[Blocked, ...]
+
+    @property
+    def full(self) -> tuple[FifoRun, ...]:
+        """FIFOs of the ring that are full: one of them is too small."""
+        return tuple(item.fifo for item in self.ring if item.waits is Waits.OUTPUT)
+
+    def __str__(self) -> str:
+        return f"deadlock at cycle {self.cycle}: " + "; ".join(map(str, self.ring))
+
+
+@dataclass(frozen=True, slots=True)
+class SimResult:
+    """A simulated pipeline.
+
+    Attributes:
+        frames: simulated.
+        modelled_frame_ii_cycles: of the estimate.
+        simulated_frame_ii_cycles: mean over the later half of the frames; None in a deadlock.
+        modelled_latency_cycles, modelled_depth_cycles: of the estimate.
+        first_frame_cycles: from the first word in to the first frame's last word out; None in a
+            deadlock.
+        depth_cycles: from the first word in to the first word out; None in a deadlock before it.
+        deadlock: or None.
+        layers, fifos: in the graph's order.
+        firings: steps of blocks that were simulated.
+    """
+
+    frames: int
+    modelled_frame_ii_cycles: int
+    simulated_frame_ii_cycles: float | None
+    modelled_latency_cycles: int
+    modelled_depth_cycles: int
+    first_frame_cycles: int | None
+    depth_cycles: int | None
+    deadlock: Deadlock | None
+    layers: tuple[LayerRun, ...]
+    fifos: tuple[FifoRun, ...]
+    firings: int
+
+    @property
+    def relative_error(self) -> float | None:
+        """Modelled / simulated frame II - 1; negative where the model promises too much."""
+        if self.simulated_frame_ii_cycles is None:
+            return None
+        return self.modelled_frame_ii_cycles / self.simulated_frame_ii_cycles - 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """FIFO depths that are enough.
+
+    Attributes:
+        before: edge -> entries as modelled (or as asked for).
+        needed: edge -> entries that are enough; at least 2.
+        frame_ii_cycles: simulated with them.
+        saved_lut, saved_ff, saved_bram18: by going from one to the other; negative where more
+            is needed.
+    """
+
+    before: Mapping[Edge, int]
+    needed: Mapping[Edge, int]
+    frame_ii_cycles: float
+    saved_lut: int
+    saved_ff: int
+    saved_bram18: int
+
+
+def _peaks(result: SimResult) -> dict[Edge, int]:
+    return {(f.src, f.dst, f.port): max(2, f.peak) for f in result.fifos}

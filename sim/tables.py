@@ -1,0 +1,43 @@
+"""A machine and its state, as the kernel sees them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+
+class Tables(NamedTuple):
+    """A machine and its state. Columns are named in ``columns``.
+
+    Attributes:
+        actors, state: (A, columns).
+        in_ports, out_ports: (A, P) FIFO of each port, or -1.
+        fifos, fifo_state: (F, columns).
+        write_times: rings of all FIFOs: when a beat has left the writer's registers.
+        read_times: rings of all FIFOs: when a beat was read.
+        programs: steps: bit p = read port p, WRITE_BIT = write.
+        positions: for WINDOW, the last position that needs a pixel (-1: none), per pixel; for
+            ENGINE, the pixel that completes a position's window (-1: none), per position.
+        done_times: rings: for WINDOW, when a beat was taken; for ENGINE, when all lanes had done
+            a window and its results had left.
+        lane_times: when each lane finished its latest segment.
+        frame_done: (A, frames) time of an actor's last step of each frame.
+    """
+
+    actors: Ints
+    state: Ints
+    in_ports: Ints
+    out_ports: Ints
+    fifos: Ints
+    fifo_state: Ints
+    write_times: Ints
+    read_times: Ints
+    programs: Ints
+    positions: Ints
+    done_times: Ints
+    lane_times: Ints
+    frame_done: Ints

@@ -1,0 +1,164 @@
+"""The active products of real images, in order and with their correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from hass import ops
+from hass.cost import Estimate, Folding
+from hass.cost.waiting import segment_cycles
+from hass.errors import ProfileError
+from hass.graph import Graph, Weights
+from hass.measure import Dataset, Split
+from hass.measure.session import open_session
+from hass.onnx_io import write_model
+from hass.prune import pruned_weights
+from hass.sparsity import LayerSparsity, SparsityProfile
+from hass.values import FeatureMap
+
+from . import columns as c
+from .work import (
+    Ints,
+    Numbers,
+    Row,
+    Source,
+    cycle_table,
+    dynamic_layers,
+    engine_columns,
+    make_source,
+    snake_deal,
+)
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def dealt_blocks(op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity) -> Ints:
+    """(windows, lanes in) block of channels of each window: groups are dealt to coarse_group,
+    the blocks of a group to coarse_in, by falling rate in snake order."""
+    histogram = sparsity.histogram(folding.packed)
+    one = np.ones(1, dtype=np.int64)
+    rates = (histogram.probabilities() @ segment_cycles(histogram.segment_products, one))[:, 0]
+    by_group = rates.reshape(op.groups, -1)
+    inside = np.stack([snake_deal(group, folding.coarse_in) for group in by_group])
+    groups = snake_deal(by_group.mean(axis=1), folding.coarse_group)
+    # (rounds, coarse_group, blocks of a lane, coarse_in) -> (windows, lanes in)
+    blocks = inside[groups] + (groups * by_group.shape[1])[:, :, None, None]
+    return blocks.transpose(0, 2, 1, 3).reshape(-1, folding.coarse_group * folding.coarse_in)
+
+
+def window_masks(
+    active: npt.NDArray[np.bool_], op: ops.Conv2d, packed: int, out: FeatureMap
+) -> Ints:
+    """(n, positions, blocks) masks of the windows of n images, (n, C, H, W); padding is zero."""
+    top, left, bottom, right = op.pads
+    padded = np.pad(active, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    images, channels = active.shape[:2]
+    height, width = out.height, out.width
+    masks = np.zeros((images, channels // packed, height, width), dtype=np.uint64)
+    bit = 0
+    for channel in range(packed):
+        for row in range(op.kernel[0]):
+            for column in range(op.kernel[1]):
+                tap = padded[
+                    :,
+                    channel::packed,
+                    row : row + op.stride[0] * (height - 1) + 1 : op.stride[0],
+                    column : column + op.stride[1] * (width - 1) + 1 : op.stride[1],
+                ]
+                masks |= tap.astype(np.uint64) << np.uint64(bit)
+                bit += 1
+    flat = masks.reshape(images, channels // packed, -1).swapaxes(1, 2)
+    return np.ascontiguousarray(flat).view(np.int64)
+
+
+def weight_masks(weights: FloatArray, packed: int) -> Ints:
+    """(filters, blocks of a group) masks of weights, (F, C / groups, kh, kw)."""
+    live = (weights != 0).reshape(weights.shape[0], weights.shape[1] // packed, -1)
+    bits = np.uint64(1) << np.arange(live.shape[2], dtype=np.uint64)
+    return np.asarray((live * bits).sum(axis=2, dtype=np.uint64).view(np.int64))
+
+
+def _dealt_weights(
+    op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity, weights: FloatArray, blocks: Ints
+) -> Ints:
+    """(windows, lanes in, lanes out, filters) masks."""
+    masks = weight_masks(weights, folding.packed)
+    per_group = masks.shape[1]
+    rates = np.asarray(sparsity.filter_rates).reshape(op.groups, -1)
+    filters = np.stack([snake_deal(group, folding.coarse_out).T for group in rates])
+    group = blocks // per_group
+    chosen = filters[group] + (group * rates.shape[1])[:, :, None, None]
+    return np.asarray(masks[chosen, (blocks % per_group)[:, :, None, None]])
+
+
+def _inputs(
+    graph: Graph,
+    pruned: Weights,
+    thresholds: Mapping[str, float],
+    names: list[str],
+    dataset: Dataset,
+    images: int,
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Layer -> which of its (clipped) inputs are not zero, (images, C, H, W)."""
+    taps = tuple(f"tap:{name}" for name in names)
+    session = open_session(write_model(graph, pruned, act_thresholds=thresholds, taps=taps))
+    found: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in names}
+    for batch in dataset.batches(Split.SELECTION, 1, images):
+        for name, values in zip(names, session.run(taps, batch.images), strict=True):
+            found[name].append(values != 0)
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def trace_source(
+    graph: Graph,
+    weights: Weights,
+    estimate: Estimate,
+    profile: SparsityProfile,
+    dataset: Dataset,
+    *,
+    images: int,
+) -> Source:
+    """Cycles of segments from the first images of the selection split, one image a frame.
+
+    Args:
+        graph, weights: the dense network.
+        estimate: gives the foldings.
+        profile: gives the clips, and the rates by which channels and filters are dealt to lanes.
+        dataset: labelled images.
+        images: frames that will be simulated; they come again from the first where the split is
+            smaller.
+
+    Raises:
+        ProfileError: if the data do not fit the graph.
+        SpecError: if an image cannot be read.
+    """
+    (frame,) = graph.of_type(ops.Input)
+    if frame.out != dataset.frame:
+        raise ProfileError(f"the input is {frame.out}, the data ({dataset.name}) {dataset.frame}")
+    pruned = pruned_weights(weights, profile.settings)
+    thresholds = {n: s.act_threshold for n, s in profile.settings.items() if s.act_threshold > 0}
+    layers = dynamic_layers(graph, estimate)
+    names = [layer.name for layer, _, _ in layers]
+    active = _inputs(graph, pruned, thresholds, names, dataset, images) if names else {}
+    numbers, acts, lives = Numbers(), Numbers(), Numbers()
+    rows: list[Row] = []
+    actors: dict[str, Row] = {}
+    for layer, op, folding in layers:
+        sparsity = profile.layers[layer.name]
+        row, actor = engine_columns(op, graph.in_maps(layer.name)[0].channels, folding)
+        blocks = dealt_blocks(op, folding, sparsity)
+        masks = window_masks(active[layer.name], op, folding.packed, layer.out)[:, :, blocks]
+        live = _dealt_weights(op, folding, sparsity, pruned[f"{layer.name}.weight"], blocks)
+        row |= {
+            c.FROM_MASKS: 1,
+            c.CYCLE_TABLE: numbers.add(cycle_table(row[c.PRODUCTS], folding.fine)),
+            c.ACT_MASKS: acts.add(masks),
+            c.WEIGHT_MASKS: lives.add(live),
+            c.MASK_WINDOWS: masks.size // row[c.LANES_IN],
+        }
+        actors[layer.name] = actor | {c.DRAWN: len(rows)}
+        rows.append(row)
+    return make_source(rows, numbers, actors, acts.joined(), lives.joined())

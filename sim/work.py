@@ -1,0 +1,176 @@
+"""The tables that dynamic engines get the cycles of their segments from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from hass import ops
+from hass.cost import EngineKind, Estimate, Folding
+from hass.cost.waiting import segment_cycles, weight_variance_share
+from hass.graph import Graph, Layer
+from hass.sparsity import LayerSparsity, SegmentHistogram, SparsityProfile
+
+from . import columns as c
+from .draws import DRAWS, QUANTILES, RATE_ONE, SEEDS, Work
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Row = dict[int, int]  # column -> value
+NOTHING: Ints = np.zeros(1, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where dynamic engines get their cycles from.
+
+    Attributes:
+        work: as a simulation begins; never changed.
+        rows: layer -> columns of its engine.
+    """
+
+    work: Work
+    rows: Mapping[str, Row]
+
+    def fresh(self) -> Work:
+        """Tables that a simulation may change."""
+        return self.work._replace(
+            engines=self.work.engines.copy(), numbers=self.work.numbers.copy()
+        )
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Tables of numbers, one after the other."""
+
+    parts: list[Ints] = field(default_factory=list)
+    length: int = 0
+
+    def add(self, numbers: npt.ArrayLike) -> int:
+        """Append a table; returns its offset."""
+        flat = np.asarray(numbers, dtype=np.int64).reshape(-1)
+        self.parts.append(flat)
+        self.length += len(flat)
+        return self.length - len(flat)
+
+    def joined(self) -> Ints:
+        """All of them; never empty."""
+        return np.concatenate([*self.parts, np.zeros(1, dtype=np.int64)])
+
+
+def snake_deal(rates: Floats, lanes: int) -> Ints:
+    """(items / lanes, lanes) items by falling rate in snake order, as the cost model deals."""
+    order = np.argsort(-rates, kind="stable").reshape(-1, lanes).copy()
+    order[1::2] = order[1::2, ::-1]
+    return order
+
+
+def bit_counts() -> Ints:
+    """(65536,) ones in a 16-bit number."""
+    numbers = np.arange(1 << 16, dtype=np.int64)
+    return sum(((numbers >> bit) & 1 for bit in range(16)), np.zeros_like(numbers))
+
+
+def engine_columns(op: ops.Conv2d, channels: int, folding: Folding) -> tuple[Row, Row]:
+    """What ``Work.engines`` and the actor of a dynamic engine have in common for any source."""
+    lanes_in = folding.coarse_in * folding.coarse_group
+    filters = op.out_channels // (op.groups * folding.coarse_out)
+    row = {
+        c.LANES_OUT: folding.coarse_out,
+        c.LANES_IN: lanes_in,
+        c.WINDOWS: channels // (lanes_in * folding.packed),
+        c.WINDOW_FILTERS: filters,
+        c.PRODUCTS: folding.packed * op.kernel[0] * op.kernel[1],
+    }
+    actor = {c.LANES: lanes_in * folding.coarse_out, c.AHEAD: folding.lane_fifo_depth}
+    return row, actor
+
+
+def cycle_table(products: int, fine: int) -> Ints:
+    """(products + 1,) cycles of a segment with so many active products."""
+    return segment_cycles(products, np.array([fine], dtype=np.int64))[:, 0].astype(np.int64)
+
+
+def dynamic_layers(graph: Graph, estimate: Estimate) -> list[tuple[Layer, ops.Conv2d, Folding]]:
+    """Layers whose engines are dynamic."""
+    return [
+        (layer, layer.op, estimate.layers[layer.name].folding)
+        for layer in graph.convs
+        if isinstance(layer.op, ops.Conv2d)
+        and estimate.layers[layer.name].folding.engine is EngineKind.DYNAMIC
+    ]
+
+
+def make_source(
+    engines: Sequence[Row],
+    numbers: Numbers,
+    actors: Mapping[str, Row],
+    act_masks: Ints = NOTHING,
+    weight_masks: Ints = NOTHING,
+) -> Source:
+    """A source from the rows of its engines and their tables."""
+    table = np.zeros((max(1, len(engines)), c.WORK_COLUMNS), dtype=np.int64)
+    for target, row in zip(table, engines, strict=False):
+        target[list(row)] = list(row.values())
+    return Source(Work(table, numbers.joined(), act_masks, weight_masks, bit_counts()), actors)
+
+
+def _quantiles(histogram: SegmentHistogram) -> Ints:
+    """(blocks, QUANTILES) active products at the middle of each of as many equal shares."""
+    cumulative = np.cumsum(histogram.probabilities(), axis=1)
+    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    return np.stack([np.searchsorted(row, levels) for row in cumulative]).clip(
+        0, histogram.segment_products
+    )
+
+
+def _drawn_row(
+    op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity, row: Row, numbers: Numbers
+) -> Row:
+    """Columns of an engine that draws from a layer's distribution."""
+    histogram = sparsity.histogram(folding.packed)
+    table = cycle_table(histogram.segment_products, folding.fine)
+    means = histogram.probabilities() @ segment_cycles(
+        histogram.segment_products, np.ones(1, dtype=np.int64)
+    )
+    dealt = snake_deal(means[:, 0], row[c.LANES_IN])
+    rates = np.asarray(sparsity.filter_rates)
+    lanes_out = folding.coarse_out * folding.coarse_group
+    # (filters of a lane, lanes out): of a group worked on alone, its lanes are coarse_out
+    by_lane = rates[snake_deal(rates, lanes_out)]
+    shape = (row[c.WINDOWS], row[c.LANES_IN], row[c.LANES_OUT], row[c.WINDOW_FILTERS])
+    chosen = by_lane[: row[c.WINDOW_FILTERS], : row[c.LANES_OUT]].T
+    share = np.sqrt(max(0.0, 1.0 - weight_variance_share(sparsity)))
+    keep = min(max(sparsity.lag1_correlation, 0.0), 1.0)
+    return row | {
+        c.FROM_MASKS: 0,
+        c.CYCLE_TABLE: numbers.add(table),
+        c.LEVELS: numbers.add(_quantiles(histogram)),
+        c.DEAL: numbers.add(dealt),
+        c.SHARED: numbers.add(np.zeros(shape[:2])),
+        c.RATES: numbers.add(np.broadcast_to(np.rint(chosen * RATE_ONE), shape)),
+        c.SHARE: round(share * DRAWS),
+        c.KEEP: round(keep * DRAWS),
+    }
+
+
+def profile_source(graph: Graph, estimate: Estimate, profile: SparsityProfile, seed: int) -> Source:
+    """Draws from a profile's distributions.
+
+    Raises:
+        ProfileError: if the profile lacks the distribution for a ``packed``.
+    """
+    numbers = Numbers()
+    rows: list[Row] = []
+    actors: dict[str, Row] = {}
+    for layer, op, folding in dynamic_layers(graph, estimate):
+        row, actor = engine_columns(op, graph.in_maps(layer.name)[0].channels, folding)
+        row = _drawn_row(op, folding, profile.layers[layer.name], row, numbers)
+        rng = np.random.default_rng((seed, len(rows)))
+        row |= {c.SEED_A: int(rng.integers(1, SEEDS)), c.SEED_B: int(rng.integers(1, SEEDS))}
+        actors[layer.name] = actor | {c.DRAWN: len(rows)}
+        rows.append(row)
+    return make_source(rows, numbers, actors)
