@@ -19,7 +19,7 @@ import numpy as np
 from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import WeightCounts
-from .foldings import FoldingArrays, IntArray
+from .foldings import Folding, FoldingArrays, IntArray
 
 
 @lru_cache(maxsize=512)
@@ -71,3 +71,13 @@ def static_position_cycles(op: Conv2d, weights: WeightCounts, foldings: FoldingA
                 np.searchsorted(groups, foldings.coarse_group[rows]),
             ]
     return result
+
+
+def static_window_cycles(op: Conv2d, weights: WeightCounts, folding: Folding) -> IntArray:
+    """Cycles of each window of an output position, (group steps, channel steps), in the order of
+    the work; they add up to ``static_position_cycles``."""
+    turns = np.maximum(1, -(-weights.segments(folding.packed) // folding.fine))
+    groups, lanes = folding.coarse_group, (folding.coarse_out, folding.coarse_in)
+    filters = op.out_channels // op.groups // lanes[0]
+    dealt = turns.reshape(op.groups // groups, groups, filters, lanes[0], -1, lanes[1])
+    return np.asarray(dealt.sum(axis=2).max(axis=(1, 2, 4)))

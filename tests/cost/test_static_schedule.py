@@ -22,6 +22,7 @@ from hass.cost import (
 )
 from hass.cost.ops.conv import compute_cycles
 from hass.cost.shape import FifoNeed
+from hass.cost.static_schedule import static_window_cycles
 from hass.device import Family
 from hass.measure.occupancy import weight_counts
 from hass.ops import Conv2d
@@ -70,6 +71,8 @@ def test_cycles_are_those_of_the_very_weights(
     sparsity = replace(
         sparsity_of(shape, 0.5, seed), weight_counts=weight_counts(weight.astype(np.float32))
     )
+    windows = static_window_cycles(op, sparsity.weight_counts, folding)
+    assert int(windows.sum()) == by_hand(weight, op.groups, folding)
     found = compute_cycles(shape, as_arrays([folding]), sparsity)
     assert int(found[0]) == shape.out.pixels * by_hand(weight, op.groups, folding)
 
