@@ -176,6 +176,10 @@ class Design:
         expected = summarise(self.plan.estimate, self.device)
         if self.summary != expected:
             raise ValueError(f"the summary is not that of the plan: {self.summary}, not {expected}")
+        if self.dense is not None:
+            dense = self.dense.summary
+            if dense.utilisation != dense.resources.utilisation(self.device.available):
+                raise ValueError("the dense design's utilisation is not that of its resources")
         for field, names in (("settings", self.settings), ("densities", self.densities)):
             unknown = sorted(set(names) - set(layers))
             if unknown:

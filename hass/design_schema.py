@@ -27,8 +27,9 @@ from .validation import StrictRecord
 from .values import Arithmetic
 
 T = TypeVar("T")
-Count = Annotated[int, pydantic.Field(ge=0)]
-Positive = Annotated[int, pydantic.Field(ge=1)]
+LARGEST_COUNT = 2**53  # whole numbers that every reader of JSON keeps
+Count = Annotated[int, pydantic.Field(ge=0, le=LARGEST_COUNT)]
+Positive = Annotated[int, pydantic.Field(ge=1, le=LARGEST_COUNT)]
 Amount = Annotated[float, pydantic.Field(ge=0)]
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 Clock = Annotated[float, pydantic.Field(gt=0)]

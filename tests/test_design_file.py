@@ -251,6 +251,7 @@ def test_all_mistakes_are_told_at_once_with_their_place() -> None:
     [
         ("throughput_fps", 1.0, "summary is not that of the plan"),
         ("frame_ii_cycles", 50.0, "frame_ii_cycles"),
+        ("trials", 10**30, "less than or equal to 9007199254740992"),
         ("layers", [], "layers and foldings name the same layers"),
         ("settings", {"beta": {"weight_sparsity": 0.5, "act_threshold": 0.0}}, "beta"),
         ("settings", {"alpha": {"weight_sparsity": 1.0, "act_threshold": 0.0}}, "less than 1"),
@@ -261,6 +262,16 @@ def test_all_mistakes_are_told_at_once_with_their_place() -> None:
 def test_what_does_not_hold_together_is_refused(key: str, value: object, complaint: str) -> None:
     with pytest.raises(SpecError, match=complaint):
         parse_design(_edited(lambda content: content.update({key: value})), "d.json")
+
+
+def test_a_dense_design_that_does_not_hold_together_is_refused() -> None:
+    design = simple_design()
+    dense = replace(design, dense=DesignResult(design.summary, None))
+    content = json.loads(canonical_json(design_json(dense)))
+    assert parse_design(json.dumps(content), "d.json") == dense
+    content["dense"]["utilisation"]["dsp"] = None
+    with pytest.raises(SpecError, match="the dense design's utilisation"):
+        parse_design(json.dumps(content), "d.json")
 
 
 @pytest.mark.parametrize("version", [0, 2, "1"])

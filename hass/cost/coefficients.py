@@ -9,7 +9,7 @@ from typing import Literal
 
 import pydantic
 
-COST_MODEL_VERSION = 1  # raised when an estimate of the same folding changes
+COST_MODEL_VERSION = 2  # raised when an estimate of the same folding changes
 
 
 class _Strict(pydantic.BaseModel):
@@ -34,25 +34,27 @@ class DynamicEngine(_Strict):
     """Fit of the dynamic dot-product engine; formula in coefficients.toml."""
 
     origin: str = pydantic.Field(min_length=10)
-    lut_per_m_n_b: float
-    lut_per_m: float
-    lut_per_n: float
+    mux_lut_per_stage_bit: float
+    lut_per_m_b: float
+    lut_per_m_n: float
     ff_per_m_b: float
-    ff_per_n_b: float
-    ff_per_m: float
     ff_per_n: float
+    ff_per_acc_bit: float
+    ff_skew_per_b: float
 
 
 class DenseEngine(_Strict):
-    """Fit of the dense dot-product engine; formula in coefficients.toml."""
+    """Fit of the dense and static dot-product engines; formula in coefficients.toml."""
 
     origin: str = pydantic.Field(min_length=10)
-    adder_lut_per_acc_bit: float
-    select_lut_per_acc_bit: float
+    lut_per_acc_bit: float
     mux_lut_per_stage_bit: float
     skew_lut_per_n_b: float
+    lut_control: float
     ff_per_acc_bit: float
     ff_control: float
+    ff_turn_control: float
+    ff_per_n: float
     ff_skew_per_b: float
 
 

@@ -21,15 +21,21 @@ Cells = Sequence[str]
 # What the numbers below mean, by block; the numbers themselves are computed.
 _REMARKS = {
     Block.DYNAMIC: "Values and cycles of this RTL are held to numpy and to the model in "
-    "tests/hw_templates/test_rtl_engines.py.",
+    "tests/hw_templates/test_rtl_engines.py. The model's DSPs at 8 bits are half of what is found: "
+    "it packs two products into a DSP, which needs an operand in common; multipliers behind "
+    "selectors have none, and this RTL packs nothing.",
     Block.STATIC: "By the dense engine's coefficients, with a multiplexer over the segment "
-    "instead of over the turns.",
-    Block.DENSE: "With the counter of turns.",
-    Block.FIFO: "Memory, two pointers, a count of words, and the handshake, which the model "
-    "counts with the port.",
-    Block.WINDOW: "One stream. The stride's counters and the comparisons with the frame's edges "
-    "are more than the model's counters.",
-    Block.MEMORY: "UltraScale+. The LUTs are what joins banks of a deep memory.",
+    "instead of over the turns. No packing at 8 bits either.",
+    Block.DENSE: "With the counter of turns. Wrong where a multiplexer has 5, 7 or 25 words: yosys "
+    "pads it to a power of two and does not find the savings. No packing at 8 bits, which dense "
+    "lanes that share their activations could have.",
+    Block.FIFO: "Memory, two pointers and a count of words. The FFs that are found and not "
+    "modelled here are the word at the output, which the model counts with the port.",
+    Block.WINDOW: "One stream. Right in memory; the model's counters are fewer than those of the "
+    "stride's grid, and its column buffers in LUTs larger where there are one or two channels.",
+    Block.MEMORY: "UltraScale+. The LUTs are what joins banks of a deep memory, which the model "
+    "leaves out. yosys mixes aspect ratios (19 BRAM18 for 20), and puts four 16-bit words beside "
+    "each other into UltraRAM, which vendors' tools do not do by themselves.",
 }
 
 

@@ -8,8 +8,6 @@ from hass.cost.primitives import (
     Amount,
     amount,
     buffer,
-    clog2,
-    counter,
     fifo,
     multiplier_dsps,
     uram_count,
@@ -40,16 +38,12 @@ def modelled(point: Point) -> Counts:
 
 def _engine(point: Point) -> Amount:
     found = {
-        fit.resource: int(np.ceil((fit.matrix([point]) @ fit.shipped())[0]))
+        fit.resource: int(np.ceil(fit.foretold([point], fit.shipped())[0] - 1e-9))
         for fit in FITS
         if point.block in fit.blocks
     }
-    engine = amount(
-        lut=found["lut"], ff=found["ff"], dsp=multiplier_dsps(point["N"], point["ACT_BITS"])
-    )
-    # a dense engine counts its turns; what a static or dynamic one counts lies outside it
-    turns = point["M"] // point["N"] if point.block is Block.DENSE else 1
-    return engine + counter(clog2(turns))
+    dsp = multiplier_dsps(point["N"], point["ACT_BITS"])
+    return amount(lut=found["lut"], ff=found["ff"], dsp=dsp)
 
 
 def _window(point: Point) -> Amount:

@@ -137,24 +137,24 @@ def test_deeper_lane_fifos_never_raise_frame_ii(data: st.DataObject, seed: int) 
 
 
 def test_dynamic_engine_costs_what_was_synthesised() -> None:
-    """M = 16, N = 4, 16 bit: 1025 LUT, 1240 FF (yosys 0.23, 7-series); tolerance: worst error of
-    the fit over its 43 points."""
-    folding = Folding(EngineKind.DYNAMIC, fine=4, weight_memory=MemoryKind.BRAM)
-    engine = _dynamic_engine(ops.Conv2d(1, (4, 4)), as_arrays([folding]), Arithmetic())
-    assert engine.lut[0] == pytest.approx(1025, rel=0.156)
-    assert engine.ff[0] == pytest.approx(1240, rel=0.073)
+    """M = 9, N = 1 and 2, 16 bit: 194 and 350 LUT, 611 and 666 FF (yosys 0.23, 7-series);
+    tolerance: worst errors of the fit. tests/hw_templates/test_calibrate.py has all points."""
+    for fine, lut, ff in ((1, 194, 611), (2, 350, 666)):
+        folding = Folding(EngineKind.DYNAMIC, fine=fine, weight_memory=MemoryKind.BRAM)
+        engine = _dynamic_engine(ops.Conv2d(1, (3, 3)), as_arrays([folding]), Arithmetic())
+        assert engine.lut[0] == pytest.approx(lut, rel=0.21)
+        assert engine.ff[0] == pytest.approx(ff, rel=0.05)
 
 
 @pytest.mark.parametrize(
     ("products", "fine", "bits", "lut", "ff"),
     [
-        (4, 4, 16, 66, 162),
-        (9, 1, 16, 128, 70),
-        (9, 3, 16, 121, 164),
-        (9, 9, 8, 130, 114),
-        (16, 8, 16, 325, 163),
-        (36, 4, 8, 196, 118),
-        (64, 8, 16, 586, 165),
+        (1, 1, 16, 3, 3),
+        (9, 1, 16, 73, 11),
+        (9, 3, 16, 124, 72),
+        (9, 9, 16, 195, 140),
+        (16, 8, 16, 297, 140),
+        (36, 3, 8, 184, 58),
     ],
 )
 def test_dense_engine_costs_what_was_synthesised(
@@ -164,8 +164,8 @@ def test_dense_engine_costs_what_was_synthesised(
     folding = Folding(EngineKind.DENSE, packed=products, fine=fine, weight_memory=MemoryKind.BRAM)
     arithmetic = Arithmetic(bits, bits, 32)
     engine = _dense_engine(ops.Conv2d(1, (1, 1)), as_arrays([folding]), arithmetic)
-    assert engine.lut[0] == pytest.approx(lut, rel=0.17)
-    assert engine.ff[0] == pytest.approx(ff, rel=0.16)
+    assert engine.lut[0] == pytest.approx(lut, rel=0.17, abs=1)
+    assert engine.ff[0] == pytest.approx(ff, rel=0.16, abs=1)
 
 
 def test_line_buffers_depend_on_the_width_not_the_height() -> None:

@@ -67,11 +67,12 @@ def _rounded_up(cycles: FloatArray) -> IntArray:
 
 
 def _dense_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
-    """``fine`` multipliers in a DSP cascade, operand multiplexers and the accumulator (over the
-    turns of a segment and over channels), as synthesised (coefficients.toml).
+    """``fine`` multipliers, operand multiplexers and the accumulator (over the turns of a segment
+    and over channels), as synthesised (coefficients.toml). One multiplier accumulates in its own
+    DSP; more are summed in the DSP cascade and have one adder in LUTs.
 
     A dense engine's multiplier sees one activation per turn, a static one's any of the segment's:
-    that is the only difference, of which the same coefficient is taken.
+    that is the only difference, of which the same coefficients are taken.
     """
     fit = coefficients().dense_engine
     bits = (arithmetic.act_bits + arithmetic.weight_bits) / 2
@@ -79,16 +80,24 @@ def _dense_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -
     products = segment_products(op, foldings)
     turns = ceil_div(products, fine)
     choices = products if foldings.engine is EngineKind.STATIC else turns
-    adder = fit.adder_lut_per_acc_bit * arithmetic.acc_bits
-    select = np.where(turns > 1, fit.select_lut_per_acc_bit * arithmetic.acc_bits, 0.0)
+    outside = np.where(fine > 1, arithmetic.acc_bits, 0)  # bits of an accumulator in LUTs
+    adder = fit.lut_per_acc_bit * outside
+    select = np.where(turns > 1, adder, 0.0)
     mux = fit.mux_lut_per_stage_bit * ceil_div(choices - 1, 3) * fine * arithmetic.act_bits
-    skew = fit.skew_lut_per_n_b * bits * np.maximum(fine - 3, 0)
-    ff = fit.ff_per_acc_bit * arithmetic.acc_bits + fit.ff_control
-    skew_ff = fit.ff_skew_per_b * bits * np.minimum(fine * (fine - 1) // 2, 3)
+    skew = fit.skew_lut_per_n_b * bits * np.maximum(fine - 4, 0)
+    ff = fit.ff_per_acc_bit * outside + fit.ff_control + fit.ff_per_n * fine
+    ff = ff + np.where(turns > 1, fit.ff_turn_control, 0.0)
+    ff = ff + fit.ff_skew_per_b * bits * _skewed_words(fine)
     return amount(
-        lut=np.ceil(adder + select + mux + skew).astype(np.int64),
-        ff=np.ceil(ff + skew_ff).astype(np.int64),
+        lut=np.ceil(adder + select + mux + skew + fit.lut_control - 1e-9).astype(np.int64),
+        ff=np.ceil(ff - 1e-9).astype(np.int64),
     ) + counter(clog2(turns))
+
+
+def _skewed_words(fine: IntArray) -> IntArray:
+    """Operand pairs that a cascade of ``fine`` multipliers delays in flip-flops: the third by one
+    cycle and the fourth by two, beyond the registers of the DSPs; later ones wait in SRLs."""
+    return np.asarray(np.minimum((fine - 1) * (fine - 2) // 2, 3))
 
 
 def _dynamic_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
@@ -98,11 +107,19 @@ def _dynamic_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic)
     products = segment_products(op, foldings).astype(np.float64)
     fine = foldings.fine.astype(np.float64)
     bits = (arithmetic.act_bits + arithmetic.weight_bits) / 2
-    lut = fit.lut_per_m_n_b * products * fine * bits
-    lut += fit.lut_per_m * products + fit.lut_per_n * fine
-    ff = fit.ff_per_m_b * products * bits + fit.ff_per_n_b * fine * bits
-    ff += fit.ff_per_m * products + fit.ff_per_n * fine
-    engine = amount(lut=np.ceil(lut).astype(np.int64), ff=np.ceil(ff).astype(np.int64))
+    outside = np.where(foldings.fine > 1, arithmetic.acc_bits, 0)
+    dense = (
+        coefficients().dense_engine
+    )  # the accumulator is the same: an adder, and a choice of its start
+    lut = 2.0 * dense.lut_per_acc_bit * outside
+    lut = lut + fit.mux_lut_per_stage_bit * np.ceil((products - 1) / 3) * fine * bits
+    lut = lut + fit.lut_per_m_b * products * bits + fit.lut_per_m_n * products * fine
+    ff = fit.ff_per_m_b * products * bits + fit.ff_per_n * fine
+    ff = ff + fit.ff_per_acc_bit * outside
+    ff = ff + fit.ff_skew_per_b * bits * _skewed_words(foldings.fine)
+    engine = amount(
+        lut=np.ceil(lut - 1e-9).astype(np.int64), ff=np.ceil(ff - 1e-9).astype(np.int64)
+    )
     deep = np.where(foldings.lane_fifo_depth > 1, foldings.lane_fifo_depth, 0)
     ahead = fifo(deep, segment_products(op, foldings) * arithmetic.act_bits)
     results = fifo(deep, np.full_like(deep, arithmetic.acc_bits))
