@@ -84,6 +84,45 @@ class SegmentHistogram:
         return hash(self._digest)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightCounts:
+    """How many weights of each (filter, input channel) window are not zero: exact, all of them.
+
+    What a static engine's schedule follows from.
+
+    Attributes:
+        taps: weights of a window, kh * kw.
+        counts: (out_channels, in_channels / groups), 0..taps, read-only; bytes where taps allow.
+    """
+
+    taps: int
+    counts: npt.NDArray[np.integer]
+    _digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        counts = np.asarray(self.counts)
+        if counts.ndim != 2 or not counts.size or counts.min() < 0 or counts.max() > self.taps:
+            raise ValueError(f"counts must be 2-D and in 0..{self.taps}: {counts.shape}")
+        counts = counts.astype(np.min_scalar_type(self.taps), order="C")
+        counts.flags.writeable = False
+        object.__setattr__(self, "counts", counts)
+        state = hashlib.sha256(f"{self.taps}{counts.shape}".encode())
+        state.update(counts.tobytes())
+        object.__setattr__(self, "_digest", state.hexdigest())
+
+    def segments(self, packed: int) -> CountArray:
+        """Non-zero weights of segments of ``packed`` neighbouring channels of a group,
+        (out_channels, in_channels / groups / packed)."""
+        filters = self.counts.shape[0]
+        return np.asarray(self.counts.reshape(filters, -1, packed).sum(axis=2, dtype=np.int64))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WeightCounts) and self._digest == other._digest
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+
 @dataclass(frozen=True, slots=True)
 class LayerSparsity:
     """What was measured in one Conv2d layer.
@@ -99,6 +138,7 @@ class LayerSparsity:
             positions of a row, in [-1, 1]; lanes with positive correlation need deeper FIFOs.
         sampled_positions: output positions that the histograms were taken from.
         pair_density_stderr: standard error of pair_density from sampling.
+        weight_counts: non-zero weights of each window.
     """
 
     weight_density: float
@@ -109,6 +149,7 @@ class LayerSparsity:
     lag1_correlation: float
     sampled_positions: int
     pair_density_stderr: float
+    weight_counts: WeightCounts
 
     def __post_init__(self) -> None:
         for name in ("weight_density", "act_density", "pair_density"):

@@ -91,6 +91,7 @@ _CARRIES = {
     "replay": "replayed",
     "engine_dense": "products",
     "engine_dynamic": "products",
+    "engine_static": "sums",
     "accumulate": "sums",
     "adder_tree": "totals",
     "bias_requantise": "finished",

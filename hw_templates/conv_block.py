@@ -17,6 +17,7 @@ from hass.ops import Conv2d
 from hass.values import FeatureMap
 
 from .blocks import ACC, ACT, WEIGHT, Block, Stage, Table, chain
+from .static_rows import index_bits, static_rows
 from .window import window_constants, window_stage
 
 
@@ -78,7 +79,7 @@ class ConvPlan:
 def folding_mistake(op: Conv2d, source: FeatureMap, folding: Folding) -> str | None:
     """Why a folding cannot be emitted, or None."""
     channels, filters = source.channels // op.groups, op.out_channels // op.groups
-    if folding.engine not in (EngineKind.DENSE, EngineKind.DYNAMIC):
+    if folding.engine is EngineKind.NONE:
         return f"engine {folding.engine.value!r} has no template"
     if op.groups % folding.coarse_group:
         return f"coarse_group {folding.coarse_group} does not divide {op.groups} groups"
@@ -121,6 +122,23 @@ def memory_words(plan: ConvPlan) -> IntArray:
     return padded.reshape(plan.folding.lanes, plan.rows * turns, fine)
 
 
+def _weight_tables(plan: ConvPlan) -> tuple[Table, ...]:
+    """What the engines read: arguments of their template, in its order."""
+    fold = plan.folding
+    if fold.engine is not EngineKind.STATIC:
+        return (Table("weights", WEIGHT, memory_words(plan), fold.weight_memory),)
+    # windows are the outer loop: a lane works through its filters of each
+    steps = (plan.group_steps, plan.filter_steps, plan.channel_steps)
+    windows = lane_weights(plan).reshape(fold.lanes, *steps, plan.products)
+    ordered = windows.transpose(1, 3, 0, 2, 4)
+    rows = static_rows(ordered.reshape(-1, *ordered.shape[2:]), fold.fine)
+    word = f"hass::rom_word<WEIGHT_BITS + {index_bits(plan.products)}>::type"
+    return (
+        Table("weights", word, rows.words, fold.weight_memory),
+        Table("marks", "bool", rows.marks, fold.weight_memory),
+    )
+
+
 def bias_rows(plan: ConvPlan) -> IntArray:
     """(group steps * filter steps, words side by side at the output)."""
     fold = plan.folding
@@ -150,7 +168,7 @@ def _front(plan: ConvPlan) -> list[Stage]:
         wide = streams * plan.products
         template = (ACT, beats, "STREAMS_IN * TAPS", "STREAMS_IN * PRODUCTS")
         stages.append(Stage("width", "widen", template, wide))
-    if plan.filter_steps > 1:
+    if plan.filter_steps > 1 and fold.engine is not EngineKind.STATIC:
         template = (ACT, "STREAMS_IN * PRODUCTS", "OUT_PIXELS * GROUP_STEPS")
         template = (*template, "CHANNEL_STEPS", "FILTER_STEPS")
         stages.append(Stage("replay", "replay", template, streams * plan.products))
@@ -159,7 +177,14 @@ def _front(plan: ConvPlan) -> list[Stage]:
 
 def _engine(plan: ConvPlan) -> Stage:
     fold = plan.folding
-    lanes = ("COARSE_GROUP", "COARSE_OUT", "COARSE_IN", "PRODUCTS", "FINE")
+    lanes: tuple[str | int, ...] = ("COARSE_GROUP", "COARSE_OUT", "COARSE_IN", "PRODUCTS", "FINE")
+    if fold.engine is EngineKind.STATIC:
+        bits = index_bits(plan.products)
+        word = f"hass::rom_word<WEIGHT_BITS + {bits}>::type"
+        static: tuple[str | int, ...] = (ACT, WEIGHT, ACC, word, "LAYER", *lanes, bits)
+        static = (*static, "WEIGHT_ROWS", "OUT_PIXELS", "FILTER_STEPS", "CHANNEL_STEPS", "RESULTS")
+        tables = ("weights", "marks")
+        return Stage("engine_static", "engine_static", static, fold.lanes, ACC, tables)
     template: tuple[str | int, ...] = (ACT, WEIGHT, ACC, "LAYER", *lanes, "WEIGHT_ROWS", "SEGMENTS")
     name = "engine_dense"
     if fold.engine is EngineKind.DYNAMIC:
@@ -173,7 +198,7 @@ def _back(plan: ConvPlan) -> list[Stage]:
     fold = plan.folding
     streams = fold.coarse_out * fold.coarse_group
     stages = [_engine(plan)]
-    if plan.channel_steps > 1:
+    if plan.channel_steps > 1 and fold.engine is not EngineKind.STATIC:
         template: tuple[str | int, ...] = (ACC, fold.lanes, "CHANNEL_STEPS", "RESULTS")
         stages.append(Stage("accumulate", "accumulate", template, fold.lanes, ACC))
     if fold.coarse_in > 1:
@@ -196,7 +221,8 @@ def conv_block(plan: ConvPlan) -> Block:
     fold, op = plan.folding, plan.op
     wires, calls = chain((*_front(plan), *_back(plan)))
     results = plan.out.pixels * plan.group_steps * plan.filter_steps
-    words = memory_words(plan)
+    tables = _weight_tables(plan)
+    rows = tables[0].values.shape[0 if fold.engine is EngineKind.STATIC else 1]
     constants = (
         ("LAYER", plan.index),
         *window_constants(op.kernel, op.stride, op.pads, plan.source, plan.out),
@@ -215,7 +241,7 @@ def conv_block(plan: ConvPlan) -> Block:
         ("CHANNEL_STEPS", plan.channel_steps),
         ("RESULTS", results),
         ("SEGMENTS", results * plan.channel_steps),
-        ("WEIGHT_ROWS", words.shape[1]),
+        ("WEIGHT_ROWS", rows),
         ("SHIFT", plan.shift_bits),
         ("CLIP_LIMIT", plan.clip_limit),
     )
@@ -232,7 +258,7 @@ def conv_block(plan: ConvPlan) -> Block:
         wires=wires,
         calls=calls,
         tables=(
-            Table("weights", WEIGHT, words, fold.weight_memory),
+            *tables,
             Table("biases", ACC, bias_rows(plan)),
         ),
     )

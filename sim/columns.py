@@ -35,8 +35,9 @@ WRITE_BIT = 1 << 16  # of a program's step; the bits below it are input ports
     AHEAD,  # windows that a lane may be ahead of the slowest; 1: lockstep
     CYCLES,  # of a segment, where not drawn
     DRAWN,  # row in ``Work.engines``, or -1
-) = range(25)
-ACTOR_COLUMNS = 25
+    SCHEDULE,  # offset of the cycles of a position's windows in ``Work.numbers``, or -1
+) = range(26)
+ACTOR_COLUMNS = 26
 
 # columns of ``state``
 (

@@ -267,13 +267,25 @@ def _begin(t: Tables, work: Work, actor: int, inputs: int) -> None:
 
 
 @register_jitable
+def _scheduled(t: Tables, work: Work, actor: int, schedule: int) -> int:
+    """Cycles of the next segment of a static engine: its window's, spread over the filters."""
+    windows = t.actors[actor, c.ROUNDS] * t.actors[actor, c.BLOCKS]
+    cycles = work.numbers[schedule + t.state[actor, c.STEP] % windows]
+    filters, sub = t.actors[actor, c.FILTERS], t.state[actor, c.SUB]
+    return int(cycles * (sub + 1) // filters - cycles * sub // filters)
+
+
+@register_jitable
 def _segments(t: Tables, work: Work, actor: int) -> int:
     """Let every lane compute its next filter; returns when the slowest has it."""
     finish = 0
     lanes = t.actors[actor, c.LANE_OFFSET]
     drawn = t.actors[actor, c.DRAWN]
+    schedule = t.actors[actor, c.SCHEDULE]
     for lane in range(t.actors[actor, c.LANES]):
         taken = t.actors[actor, c.CYCLES]
+        if schedule >= 0:
+            taken = _scheduled(t, work, actor, schedule)
         if drawn >= 0:
             taken = segment_cycles(work, drawn, lane, t.state[actor, c.SUB])
         t.lane_times[lanes + lane] += taken

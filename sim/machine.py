@@ -175,6 +175,7 @@ def _add_windowed(
             c.POSITIONS: out.pixels,
             c.LANE_OFFSET: draft.lanes,
             c.DRAWN: -1,
+            c.SCHEDULE: -1,
             **draft.add_ring(min(frames, frames_held) * windows + engine[c.AHEAD]),
             **engine,
         },

@@ -30,6 +30,7 @@ from .work import (
     engine_columns,
     make_source,
     snake_deal,
+    static_rows,
 )
 
 FloatArray = npt.NDArray[np.float32]
@@ -145,7 +146,7 @@ def trace_source(
     active = _inputs(graph, pruned, thresholds, names, dataset, images) if names else {}
     numbers, acts, lives = Numbers(), Numbers(), Numbers()
     rows: list[Row] = []
-    actors: dict[str, Row] = {}
+    actors = static_rows(graph, estimate, profile, numbers)
     for layer, op, folding in layers:
         sparsity = profile.layers[layer.name]
         row, actor = engine_columns(op, graph.in_maps(layer.name)[0].channels, folding)

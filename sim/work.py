@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hass import ops
 from hass.cost import EngineKind, Estimate, Folding
+from hass.cost.static_schedule import static_window_cycles
 from hass.cost.waiting import segment_cycles, weight_variance_share
 from hass.graph import Graph, Layer
 from hass.sparsity import LayerSparsity, SegmentHistogram, SparsityProfile
@@ -104,6 +105,20 @@ def dynamic_layers(graph: Graph, estimate: Estimate) -> list[tuple[Layer, ops.Co
     ]
 
 
+def static_rows(
+    graph: Graph, estimate: Estimate, profile: SparsityProfile, numbers: Numbers
+) -> dict[str, Row]:
+    """Columns of the static engines: the schedules that their weights fix."""
+    rows = {}
+    for layer in graph.convs:
+        folding = estimate.layers[layer.name].folding
+        if isinstance(layer.op, ops.Conv2d) and folding.engine is EngineKind.STATIC:
+            counts = profile.layers[layer.name].weight_counts
+            cycles = static_window_cycles(layer.op, counts, folding)
+            rows[layer.name] = {c.SCHEDULE: numbers.add(cycles)}
+    return rows
+
+
 def make_source(
     engines: Sequence[Row],
     numbers: Numbers,
@@ -165,7 +180,7 @@ def profile_source(graph: Graph, estimate: Estimate, profile: SparsityProfile, s
     """
     numbers = Numbers()
     rows: list[Row] = []
-    actors: dict[str, Row] = {}
+    actors = static_rows(graph, estimate, profile, numbers)
     for layer, op, folding in dynamic_layers(graph, estimate):
         row, actor = engine_columns(op, graph.in_maps(layer.name)[0].channels, folding)
         row = _drawn_row(op, folding, profile.layers[layer.name], row, numbers)

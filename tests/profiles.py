@@ -10,7 +10,14 @@ import numpy as np
 from hass import ops
 from hass.graph import Graph, Weights
 from hass.intmath import divisors
-from hass.sparsity import NO_CLIPS, LayerSparsity, SegmentHistogram, Settings, SparsityProfile
+from hass.sparsity import (
+    NO_CLIPS,
+    LayerSparsity,
+    SegmentHistogram,
+    Settings,
+    SparsityProfile,
+    WeightCounts,
+)
 from hass.values import FeatureMap
 
 MOST_PRODUCTS = 64  # as measured profiles: several channels per segment up to this many products
@@ -43,6 +50,7 @@ def random_layer_sparsity(
         lag1_correlation=float(rng.uniform(0.0, 0.6)),
         sampled_positions=segments,
         pair_density_stderr=0.0,
+        weight_counts=WeightCounts(taps, weights.sum(axis=3).reshape(-1, per_group)),
     )
 
 
@@ -50,6 +58,7 @@ def dense_layer_sparsity(op: ops.Conv2d, source: FeatureMap) -> LayerSparsity:
     """A layer without a single zero: every segment has M active products."""
     taps = op.kernel[0] * op.kernel[1]
     counts = np.full((source.channels, 4), taps)
+    weights = np.full((op.out_channels, source.channels // op.groups), taps)
     return LayerSparsity(
         weight_density=1.0,
         act_density=1.0,
@@ -59,6 +68,7 @@ def dense_layer_sparsity(op: ops.Conv2d, source: FeatureMap) -> LayerSparsity:
         lag1_correlation=0.0,
         sampled_positions=4,
         pair_density_stderr=0.0,
+        weight_counts=WeightCounts(taps, weights),
     )
 
 

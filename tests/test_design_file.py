@@ -49,7 +49,7 @@ SHARES = st.floats(0, 1)
 RESOURCES = st.builds(Resources, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
 ENGINES = st.builds(
     Folding,
-    st.sampled_from([EngineKind.DENSE, EngineKind.DYNAMIC]),
+    st.sampled_from([EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC]),
     *[POSITIVE] * 6,
     st.sampled_from([MemoryKind.BRAM, MemoryKind.LUTRAM, MemoryKind.URAM]),
 )

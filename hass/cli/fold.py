@@ -64,7 +64,7 @@ def _to_engines(ctx: click.Context, param: click.Parameter, value: str) -> froze
     show_default=True,
     metavar="LIST",
     callback=_to_engines,
-    help="Engine kinds that layers may have. dynamic needs a profile.",
+    help="Engine kinds that layers may have. dynamic and static need a profile.",
 )
 @output_option("Write the design (design.json).")
 @json_option()

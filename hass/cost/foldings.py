@@ -18,6 +18,7 @@ class EngineKind(StrEnum):
     NONE = "none"  # the layer has no multiplier engine (pooling, elementwise, ...)
     DENSE = "dense"  # every product, M / fine cycles
     DYNAMIC = "dynamic"  # active products only, max(1, ceil(k / fine)) cycles
+    STATIC = "static"  # non-zero weights only, in an order fixed offline; static_schedule.py
 
 
 class MemoryKind(StrEnum):

@@ -36,12 +36,17 @@ def fifo_entries(shape: LayerShape, port_index: int, streams: IntArray) -> IntAr
     return ceil_div(need.words, streams) + need.entries
 
 
-def _body(shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
+def _body(
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic,
+) -> Amount:
     op = shape.op
     streams = streams_in(foldings)
     match op:
         case ops.Conv2d():
-            return conv_cost(shape, foldings, arithmetic)
+            return conv_cost(shape, foldings, sparsity, arithmetic)
         case ops.MaxPool2d():
             return max_pool_cost(op, shape, streams, arithmetic)
         case ops.AvgPool2d():
@@ -107,7 +112,7 @@ def layer_costs(
     else:
         frame_ii = stream_cycles
         latency = stages
-    total = _body(shape, foldings, arithmetic)
+    total = _body(shape, foldings, sparsity, arithmetic)
     for index in range(len(shape.inputs)):
         entries = fifo_entries(shape, index, inputs)
         total = total + port(inputs, arithmetic.act_bits)

@@ -12,15 +12,16 @@ from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity
 
-ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC})
+ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC})
 WEIGHT_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
 LANE_FIFO_DEPTHS = (1, 2, 4, 8, 16, 32)
 
-# The dynamic engine was synthesised for M 4..64 and N 1..8 (coefficients.toml). M = 2 and 3 are let
-# in because the fit is nearly linear in M; wider or with more multipliers is extrapolation.
-DYNAMIC_MIN_PRODUCTS = 2
-DYNAMIC_MAX_PRODUCTS = 64
-DYNAMIC_MAX_FINE = 8
+# Sparse engines. The dynamic one was synthesised for M 4..64 and N 1..8 (coefficients.toml). M = 2
+# and 3 are let in because the fit is nearly linear in M; wider or with more multipliers is
+# extrapolation. The static one's multiplexer is the dense one's, synthesised to the same width.
+SPARSE_MIN_PRODUCTS = 2
+SPARSE_MAX_PRODUCTS = 64
+SPARSE_MAX_FINE = 8
 # A dense engine's segment is as wide as the widest selector at most, unless one window is wider.
 DENSE_MAX_PRODUCTS = 64
 
@@ -48,7 +49,7 @@ def _packings(op: Conv2d, channels: int, engine: EngineKind, measured: frozenset
     fitting = [
         p
         for p in divisors(channels)
-        if p in measured and DYNAMIC_MIN_PRODUCTS <= p * taps <= DYNAMIC_MAX_PRODUCTS
+        if p in measured and SPARSE_MIN_PRODUCTS <= p * taps <= SPARSE_MAX_PRODUCTS
     ]
     return _column(tuple(fitting))
 
@@ -59,7 +60,7 @@ def _fines(op: Conv2d, packings: IntArray, engine: EngineKind) -> IntArray:
     if engine is EngineKind.DENSE:
         found = {f for p in packings[:, 0] for f in divisors(int(p) * taps)}
         return _column(tuple(sorted(found)))
-    return _column(tuple(range(1, DYNAMIC_MAX_FINE + 1)))
+    return _column(tuple(range(1, SPARSE_MAX_FINE + 1)))
 
 
 def _conv_foldings(
@@ -98,15 +99,16 @@ def legal_foldings(
 
     A convolution's coarse_group divides its groups, coarse_in its channels per group, coarse_out
     its filters per group, and packed what coarse_in leaves. ``fine`` divides M = packed * kh * kw
-    in a dense engine. A dynamic engine needs M in 2..64, ``fine`` in 1..8 and a measured
-    distribution for its ``packed``. A layer without weights has one number of streams, which
-    divides the channels of all its inputs and of its output.
+    in a dense engine. Dynamic and static engines need M in 2..64, ``fine`` in 1..8 and a measured
+    distribution for their ``packed``; a static one also weights that are zero.
+    A layer without weights has one number of streams, which divides the channels of all its inputs
+    and of its output.
 
     Args:
         shape: the layer.
         engines: kinds allowed to layers with weights; NONE is ignored.
         memories: weight memories allowed; NONE is ignored.
-        sparsity: what was measured in the layer; without it there is no dynamic engine.
+        sparsity: what was measured in the layer; without it there are dense engines only.
 
     Returns:
         Non-empty arrays in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or
@@ -122,8 +124,10 @@ def legal_foldings(
     if sparsity is not None:
         measured = frozenset(histogram.packed for histogram in sparsity.histograms)
     result: list[FoldingArrays] = []
-    for engine in (EngineKind.DENSE, EngineKind.DYNAMIC):
+    for engine in (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC):
         if engine not in engines:
+            continue
+        if engine is EngineKind.STATIC and (sparsity is None or sparsity.weight_density == 1.0):
             continue
         factors = _conv_foldings(shape.op, shape, engine, measured)
         if len(factors):

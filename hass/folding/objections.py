@@ -10,10 +10,10 @@ from ..ops import Conv2d
 from ..sparsity import LayerSparsity
 from .legal import (
     DENSE_MAX_PRODUCTS,
-    DYNAMIC_MAX_FINE,
-    DYNAMIC_MAX_PRODUCTS,
-    DYNAMIC_MIN_PRODUCTS,
     LANE_FIFO_DEPTHS,
+    SPARSE_MAX_FINE,
+    SPARSE_MAX_PRODUCTS,
+    SPARSE_MIN_PRODUCTS,
 )
 
 Rule = tuple[str, bool, str]  # field of a folding, whether it is legal, what it should be
@@ -94,28 +94,33 @@ def _conv_rules(
             f"a divisor of {left} (input channels{per} that coarse_in leaves)",
         ),
     ]
-    if folding.engine is EngineKind.DYNAMIC:
+    if folding.engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
+        kind = folding.engine.value
         measured = frozenset(h.packed for h in sparsity.histograms) if sparsity else frozenset()
-        most = min(DYNAMIC_MAX_FINE, products)
-        fits = DYNAMIC_MIN_PRODUCTS <= products <= DYNAMIC_MAX_PRODUCTS
-        range_words = f"{DYNAMIC_MIN_PRODUCTS} to {DYNAMIC_MAX_PRODUCTS}"
-        depths = ", ".join(str(depth) for depth in LANE_FIFO_DEPTHS)
+        most = min(SPARSE_MAX_FINE, products)
+        fits = SPARSE_MIN_PRODUCTS <= products <= SPARSE_MAX_PRODUCTS
+        range_words = f"{SPARSE_MIN_PRODUCTS} to {SPARSE_MAX_PRODUCTS}"
+        dynamic = folding.engine is EngineKind.DYNAMIC
+        allowed = LANE_FIFO_DEPTHS if dynamic else (1,)
+        depths = ", ".join(str(depth) for depth in allowed)
+        zeros = dynamic or sparsity is None or sparsity.weight_density < 1.0
         choices = ", ".join(str(packed) for packed in sorted(measured)) or "none"
         return [
             *rules,
-            ("engine", sparsity is not None, "dense: a dynamic engine needs a profile"),
+            ("engine", sparsity is not None, f"dense: a {kind} engine needs a profile"),
+            ("engine", zeros, "dense: no weight is zero"),
             (
                 "packed",
                 fits,
-                f"{range_words} products per segment (packed * {taps}) in a dynamic engine",
+                f"{range_words} products per segment (packed * {taps}) in a {kind} engine",
             ),
             (
                 "packed",
                 sparsity is None or folding.packed in measured,
                 f"one that the profile has ({choices})",
             ),
-            ("fine", folding.fine <= most, f"at most {most} in a dynamic engine"),
-            ("lane_fifo_depth", folding.lane_fifo_depth in LANE_FIFO_DEPTHS, f"one of {depths}"),
+            ("fine", folding.fine <= most, f"at most {most} in a {kind} engine"),
+            ("lane_fifo_depth", folding.lane_fifo_depth in allowed, f"one of {depths}"),
         ]
     limit = DENSE_MAX_PRODUCTS if taps == 1 else 1
     return [

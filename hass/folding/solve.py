@@ -78,7 +78,8 @@ def _problem(
         raise SpecError.at(
             "engines",
             ", ".join(sorted(engines)) or "none",
-            "an engine for every layer (dynamic: a profile, and 2 to 64 products per segment); "
+            "an engine for every layer (dynamic, static: a profile, and 2 to 64 products per "
+            "segment; static: zero weights); "
             f"there is none for {', '.join(without)}",
         )
     budget = np.array(tuple(device.budget), dtype=np.int64)

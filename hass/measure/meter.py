@@ -10,7 +10,7 @@ from .. import ops
 from ..graph import FloatArray
 from ..sparsity import LayerSparsity, SegmentHistogram
 from ..values import FeatureMap
-from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector
+from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector, weight_counts
 from .products import (
     add_to_histograms,
     empty_histograms,
@@ -123,6 +123,7 @@ class LayerMeter:
             lag1_correlation=self._correlation(),
             sampled_positions=self._positions,
             pair_density_stderr=spread,
+            weight_counts=weight_counts(self._weights),
         )
 
     def _correlation(self) -> float:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .. import ops
 from ..graph import FloatArray
+from ..sparsity import WeightCounts
 from ..values import FeatureMap
 
 Int64Array = npt.NDArray[np.int64]
@@ -72,6 +73,13 @@ def tap_filters(weights: FloatArray, groups: int) -> Int64Array:
     live = (weights != 0).reshape(groups, filters // groups, channels, height, width)
     counts = live.sum(axis=1, dtype=np.int64)
     return np.asarray(counts.reshape(groups * channels, height, width))
+
+
+def weight_counts(weights: FloatArray) -> WeightCounts:
+    """Non-zero weights of each window of (F, C / groups, kh, kw)."""
+    filters, channels, height, width = weights.shape
+    live = (weights != 0).reshape(filters, channels, height * width)
+    return WeightCounts(height * width, live.sum(axis=2, dtype=np.int64))
 
 
 def filter_rates(

@@ -18,6 +18,7 @@ from ..sparsity import (
     SegmentHistogram,
     SparsityProfile,
     SparsitySetting,
+    WeightCounts,
 )
 from ..validation import StrictRecord, mistakes_of
 
@@ -49,6 +50,28 @@ class _Histogram(StrictRecord):
         return counts
 
 
+class _WeightCounts(StrictRecord):
+    """One string per filter; a count per channel in hexadecimal, as many digits as ``taps`` has."""
+
+    taps: Positive
+    filters: Annotated[
+        list[Annotated[str, pydantic.Field(pattern="^[0-9a-f]+$")]], pydantic.Field(min_length=1)
+    ]
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> _WeightCounts:
+        digits = len(f"{self.taps:x}")
+        if len({len(row) for row in self.filters}) != 1 or len(self.filters[0]) % digits:
+            raise ValueError(f"expected rows of the same length, {digits} digit(s) per channel")
+        if any(count > self.taps for row in self.filters for count in _counts_of(row, digits)):
+            raise ValueError(f"expected counts of at most {self.taps}")
+        return self
+
+
+def _counts_of(row: str, digits: int) -> list[int]:
+    return [int(row[start : start + digits], 16) for start in range(0, len(row), digits)]
+
+
 class _Layer(StrictRecord):
     weight_density: Share
     act_density: Share
@@ -58,6 +81,7 @@ class _Layer(StrictRecord):
     lag1_correlation: Annotated[float, pydantic.Field(ge=-1, le=1)]
     sampled_positions: Positive
     pair_density_stderr: NotNegative
+    weight_counts: _WeightCounts
 
     @pydantic.field_validator("histograms")
     @classmethod
@@ -66,6 +90,20 @@ class _Layer(StrictRecord):
         if packed[0] != 1 or packed != sorted(set(packed)):
             raise ValueError(f"expected packed = 1 first, then ascending, got {packed}")
         return histograms
+
+    @pydantic.field_validator("weight_counts")
+    @classmethod
+    def _of_the_layer(cls, counts: _WeightCounts, info: pydantic.ValidationInfo) -> _WeightCounts:
+        rates, histograms = info.data.get("filter_rates"), info.data.get("histograms")
+        if rates is None or histograms is None:  # wrong themselves
+            return counts
+        channels, taps = len(histograms[0].counts), len(histograms[0].counts[0]) - 1
+        per_group = len(counts.filters[0]) // len(f"{counts.taps:x}")
+        if len(counts.filters) != len(rates) or counts.taps != taps or channels % per_group:
+            raise ValueError(
+                f"expected {len(rates)} filters, {taps} taps and channels that divide {channels}"
+            )
+        return counts
 
 
 class _Accuracy(StrictRecord):
@@ -104,7 +142,20 @@ def _layer_json(layer: LayerSparsity) -> dict[str, JsonValue]:
         "lag1_correlation": layer.lag1_correlation,
         "sampled_positions": layer.sampled_positions,
         "pair_density_stderr": layer.pair_density_stderr,
+        "weight_counts": _weight_counts_json(layer.weight_counts),
     }
+
+
+def _weight_counts_json(weights: WeightCounts) -> dict[str, JsonValue]:
+    digits = len(f"{weights.taps:x}")
+    rows = ("".join(f"{count:0{digits}x}" for count in row) for row in weights.counts.tolist())
+    return {"taps": weights.taps, "filters": list(rows)}
+
+
+def _weight_counts(data: _WeightCounts) -> WeightCounts:
+    digits = len(f"{data.taps:x}")
+    counts = [_counts_of(row, digits) for row in data.filters]
+    return WeightCounts(data.taps, np.array(counts, dtype=np.int64))
 
 
 def profile_json(profile: SparsityProfile) -> dict[str, JsonValue]:
@@ -190,6 +241,7 @@ def _layer(data: _Layer) -> LayerSparsity:
         lag1_correlation=data.lag1_correlation,
         sampled_positions=data.sampled_positions,
         pair_density_stderr=data.pair_density_stderr,
+        weight_counts=_weight_counts(data.weight_counts),
     )
 
 

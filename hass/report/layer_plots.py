@@ -21,8 +21,11 @@ ROWS_PER_PICTURE = 45  # a printed page
 ENGINE_COLOURS = {
     EngineKind.DENSE: svg.SKY,
     EngineKind.DYNAMIC: svg.ORANGE,
+    EngineKind.STATIC: svg.GREEN,
     EngineKind.NONE: svg.GREY,
 }
+# hatching and its colour: what is skipped must not be told by colour alone
+ENGINE_HATCHES = {EngineKind.DYNAMIC: ("////", "#7a5500"), EngineKind.STATIC: ("....", "#00503a")}
 
 LABEL_LENGTH = 32  # characters
 
@@ -165,14 +168,15 @@ def _multipliers(axes: Axes, design: Design, names: Sequence[str], tips: dict[st
     for row, name in enumerate(names):
         folding = layers[name].folding
         if folding.multipliers:
+            hatch, edge = ENGINE_HATCHES.get(folding.engine, (None, "none"))
             bar = axes.barh(
                 row,
                 folding.multipliers,
                 0.66,
                 color=ENGINE_COLOURS[folding.engine],
                 label=folding.engine.value if folding.engine not in seen else "_",
-                hatch="////" if folding.engine is EngineKind.DYNAMIC else None,
-                edgecolor="#7a5500" if folding.engine is EngineKind.DYNAMIC else "none",
+                hatch=hatch,
+                edgecolor=edge,
                 linewidth=0.3,
             )
             seen.add(folding.engine)

@@ -10,7 +10,7 @@ from hass.cost import EngineKind, Folding, LayerShape, MemoryKind
 from hass.cost.shape import FifoNeed
 from hass.intmath import divisors
 from hass.shapes import output_map
-from hass.sparsity import LayerSparsity, SegmentHistogram
+from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts
 from hass.values import FeatureMap
 
 
@@ -46,7 +46,7 @@ def conv_foldings(draw: st.DrawFn, shape: LayerShape, engine: EngineKind) -> Fol
     packed = draw(st.sampled_from(divisors(per_group // coarse_in)))
     products = packed * op.kernel[0] * op.kernel[1]
     fine = draw(st.sampled_from(divisors(products)))
-    if engine is EngineKind.DYNAMIC:
+    if engine is not EngineKind.DENSE:
         fine = draw(st.integers(1, products))
     return Folding(
         engine=engine,
@@ -61,7 +61,11 @@ def conv_foldings(draw: st.DrawFn, shape: LayerShape, engine: EngineKind) -> Fol
 
 
 def sparsity_of(shape: LayerShape, density: float, seed: int) -> LayerSparsity:
-    """Independent products, active with probability ``density``; channels and filters unequal."""
+    """Independent products, active with probability ``density``; channels and filters unequal.
+
+    The weights that static engines see are as dense; the waiting term of dynamic ones, which reads
+    ``weight_density``, takes all zeros for the activations'.
+    """
     op = conv_of(shape)
     rng = np.random.default_rng(seed)
     taps = op.kernel[0] * op.kernel[1]
@@ -76,6 +80,8 @@ def sparsity_of(shape: LayerShape, density: float, seed: int) -> LayerSparsity:
     rates = rng.uniform(0.5, 1.5, op.out_channels) if density < 1 else np.ones(op.out_channels)
     rates = rates / rates.mean()
     pair = float(active.mean())
+    windows = (op.out_channels, channels // op.groups, taps)
+    weights = (rng.random(windows) < density).sum(axis=2)
     return LayerSparsity(
         weight_density=1.0,
         act_density=pair,
@@ -85,4 +91,5 @@ def sparsity_of(shape: LayerShape, density: float, seed: int) -> LayerSparsity:
         lag1_correlation=float(rng.uniform(0, 0.6)) if density < 1 else 0.0,
         sampled_positions=200,
         pair_density_stderr=0.0,
+        weight_counts=WeightCounts(taps, weights),
     )

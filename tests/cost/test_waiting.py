@@ -11,7 +11,7 @@ import pytest
 
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
 from hass.cost.waiting import joined_segment_cycles, snake_lane_means
-from hass.sparsity import LayerSparsity, SegmentHistogram
+from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts
 
 WINDOWS = 2_400
 TAPS = 9
@@ -89,6 +89,7 @@ def measured(case: Case, active: npt.NDArray[np.int64]) -> LayerSparsity:
         lag1_correlation=lag1,
         sampled_positions=len(per_channel),
         pair_density_stderr=0.0,
+        weight_counts=WeightCounts(TAPS, np.full((len(rates), len(channels)), TAPS)),
     )
 
 

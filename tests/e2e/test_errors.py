@@ -164,6 +164,7 @@ def test_foldings_that_are_not_legal(tmp_path: Path, tiny_model: Path) -> None:
         ({"conv1": {"coarse": 2}}, "conv1.coarse: got 2, expected no such key"),
         ({"conv1": {"coarse_in": 0}}, "conv1.coarse_in: got 0, expected greater than"),
         ({"conv1": {"engine": "dynamic", "weight_memory": "bram"}}, "needs a profile"),
+        ({"conv1": {"engine": "static", "weight_memory": "bram"}}, "static engine needs a profile"),
     ):
         path.write_text(json.dumps(foldings))
         code, message = run("estimate", tiny_model, "--device", "zcu104", "--foldings", path)

@@ -79,7 +79,12 @@ def test_all_files_are_there_and_agree(finished: Path, spec: SearchSpec) -> None
     assert dense.settings == {} and best.summary.throughput_fps >= dense.summary.throughput_fps
     assert {f.engine.value for f in dense.plan.foldings.values()} == {"dense", "none"}
     front = {f"trial-{int(row['number']):04d}.json" for row in rows(finished, "pareto.csv")}
-    assert {p.name for p in (finished / "designs").iterdir()} == front | {"trial-0000.json"}
+    designs = finished / "designs"
+    # a tie in speed goes to the fewer DSPs, so the best one may have a more accurate equal
+    kept = {"trial-0000.json"} | {
+        p.name for p in designs.iterdir() if read_design(p).plan == best.plan
+    }
+    assert {p.name for p in designs.iterdir()} == front | kept
     for name in front - {"trial-0000.json"}:
         design = read_design(finished / "designs" / name)
         row = trials[int(name[6:10])]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profiles import random_layer_sparsity
+from profiles import dense_layer_sparsity, random_layer_sparsity
 
 from hass import ops
 from hass.cost import EngineKind, Folding, LayerShape, MemoryKind
@@ -46,7 +46,8 @@ def plain_definition(shape: LayerShape, engine: EngineKind, measured: set[int]) 
             legal, depths = packed == 1 or (taps == 1 and packed <= 64), (1,)
         else:
             fines = list(range(1, min(8, m) + 1))
-            legal, depths = packed in measured and 2 <= m <= 64, LANE_FIFO_DEPTHS
+            legal = packed in measured and 2 <= m <= 64
+            depths = LANE_FIFO_DEPTHS if engine is EngineKind.DYNAMIC else (1,)
         if legal:
             result |= {
                 Folding(engine, ci, co, cg, fine, packed, depth, MemoryKind.LUTRAM)
@@ -73,6 +74,8 @@ def test_convolution(channels: int, out: int, kernel: ops.Pair, groups: int, see
     rows = [group.row(index) for group in found for index in range(len(group))]
     expected = plain_definition(shape, EngineKind.DENSE, measured)
     expected |= plain_definition(shape, EngineKind.DYNAMIC, measured)
+    if sparsity.weight_density < 1.0:
+        expected |= plain_definition(shape, EngineKind.STATIC, measured)
     assert len(rows) == len(set(rows))
     assert set(rows) == expected
     for row in rows[:: max(1, len(rows) // 5)]:
@@ -81,11 +84,19 @@ def test_convolution(channels: int, out: int, kernel: ops.Pair, groups: int, see
         assert not is_legal(shape, wrong, ALL_ENGINES, LUTRAM, sparsity)
 
 
-def test_no_dynamic_engine_without_a_measurement() -> None:
+def test_no_sparse_engine_without_a_measurement() -> None:
     groups = legal_foldings(conv_shape(4, 4, (3, 3)), ALL_ENGINES, LUTRAM, None)
     assert {group.engine for group in groups} == {EngineKind.DENSE}
-    dynamic = frozenset({EngineKind.DYNAMIC})
-    assert legal_foldings(conv_shape(4, 4, (3, 3)), dynamic, LUTRAM, None) == ()
+    sparse = frozenset({EngineKind.DYNAMIC, EngineKind.STATIC})
+    assert legal_foldings(conv_shape(4, 4, (3, 3)), sparse, LUTRAM, None) == ()
+
+
+def test_no_static_engine_without_a_zero_weight() -> None:
+    shape = conv_shape(4, 4, (3, 3))
+    assert isinstance(shape.op, ops.Conv2d)
+    dense = dense_layer_sparsity(shape.op, shape.inputs[0])
+    kinds = {group.engine for group in legal_foldings(shape, ALL_ENGINES, LUTRAM, dense)}
+    assert kinds == {EngineKind.DENSE, EngineKind.DYNAMIC}
 
 
 def test_one_group_per_memory() -> None:

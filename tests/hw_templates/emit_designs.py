@@ -23,7 +23,8 @@ ENGINES = frozenset({EngineKind.DENSE})
 
 
 def random_foldings(graph: Graph, seed: int) -> dict[str, Folding]:
-    """A legal folding for each layer; every second convolution has dynamic engines."""
+    """A legal folding for each layer; every second layer, if a convolution, has dynamic engines,
+    every fourth static ones."""
     rng = np.random.default_rng(seed)
     foldings = {}
     for index, (name, shape) in enumerate(layer_shapes(graph).items()):
@@ -33,6 +34,8 @@ def random_foldings(graph: Graph, seed: int) -> dict[str, Folding]:
         if isinstance(shape.op, ops.Conv2d) and index % 2:
             depth = int(rng.choice([1, 4, 16]))
             folding = replace(folding, engine=EngineKind.DYNAMIC, lane_fifo_depth=depth)
+        elif isinstance(shape.op, ops.Conv2d) and index % 4:
+            folding = replace(folding, engine=EngineKind.STATIC)
         foldings[name] = folding
     return foldings
 

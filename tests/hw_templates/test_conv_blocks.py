@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from block_bench import Case, run_cases
 
-from hass.cost import EngineKind, Folding, MemoryKind
+from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
+from hass.cost.static_schedule import static_position_cycles
 from hass.fixed_point import IntArray, requantise, wrap
 from hass.hw_templates.conv_block import ConvPlan, conv_block, folding_mistake
 from hass.intmath import ceil_div
+from hass.measure.occupancy import weight_counts
 from hass.ops import Conv2d
 from hass.reference import clip, convolve, windows
 from hass.shapes import output_map
@@ -26,7 +28,7 @@ def _folding(engine: EngineKind, **factors: int) -> Folding:
     return Folding(engine=engine, weight_memory=MemoryKind.BRAM, **factors)
 
 
-D, Y = EngineKind.DENSE, EngineKind.DYNAMIC
+D, Y, S = EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC
 # (height, width, channels), op, folding, clip limit
 SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
     ((5, 4, 1), Conv2d(6, (3, 3), pads=(1, 1, 1, 1)), _folding(D, fine=9, coarse_out=2), 0),
@@ -89,6 +91,29 @@ SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
         _folding(Y, fine=5, packed=2, coarse_in=2, coarse_out=2, coarse_group=2),
         7000,
     ),
+    # static engines
+    ((5, 4, 1), Conv2d(6, (3, 3), pads=(1, 1, 1, 1)), _folding(S, fine=8), 0),
+    (
+        (6, 5, 4),
+        Conv2d(6, (3, 3), pads=(1, 1, 1, 1)),
+        _folding(S, fine=2, coarse_in=2, coarse_out=3),
+        2000,
+    ),
+    ((6, 5, 4), Conv2d(6, (3, 3), (2, 2), (1, 1, 1, 1)), _folding(S, fine=4, coarse_in=4), 9000),
+    ((4, 5, 12), Conv2d(6, (1, 1)), _folding(S, fine=3, packed=4, coarse_out=2), 0),
+    ((1, 1, 12), Conv2d(10, (1, 1)), _folding(S, fine=1, packed=2, coarse_in=3, coarse_out=10), 0),
+    (
+        (5, 4, 6),
+        Conv2d(12, (3, 3), pads=(1, 1, 1, 1), groups=6),
+        _folding(S, fine=2, coarse_group=3),
+        4000,
+    ),
+    (
+        (4, 3, 16),
+        Conv2d(12, (2, 2), groups=2),
+        _folding(S, fine=5, packed=2, coarse_in=2, coarse_out=2, coarse_group=2),
+        0,
+    ),
 ]
 
 
@@ -132,6 +157,10 @@ def _lane_iterations(plan: ConvPlan, frames: IntArray) -> list[int]:
     segments = plan.out.pixels * plan.rows * FRAMES
     if fold.engine is EngineKind.DENSE:
         return [segments * ceil_div(plan.products, fold.fine)] * fold.lanes
+    if fold.engine is EngineKind.STATIC:
+        counted = weight_counts(plan.weight.astype(np.float32))
+        cycles = static_position_cycles(op, counted, as_arrays([fold]))
+        return [int(cycles[0]) * plan.out.pixels * FRAMES] * fold.lanes
     clipped = clip(frames, plan.clip_limit) if plan.clip_limit else frames
     taken = windows(clipped, op.kernel, op.stride, op.pads) != 0
     channels, filters = plan.source.channels // op.groups, op.out_channels // op.groups

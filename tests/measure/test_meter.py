@@ -130,6 +130,16 @@ def test_density_one_without_pads_puts_every_segment_at_m(layer) -> None:
     assert result.lag1_correlation == 0.0
 
 
+def test_weight_counts_are_exact_and_need_no_image() -> None:
+    op, source = ops.Conv2d(6, (2, 3), groups=2), FeatureMap(5, 6, 8)
+    weights = np.random.default_rng(0).integers(0, 2, (6, 4, 2, 3)).astype(np.float32)
+    found = measured(op, source, weights, np.ones((1, 8, 5, 6), np.float32)).weight_counts
+    assert found.taps == 6
+    assert found.counts.tolist() == [[int(w.sum()) for w in row] for row in weights]
+    pairs = [[int(row[c : c + 2].sum()) for c in (0, 2)] for row in weights]
+    assert found.segments(2).tolist() == pairs
+
+
 def test_sampled_counts_agree_with_the_exact_density() -> None:
     op = ops.Conv2d(24, (3, 3), (1, 1), (1, 1, 1, 1))
     source = FeatureMap(33, 47, 8)

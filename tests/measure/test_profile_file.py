@@ -69,6 +69,7 @@ def test_all_mistakes_at_once(tmp_path) -> None:
     stem["histograms"][0]["counts"][0].append(3)
     stem["histograms"][1]["counts"][0] = [0] * len(stem["histograms"][1]["counts"][0])
     content["layers"]["grouped"]["histograms"].reverse()
+    content["layers"]["grouped"]["weight_counts"]["filters"][0] += "0"
     del content["output_max_abs"]
     content["schema_version"] = 2
     content["accuracy"]["top1"] = 0.99
@@ -81,11 +82,28 @@ def test_all_mistakes_at_once(tmp_path) -> None:
         "layers.stem.histograms.0.counts": "same length",
         "layers.stem.histograms.1.counts": "at least one segment",
         "layers.grouped.histograms": "packed = 1 first",
+        "layers.grouped.weight_counts": "same length",
         "output_max_abs": "required",
         "accuracy": "top1",
     }.items():
         (line,) = [text for text in message.splitlines() if f"p.json: {place}: " in text]
         assert expected in line
+
+
+def test_weight_counts_that_are_not_the_layers(tmp_path) -> None:
+    for name, value, expected in (
+        ("taps", 4, "9 taps"),
+        ("filters", ["9"], "filters, 9 taps"),
+        ("filters", ["f"], "at most 9"),
+        ("filters", ["g"], "pattern"),
+    ):
+        content = profile_json(with_all_parts())
+        counts = content["layers"]["stem"]["weight_counts"]
+        assert counts["taps"] == 9
+        if name == "taps":
+            counts["filters"] = ["0" * len(row) for row in counts["filters"]]
+        counts[name] = value
+        assert expected in mistakes(tmp_path, json.dumps(content))
 
 
 def test_values_that_are_not_json_or_not_finite(tmp_path) -> None:

@@ -67,13 +67,14 @@ def made_design(
         if name.startswith("add"):
             folding, resources = Folding(), Resources(lut=80, ff=120)
         else:
+            sparse = EngineKind.STATIC if index % 4 == 2 else EngineKind.DYNAMIC
             dynamic = density is not None and density < 1 and index % 2 == 0
             folding = Folding(
-                engine=EngineKind.DYNAMIC if dynamic else EngineKind.DENSE,
+                engine=sparse if dynamic else EngineKind.DENSE,
                 coarse_in=1 + index % 4,
                 coarse_out=2,
                 fine=1 + index % 3,
-                lane_fifo_depth=16 if dynamic else 1,
+                lane_fifo_depth=16 if dynamic and sparse is EngineKind.DYNAMIC else 1,
                 weight_memory=MemoryKind.BRAM,
             )
             dsp = folding.multipliers

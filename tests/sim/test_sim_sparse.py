@@ -63,6 +63,20 @@ def test_without_zeros_a_dynamic_engine_takes_what_a_dense_one_does(fine: int) -
     assert result.simulated_frame_ii_cycles == modelled.frame_ii_cycles
 
 
+@pytest.mark.parametrize(("lanes_in", "lanes_out", "fine"), [(1, 1, 1), (2, 4, 2), (4, 2, 3)])
+def test_a_static_engine_keeps_the_schedule_that_the_model_knows(
+    lanes_in: int, lanes_out: int, fine: int
+) -> None:
+    graph, _ = network(CHAIN, SOURCE)
+    profile = random_profile(graph, seed=3)
+    folding = replace(_dynamic(lanes_in, lanes_out, fine, 1), engine=EngineKind.STATIC)
+    graph, modelled = _folded(folding, profile)
+    assert modelled.bottleneck == "conv"
+    setup = Setup(source=profile_source(graph, modelled, profile, 0), buffers=Buffers.EVEN)
+    result = simulate(graph, modelled, setup)
+    assert result.simulated_frame_ii_cycles == modelled.frame_ii_cycles
+
+
 def test_one_lane_draws_the_measured_distribution() -> None:
     graph, _ = network(CHAIN, SOURCE)
     profile = random_profile(graph, seed=3)

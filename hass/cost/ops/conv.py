@@ -24,6 +24,7 @@ from ..primitives import (
     weight_memory,
 )
 from ..shape import LayerShape
+from ..static_schedule import static_position_cycles
 from ..waiting import FloatArray, joined_segment_cycles
 from ..window import window_cost
 
@@ -51,6 +52,8 @@ def compute_cycles(
     products = segment_products(op, foldings)
     if foldings.engine is EngineKind.DENSE or sparsity is None:  # every product counts as active
         return segments * ceil_div(products, foldings.fine)
+    if foldings.engine is EngineKind.STATIC:
+        return shape.out.pixels * static_position_cycles(op, sparsity.weight_counts, foldings)
     filters = op.out_channels // (foldings.coarse_out * op.groups)
     channels = shape.inputs[0].channels
     blocks = channels // (foldings.coarse_group * foldings.coarse_in * foldings.packed)
@@ -66,15 +69,21 @@ def _rounded_up(cycles: FloatArray) -> IntArray:
 def _dense_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
     """``fine`` multipliers, operand multiplexers and the accumulator (over the turns of a segment
     and over channels), as synthesised (coefficients.toml). One multiplier accumulates in its own
-    DSP; more are summed in the DSP cascade and have one adder in LUTs."""
+    DSP; more are summed in the DSP cascade and have one adder in LUTs.
+
+    A dense engine's multiplier sees one activation per turn, a static one's any of the segment's:
+    that is the only difference, of which the same coefficients are taken.
+    """
     fit = coefficients().dense_engine
     bits = (arithmetic.act_bits + arithmetic.weight_bits) / 2
     fine = foldings.fine
-    turns = ceil_div(segment_products(op, foldings), fine)
+    products = segment_products(op, foldings)
+    turns = ceil_div(products, fine)
+    choices = products if foldings.engine is EngineKind.STATIC else turns
     outside = np.where(fine > 1, arithmetic.acc_bits, 0)  # bits of an accumulator in LUTs
     adder = fit.lut_per_acc_bit * outside
     select = np.where(turns > 1, adder, 0.0)
-    mux = fit.mux_lut_per_stage_bit * ceil_div(turns - 1, 3) * fine * arithmetic.act_bits
+    mux = fit.mux_lut_per_stage_bit * ceil_div(choices - 1, 3) * fine * arithmetic.act_bits
     skew = fit.skew_lut_per_n_b * bits * np.maximum(fine - 4, 0)
     ff = fit.ff_per_acc_bit * outside + fit.ff_control + fit.ff_per_n * fine
     ff = ff + np.where(turns > 1, fit.ff_turn_control, 0.0)
@@ -117,27 +126,46 @@ def _dynamic_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic)
     return engine + ahead + results
 
 
+def _lane_order(foldings: FoldingArrays, filters: IntArray, arithmetic: Arithmetic) -> Amount:
+    """A static lane's own count of its filters, and the FIFO in which its results wait for those
+    of the other lanes: within a window the lanes are at different filters."""
+    lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
+    waiting = np.where((lanes > 1) & (filters > 1), filters, 0)
+    return counter(clog2(filters)) + fifo(waiting, np.full_like(waiting, arithmetic.acc_bits))
+
+
 def _weights(
-    op: Conv2d, shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
+    op: Conv2d,
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic,
 ) -> Amount:
     """Weight memories and biases.
 
     Lanes in lockstep read one wide memory; lanes that run ahead have one each. A dynamic engine
-    reads the M weights of a segment at once, a dense one ``fine`` a cycle.
+    reads the M weights of a segment at once, a dense one ``fine`` a cycle; a static one ``fine``
+    with their indices and a mark for a filter's last turn, and a mark for a window's last: a row
+    for each cycle of an output position.
     """
     products = segment_products(op, foldings)
     segments = segments_per_lane(op, shape, foldings) // shape.out.pixels
-    if foldings.engine is EngineKind.DENSE:
-        width = foldings.fine * arithmetic.weight_bits
-        depth = segments * ceil_div(products, foldings.fine)
-    else:
+    if foldings.engine is EngineKind.DYNAMIC:
         width = products * arithmetic.weight_bits
         depth = segments
+    else:
+        width = foldings.fine * arithmetic.weight_bits
+        depth = segments * ceil_div(products, foldings.fine)
+    window_mark = 0
+    if foldings.engine is EngineKind.STATIC:
+        window_mark = 1
+        width = width + foldings.fine * clog2(products) + 1
+        depth = compute_cycles(shape, foldings, sparsity) // shape.out.pixels
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
     apart = foldings.lane_fifo_depth > 1
     copies = np.where(apart, lanes, 1)
     store = weight_memory(
-        foldings.weight_memory, depth, np.where(apart, width, width * lanes)
+        foldings.weight_memory, depth, np.where(apart, width, width * lanes + window_mark)
     ).times(copies)
     addresses = counter(clog2(depth)).times(copies)
     streams = foldings.coarse_out * foldings.coarse_group
@@ -148,7 +176,12 @@ def _weights(
     return store + addresses + bias
 
 
-def conv_cost(shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
+def conv_cost(
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic,
+) -> Amount:
     """All of a convolution block but its stream ports and input FIFOs."""
     op = shape.op
     assert isinstance(op, Conv2d)
@@ -160,10 +193,11 @@ def conv_cost(shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
     gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
         streams_in * arithmetic.act_bits
     )
-    if foldings.engine is EngineKind.DENSE:
-        engine = _dense_engine(op, foldings, arithmetic)
-    else:
+    if foldings.engine is EngineKind.DYNAMIC:
         engine = _dynamic_engine(op, foldings, arithmetic)
+    else:
+        engine = _dense_engine(op, foldings, arithmetic)
+    if foldings.engine is not EngineKind.DENSE:
         # clip |x| <= t: two comparisons per input stream
         engine_clip = scaled(
             streams_in * 2 * arithmetic.act_bits, coefficients().fabric.compare_lut_per_bit.value
@@ -171,7 +205,9 @@ def conv_cost(shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
         window = window + amount(lut=engine_clip)
     blocks = shape.inputs[0].channels // (op.groups * foldings.coarse_in * foldings.packed)
     filters = op.out_channels // (op.groups * foldings.coarse_out)
-    # the dense engine's adder accumulates over channels too, the dynamic one's only over a segment
+    if foldings.engine is EngineKind.STATIC:
+        engine = engine + _lane_order(foldings, filters, arithmetic)
+    # the cascade's adder accumulates over channels too, a dynamic engine's only over a segment
     outside = (blocks > 1) & (foldings.engine is EngineKind.DYNAMIC)
     accumulate = adders(np.where(outside, 1, 0), arithmetic.acc_bits) + buffer(
         np.where((blocks > 1) & (filters > 1), filters, 0),
@@ -191,7 +227,7 @@ def conv_cost(shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
         + tree
         + finish.times(streams_out)
         + schedule
-        + _weights(op, shape, foldings, arithmetic)
+        + _weights(op, shape, foldings, sparsity, arithmetic)
         + amount(dsp=dsp)
     )
 

@@ -7,6 +7,7 @@
 #define HASS_ENGINE_DYNAMIC_H
 
 #include "count.h"
+#include "join_lanes.h"
 #include "words.h"
 
 namespace hass {
@@ -84,20 +85,6 @@ void dynamic_lane(hls::stream<vec<Act, M> >& in, hls::stream<Acc>& out,
         }
     }
     HASS_COUNT_END(LAYER, lane)
-}
-
-// The results of all lanes side by side again; waits for the slowest.
-template <typename Acc, int LANES, int SEGMENTS>
-void join_lanes(hls::stream<Acc> lanes[LANES], hls::stream<vec<Acc, LANES> >& out) {
-    for (int number = 0; number < SEGMENTS; ++number) {
-#pragma HLS PIPELINE II=1
-        vec<Acc, LANES> sums;
-        for (int lane = 0; lane < LANES; ++lane) {
-#pragma HLS UNROLL
-            sums[lane] = lanes[lane].read();
-        }
-        out.write(sums);
-    }
 }
 
 template <typename Act, typename Weight, typename Acc, int LAYER, int GROUPS, int OUTS, int INS,

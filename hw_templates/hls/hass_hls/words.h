@@ -16,6 +16,16 @@ struct vec {
     const T& operator[](int place) const { return word[place]; }
 };
 
+// A constant of BITS bits in a large table.
+template <int BITS>
+struct rom_word {
+#ifdef __SYNTHESIS__
+    typedef ap_int<BITS> type;
+#else  // the same values; large tables of a built-in type compile faster
+    typedef long long type;
+#endif
+};
+
 constexpr int min_of(int a, int b) { return a < b ? a : b; }
 constexpr int max_of(int a, int b) { return a > b ? a : b; }
 
