@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hass.cli.common import Cell, on_terminal, percent, print_table, talk
+from hass.cli.common import Cell, on_terminal, percent, print_table, progress_bars, talk
 from hass.design import Design
 
 from .hooks import SearchHooks
@@ -80,25 +80,7 @@ def shown_search() -> Iterator[SearchHooks]:
     if not on_terminal(sys.stderr):
         yield LineHooks()
         return
-    from rich.console import Console  # here, as rich takes longer to load than most verbs work
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+    bars = progress_bars()
     with bars:
         trials = bars.add_task("no design yet", total=None)
         yield BarHooks(bars, trials, bars.add_task("  reading", total=None))

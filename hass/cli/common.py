@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeAlias, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,6 +17,9 @@ from click.shell_completion import CompletionItem
 from ..device import Device, device_names, load_device
 from ..errors import OutputError
 from ..files import JsonValue, canonical_json
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Cell: TypeAlias = str | int | float | None
 ProgressCallback: TypeAlias = Callable[[int, int], None]  # (done, total)
@@ -223,6 +226,29 @@ def _print_rich(
     Console().print(table)
 
 
+def progress_bars() -> Progress:
+    """Bars on stderr with elapsed and remaining time; to be entered as a context."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
 @contextmanager
 def progress(description: str) -> Iterator[ProgressCallback]:
     """A progress bar with the time left, on stderr; one line where stderr is no terminal.
@@ -234,25 +260,7 @@ def progress(description: str) -> Iterator[ProgressCallback]:
         talk(f"{description} ...")
         yield lambda done, total: None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+    bar = progress_bars()
     with bar:
         task = bar.add_task(description, total=None)
 
