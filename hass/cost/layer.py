@@ -104,14 +104,14 @@ def layer_costs(
     inputs, outputs = streams_in(foldings), streams_out(foldings)
     words_in = max((source.words for source in shape.inputs), default=0)
     stream_cycles = np.maximum(ceil_div(words_in, inputs), ceil_div(shape.out.words, outputs))
-    stages = np.full(len(foldings), coefficients().pipeline.stream_cycles.value, dtype=np.int64)
     if isinstance(shape.op, ops.Conv2d):
         compute = compute_cycles(shape, foldings, sparsity)
         frame_ii = np.maximum(compute * shape.haste, stream_cycles)
         latency = engine_stages(foldings) + position_cycles(shape, compute)
     else:
         frame_ii = stream_cycles
-        latency = stages
+        stages = coefficients().pipeline.stream_cycles.value
+        latency = np.full(len(foldings), stages, dtype=np.int64)
     total = _body(shape, foldings, sparsity, arithmetic)
     for index in range(len(shape.inputs)):
         entries = fifo_entries(shape, index, inputs)
