@@ -18,7 +18,6 @@ from hass.onnx_io import ImportedModel
 from hass.ops import Input
 from hass.sparsity import SparsityProfile
 
-from .hardware import Buffers
 from .result import Edge
 from .show import cure_json, print_run, print_sizes, run_json, sizes_json
 
@@ -41,13 +40,6 @@ if TYPE_CHECKING:
 @seed_option()
 @profile_option()
 @click.option(
-    "--buffers",
-    type=click.Choice([kind.value for kind in Buffers]),
-    default=Buffers.CHARGED.value,
-    show_default=True,
-    help="What blocks hold: as the cost model charges, or enough to even out bursts.",
-)
-@click.option(
     "--fifo",
     "fifo_texts",
     metavar="SRC:DST=N",
@@ -67,7 +59,6 @@ def command(
     frames: int,
     seed: int,
     profile_path: str | None,
-    buffers: str,
     fifo_texts: tuple[str, ...],
     trace: str | None,
     size_fifos: bool,
@@ -96,7 +87,6 @@ def command(
             graph, design.device, modelled.clock_mhz, design.arithmetic
         ),
         depths=_depths(fifo_texts, modelled),
-        buffers=Buffers(buffers),
     )
     with progress("simulate") as shown:
         result = simulate(graph, modelled, setup, progress=shown)

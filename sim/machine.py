@@ -9,24 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from hass import ops
-from hass.cost import Estimate, FifoEstimate, Folding, as_arrays
+from hass.cost import Estimate, FifoEstimate, Folding, as_arrays, layer_shapes
 from hass.cost.coefficients import coefficients
+from hass.cost.even_flow import window_flow
 from hass.cost.ops.conv import engine_stages
 from hass.graph import Graph, Layer
 from hass.intmath import ceil_div
 
 from . import columns as c
-from .hardware import GATHERED_WINDOWS, Buffers
+from .hardware import GATHERED_WINDOWS
 from .programs import frame_steps, program
 from .tables import Tables
-from .windows import (
-    burst_words,
-    charged_pixels,
-    completing_pixels,
-    even_pixels,
-    intake_words,
-    last_positions,
-)
+from .windows import completing_pixels, last_positions
 
 Ints = npt.NDArray[np.int64]
 Row = dict[int, int]  # column -> value
@@ -120,21 +114,13 @@ def _engine_row(layer: Layer, channels: int, folding: Folding) -> Row:
     }
 
 
-def _held_pixels(layer: Layer, graph: Graph, buffers: Buffers) -> int:
-    op, source = layer.op, graph.in_maps(layer.name)[0]
-    assert isinstance(op, ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d)
-    if buffers is Buffers.CHARGED:
-        return charged_pixels(op, source)
-    return max(charged_pixels(op, source), even_pixels(op, source, layer.out))
-
-
 def _add_windowed(
     draft: _Draft,
     layer: Layer,
     graph: Graph,
     folding: Folding,
+    haste: int,
     frames: int,
-    buffers: Buffers,
     drawn: Row,
 ) -> tuple[int, int]:
     """Line buffer and engine of a layer: their actors."""
@@ -143,8 +129,10 @@ def _add_windowed(
     streams = folding.coarse_in * folding.coarse_group
     engine = _engine_row(layer, source.channels, folding) | drawn
     per_pixel = source.channels // streams
-    capacity = _held_pixels(layer, graph, buffers) * per_pixel
+    capacity = window_flow(op, source, out, haste).held_pixels * per_pixel
     capacity += GATHERED_WINDOWS * engine[c.PACKED]
+    if engine[c.AHEAD] > 1:  # windows in the lanes' own FIFOs
+        capacity += engine[c.AHEAD] * engine[c.PACKED]
     beats = source.pixels * per_pixel
     buffer_actor = len(draft.actors)
     draft.add(
@@ -210,7 +198,6 @@ def build_machine(
     *,
     frames: int,
     pace_cycles: int,
-    buffers: Buffers,
     depths: Mapping[tuple[str, str, int], int],
     drawn: Mapping[str, Row],
 ) -> Machine:
@@ -221,19 +208,19 @@ def build_machine(
         estimate: gives foldings and FIFO depths.
         frames: to simulate.
         pace_cycles: the source takes at least so many cycles per frame.
-        buffers: what the blocks hold.
         depths: (src, dst, port) -> entries instead of the estimate's.
         drawn: layer -> columns of its engine that draws its cycles.
     """
     draft = _Draft()
     engines: dict[str, int] = {}
     windows: dict[str, int] = {}
+    shapes = layer_shapes(graph)
     foldings = {name: item.folding for name, item in estimate.layers.items()}
     for layer in graph:
-        folding = foldings[layer.name]
+        folding, haste = foldings[layer.name], shapes[layer.name].haste
         if isinstance(layer.op, ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d):
             windows[layer.name], engines[layer.name] = _add_windowed(
-                draft, layer, graph, folding, frames, buffers, drawn.get(layer.name, {})
+                draft, layer, graph, folding, haste, frames, drawn.get(layer.name, {})
             )
         else:
             streams = folding.coarse_in * folding.coarse_group
@@ -252,7 +239,7 @@ def build_machine(
     actors = _table(draft.actors, c.ACTOR_COLUMNS)
     state = np.zeros((len(actors), c.STATE_COLUMNS), dtype=np.int64)
     state[:, [c.LAST_TIME, c.FIRST_OUT]] = -1
-    fifo_table, ring_words = _fifo_table(fifos, graph, foldings, actors, engines, buffers)
+    fifo_table, ring_words = _fifo_table(fifos, foldings, actors, engines)
     in_ports, out_ports = _ports(graph, fifos, len(actors), engines, windows)
     tables = Tables(
         actors=actors,
@@ -287,17 +274,14 @@ def _table(rows: Sequence[Row], columns: int) -> Ints:
 
 def _fifo_table(
     fifos: Sequence[FifoEstimate],
-    graph: Graph,
     foldings: Mapping[str, Folding],
     actors: Ints,
     engines: Mapping[str, int],
-    buffers: Buffers,
 ) -> tuple[Ints, int]:
     """The FIFOs' rows, and the length of their rings together.
 
-    A FIFO holds its entries, a beat in each register of the writer's pipeline and in the skid
-    register of its port (``hass.cost.primitives.port`` charges both), and what the writer
-    or the reader can keep of a burst.
+    A FIFO holds its entries, and a beat in each register of the writer's pipeline and in the skid
+    register of its port (``hass.cost.primitives.port`` charges both).
     """
     rows, offset = [], 0
     for fifo in fifos:
@@ -305,9 +289,6 @@ def _fifo_table(
         folding = foldings[fifo.src]
         wide = folding.coarse_out * folding.coarse_group
         capacity = fifo.depth_words * fifo.streams + int(writer[c.LATENCY]) * wide
-        if buffers is Buffers.EVEN:
-            capacity += burst_words(graph[fifo.src], graph.in_maps(fifo.src))
-            capacity += intake_words(graph[fifo.dst], graph.in_maps(fifo.dst))
         ring = _power_of_two(ceil_div(capacity, min(wide, fifo.streams)) + 4)
         rows.append(
             {

@@ -13,7 +13,6 @@ from hass.cost import Estimate
 from hass.graph import Graph
 
 from . import columns as c
-from .hardware import Buffers
 from .kernel import Advance, compiled_advance
 from .machine import Machine, build_machine
 from .result import Blocked, Deadlock, Edge, FifoRun, LayerRun, SimResult, Waits
@@ -34,14 +33,12 @@ class Setup:
         pace_cycles: frames come no faster than one in so many cycles: off-chip bandwidth, see
             ``hass.cost.off_chip_bound_cycles``.
         depths: entries of FIFOs, instead of the estimate's.
-        buffers: what the blocks hold.
     """
 
     frames: int = 3
     source: Source | None = None
     pace_cycles: int = 0
     depths: Mapping[Edge, int] = field(default_factory=dict)
-    buffers: Buffers = Buffers.CHARGED
 
     def __post_init__(self) -> None:
         if self.frames < 2:
@@ -78,7 +75,6 @@ def simulate(
         estimate,
         frames=setup.frames,
         pace_cycles=setup.pace_cycles,
-        buffers=setup.buffers,
         depths=setup.depths,
         drawn=source.rows,
     )

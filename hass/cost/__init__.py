@@ -1,9 +1,10 @@
 """The analytic model: cycles and resources of foldings, layer by layer and as a pipeline."""
 
 from .coefficients import COST_MODEL_VERSION
+from .flow import layer_shapes
 from .foldings import EngineKind, Folding, FoldingArrays, MemoryKind, as_arrays
 from .layer import layer_costs
-from .pipeline import OFF_CHIP, estimate, layer_shapes, off_chip_bound_cycles
+from .pipeline import OFF_CHIP, estimate, off_chip_bound_cycles
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import FifoNeed, LayerShape
 

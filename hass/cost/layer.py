@@ -9,7 +9,7 @@ from ..device import Family
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
 from .coefficients import coefficients
-from .foldings import FoldingArrays, IntArray
+from .foldings import EngineKind, FoldingArrays, IntArray
 from .ops.conv import compute_cycles, conv_cost, engine_stages, position_cycles
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
@@ -30,10 +30,16 @@ def streams_out(foldings: FoldingArrays) -> IntArray:
     return foldings.coarse_out * foldings.coarse_group
 
 
-def fifo_entries(shape: LayerShape, port_index: int, streams: IntArray) -> IntArray:
-    """Depth of an input port's FIFO in entries of ``streams`` words, (n,)."""
+def fifo_entries(shape: LayerShape, port_index: int, foldings: FoldingArrays) -> IntArray:
+    """Depth of an input port's FIFO in entries of ``streams_in`` words, (n,).
+
+    In front of a sparse engine it holds a pixel more: windows of a position take different times.
+    """
     need = shape.fifos[port_index]
-    return ceil_div(need.words, streams) + need.entries
+    words = need.words
+    if foldings.engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
+        words += shape.inputs[port_index].channels
+    return ceil_div(words, streams_in(foldings)) + need.entries
 
 
 def _body(
@@ -102,19 +108,20 @@ def layer_costs(
     """
     del family  # one set of coefficients so far; see docstring
     inputs, outputs = streams_in(foldings), streams_out(foldings)
-    words_in = max((source.words for source in shape.inputs), default=0)
-    stream_cycles = np.maximum(ceil_div(words_in, inputs), ceil_div(shape.out.words, outputs))
+    largest = max(shape.inputs, key=lambda source: source.words, default=shape.out)
+    reading = ceil_div(largest.words, inputs) * (shape.haste if largest.pixels == 1 else 1)
+    writing = ceil_div(shape.out.words, outputs) * shape.haste
+    frame_ii = np.maximum(reading, writing)
     if isinstance(shape.op, ops.Conv2d):
         compute = compute_cycles(shape, foldings, sparsity)
-        frame_ii = np.maximum(compute * shape.haste, stream_cycles)
+        frame_ii = np.maximum(compute * shape.haste, frame_ii)
         latency = engine_stages(foldings) + position_cycles(shape, compute)
     else:
-        frame_ii = stream_cycles
         stages = coefficients().pipeline.stream_cycles.value
         latency = np.full(len(foldings), stages, dtype=np.int64)
     total = _body(shape, foldings, sparsity, arithmetic)
     for index in range(len(shape.inputs)):
-        entries = fifo_entries(shape, index, inputs)
+        entries = fifo_entries(shape, index, foldings)
         total = total + port(inputs, arithmetic.act_bits)
         total = total + fifo(entries, inputs * arithmetic.act_bits)
     total = broadcast(len(foldings), total + port(outputs, arithmetic.act_bits))

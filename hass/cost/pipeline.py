@@ -11,106 +11,14 @@ from ..errors import ProfileError
 from ..graph import Graph, macs_per_frame
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
-from .coefficients import coefficients
+from .flow import layer_shapes
 from .foldings import Folding, as_arrays
 from .layer import fifo_entries, layer_costs, lead_frames, streams_in
 from .primitives import fifo
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
-from .shape import FifoNeed, LayerShape
+from .shape import LayerShape
 
 OFF_CHIP = "off-chip bandwidth"
-
-
-# A convolution on a single position, with a join behind it, must be done in this part of a frame
-# time: the map that waits for it at the join then costs 1 + a few eighths of a frame of memory
-# instead of several frames, for multipliers that such small layers hardly notice.
-BRANCH_HASTE = 8
-
-
-def _before_joins(graph: Graph) -> frozenset[str]:
-    """Layers from which a join can be reached."""
-    found: set[str] = set()
-    for layer in reversed(graph.layers):
-        for edge in graph.out_edges(layer.name):
-            if edge.dst in found or len(graph.in_edges(edge.dst)) > 1:
-                found.add(layer.name)
-    return frozenset(found)
-
-
-def _work_frames(shape: LayerShape) -> float:
-    """Upper bound on the work of one output position, in frame times."""
-    if not isinstance(shape.op, ops.Conv2d):
-        return 0.0
-    return 1.0 / (shape.out.pixels * shape.haste)
-
-
-def _spread_frames(shape: LayerShape, arriving: float) -> float:
-    """Upper bound on the frame times between the first and the last word a layer puts out, its
-    inputs arriving over ``arriving`` frame times."""
-    match shape.op:
-        case ops.GlobalAvgPool():
-            return arriving / shape.inputs[0].pixels
-        case ops.Conv2d() if shape.out.pixels == 1:
-            return _work_frames(shape)
-        case _:
-            return arriving
-
-
-def _arrived(wait_frames: float, spread_frames: float) -> float:
-    """Upper bound on the frames' worth of words that arrive within ``wait_frames``."""
-    whole = math.floor(wait_frames)
-    return whole + min(1.0, (wait_frames - whole) / max(spread_frames, 1e-9))
-
-
-def _stage_entries(shape: LayerShape) -> int:
-    """Words that may sit in a layer's arithmetic registers, in entries of the stream."""
-    stages = coefficients().pipeline
-    fixed = stages.stream_cycles.value
-    if isinstance(shape.op, ops.Conv2d):
-        # engine, both adder trees (at most 2**8 inputs each), accumulator
-        fixed += stages.multiplier_cycles.value + stages.selector_cycles.value + 17
-    return fixed
-
-
-def layer_shapes(graph: Graph) -> dict[str, LayerShape]:
-    """Layer name -> what its cost depends on, FIFO needs of joins included.
-
-    A join (Add, Mul, Concat) waits for its slowest input; what the others deliver meanwhile must
-    be held, or the fork above them stalls and the pipeline deadlocks. The need is counted in
-    frame times along the longest path to each port, an upper bound that no folding exceeds, so a
-    layer's cost depends on its own folding alone.
-    """
-    shapes: dict[str, LayerShape] = {}
-    reach: dict[str, float] = {}  # frame times from the frame's first word to this layer's
-    spread: dict[str, float] = {}
-    stages: dict[str, int] = {}
-    hasty = _before_joins(graph)
-    for layer in graph:
-        sources = [edge.src for edge in graph.in_edges(layer.name)]
-        maps = graph.in_maps(layer.name)
-        behind = max((reach[name] for name in sources), default=0.0)
-        deepest = max((stages[name] for name in sources), default=0)
-        needs = []
-        for name, source in zip(sources, maps, strict=True):
-            words = math.ceil(_arrived(behind - reach[name], spread[name]) * source.words)
-            if isinstance(layer.op, ops.Concat):
-                words += source.channels  # the other inputs' channels of a position go first
-            needs.append(FifoNeed(words, 2 + deepest - stages[name]))
-        single = isinstance(layer.op, ops.Conv2d) and layer.out.pixels == 1
-        shape = LayerShape(
-            layer.op,
-            maps,
-            layer.out,
-            tuple(needs),
-            readers=max(1, len(graph.out_edges(layer.name))),
-            haste=BRANCH_HASTE if single and layer.name in hasty else 1,
-        )
-        arriving = max((spread[name] for name in sources), default=1.0)
-        shapes[layer.name] = shape
-        reach[layer.name] = behind + lead_frames(shape) * arriving + _work_frames(shape)
-        spread[layer.name] = _spread_frames(shape, arriving)
-        stages[layer.name] = deepest + _stage_entries(shape)
-    return shapes
 
 
 def off_chip_bound_cycles(
@@ -239,10 +147,11 @@ def estimate(
 def _fifos(
     graph: Graph, name: str, shape: LayerShape, folding: Folding, arithmetic: Arithmetic
 ) -> list[FifoEstimate]:
-    streams = streams_in(as_arrays([folding]))
+    arrays = as_arrays([folding])
+    streams = streams_in(arrays)
     result = []
     for edge in graph.in_edges(name):
-        entries = fifo_entries(shape, edge.port, streams)
+        entries = fifo_entries(shape, edge.port, arrays)
         cost = fifo(entries, streams * arithmetic.act_bits)
         amounts = (cost.lut, cost.ff, cost.dsp, cost.bram18, cost.uram)
         result.append(

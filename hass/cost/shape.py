@@ -14,7 +14,8 @@ class FifoNeed:
     """How deep the FIFO in front of one input port must be, whatever the folding.
 
     Attributes:
-        words: words that must be held while the other inputs of a join catch up.
+        words: words that must be held while the other inputs of a join catch up, or until the
+            layer takes what came in a burst.
         entries: further entries, for arithmetic pipelines; at least 2 for full throughput.
     """
 
@@ -32,8 +33,9 @@ class LayerShape:
         out: output map.
         fifos: FIFO needs in port order.
         readers: layers that read its output.
-        haste: a frame's work must be done in 1 / haste of the frame time; above 1 for the small
-            layers of a squeeze-and-excitation branch, while whose work a feature map waits.
+        haste: a frame's work must be done, and where the inputs are single positions its words read
+            and written, in 1 / haste of the frame time; above 1 for the small layers of a
+            squeeze-and-excitation branch, while whose work a feature map waits.
     """
 
     op: ops.Op

@@ -53,7 +53,7 @@ def _window(point: Point) -> Amount:
         stride=(point["STRIDE"], point["STRIDE"]),
     )
     source = FeatureMap(point["HEIGHT"], point["WIDTH"], point["CHANNELS"])
-    return window_cost(op, source, np.array([1]), point["BITS"])
+    return window_cost(op, source, np.array([1]), point["BITS"], held_pixels=0)  # kh - 1 rows
 
 
 def _counts(found: Amount) -> Counts:

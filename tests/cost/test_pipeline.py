@@ -69,12 +69,17 @@ def test_the_skip_of_a_residual_holds_what_the_window_holds_back() -> None:
     graph = residual()
     shapes = layer_shapes(graph)
     through, skipped = shapes["add"].fifos
-    assert through.words == 0
-    # rows kh - pad_top - 1 = 1 full row and 2 of 7 columns, and one position in the engine
-    assert skipped.words == (7 + 2 + 1) * 8
+    # the results of a position come in a burst, and are read a pixel after the first of them
+    assert through.words == 8 + 8
+    # a full row and 2 of 7 columns, one position in the engine, and that pixel
+    assert skipped.words == (7 + 2 + 1 + 1) * 8
     assert skipped.entries > through.entries
-    for name in ("stem", "branch", "pool", "fc"):
+    for name in ("stem", "branch", "pool"):
         assert [need.words for need in shapes[name].fifos] == [0]
+    assert [need.words for name in ("fork", "fc") for need in shapes[name].fifos] == [
+        8,
+        8,
+    ]  # bursts
 
 
 def test_wider_streams_make_shallower_fifos() -> None:
@@ -88,7 +93,7 @@ def test_wider_streams_make_shallower_fifos() -> None:
         for f in e.fifos
         if f.dst == "add" and f.port
     }
-    assert depth[1] - depth[8] == 80 - 10
+    assert depth[1] - depth[8] == 88 - 11
 
 
 def test_off_chip_bandwidth_bounds_throughput() -> None:
@@ -148,9 +153,9 @@ def test_global_pool_in_a_side_branch_needs_whole_frames() -> None:
     shapes = layer_shapes(build_graph("se", layers, edges))
     held, gated = shapes["mul"].fifos
     assert shapes["down"].haste == 8 and shapes["mul"].haste == 1
-    # pool: 1 frame; its results: 1 / 30 frame; "down": 1 / 8 frame
-    assert held.words == 120 + 4 + 15
-    assert gated.words == 0
+    # pool: 1 frame; "down": 1 / 8 frame; its results at the gate: 1 / 8; a pixel
+    assert held.words == 120 + 15 + 15 + 4
+    assert gated.words == 4  # the next frame's gate comes before this frame's last pixel
 
 
 def test_every_bundled_device_gives_an_estimate() -> None:

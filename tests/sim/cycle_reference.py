@@ -14,7 +14,6 @@ from hass import ops
 from hass.cost import Estimate
 from hass.graph import Graph
 from hass.sim import columns as c
-from hass.sim.hardware import Buffers
 from hass.sim.machine import Machine, build_machine
 
 
@@ -152,9 +151,7 @@ class _Actor:
             self._finish(cycle)
 
 
-def frame_times(
-    graph: Graph, modelled: Estimate, frames: int, buffers: Buffers, pace_cycles: int
-) -> list[int]:
+def frame_times(graph: Graph, modelled: Estimate, frames: int, pace_cycles: int) -> list[int]:
     """Cycles in which the sink took the last word of each frame; fewer than ``frames`` where the
     pipeline ends in a deadlock."""
     machine = build_machine(
@@ -162,7 +159,6 @@ def frame_times(
         modelled,
         frames=frames,
         pace_cycles=pace_cycles,
-        buffers=buffers,
         depths={},
         drawn={},
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from profiles import random_profile
 from strategies import graphs
 
-from hass import ops
 from hass.cost import (
     EngineKind,
     Estimate,
@@ -18,20 +18,25 @@ from hass.cost import (
 from hass.device import load_device
 from hass.folding.legal import legal_foldings
 from hass.graph import Graph
-from hass.sim.hardware import Buffers
 from hass.sim.run import Setup
+from hass.sparsity import SparsityProfile
 from hass.values import Arithmetic
 
 DENSE = frozenset({EngineKind.DENSE})
+FIXED = DENSE | {EngineKind.STATIC}  # engines whose cycles are known offline
 DEVICE = load_device("u250")
 
 
 @st.composite
-def dense_foldings(draw: st.DrawFn, graph: Graph) -> dict[str, Folding]:
-    """A legal folding of each layer, with dense engines."""
+def foldings(
+    draw: st.DrawFn, graph: Graph, engines: frozenset[EngineKind], profile: SparsityProfile | None
+) -> dict[str, Folding]:
+    """A legal folding of each layer."""
     chosen = {}
     for name, shape in layer_shapes(graph).items():
-        (group,) = legal_foldings(shape, DENSE, frozenset({MemoryKind.BRAM}), None)
+        sparsity = None if profile is None else profile.layers.get(name)
+        groups = legal_foldings(shape, engines, frozenset({MemoryKind.BRAM}), sparsity)
+        group = draw(st.sampled_from(groups))
         chosen[name] = group.row(draw(st.integers(0, len(group) - 1)))
     return chosen
 
@@ -41,7 +46,18 @@ def dense_pipelines(draw: st.DrawFn, max_layers: int = 6) -> tuple[Graph, Estima
     """A random graph (non-square, strided, grouped, residual, gated, concatenated) and its
     estimate with random dense foldings."""
     graph, _ = draw(graphs(max_layers))
-    return graph, estimate(graph, draw(dense_foldings(graph)), DEVICE)
+    return graph, estimate(graph, draw(foldings(graph, DENSE, None)), DEVICE)
+
+
+@st.composite
+def fixed_pipelines(
+    draw: st.DrawFn, max_layers: int = 6
+) -> tuple[Graph, Estimate, SparsityProfile]:
+    """The same with dense and static engines."""
+    graph, weights = draw(graphs(max_layers))
+    profile = random_profile(graph, weights, seed=draw(st.integers(0, 99)), weight_density=0.5)
+    chosen = draw(foldings(graph, FIXED, profile))
+    return graph, estimate(graph, chosen, DEVICE, profile=profile), profile
 
 
 def pace_of(graph: Graph, modelled: Estimate) -> int:
@@ -49,16 +65,13 @@ def pace_of(graph: Graph, modelled: Estimate) -> int:
     return off_chip_bound_cycles(graph, DEVICE, modelled.clock_mhz, Arithmetic())
 
 
-def setup_of(
-    graph: Graph, modelled: Estimate, *, frames: int = 3, buffers: Buffers = Buffers.EVEN
-) -> Setup:
+def setup_of(graph: Graph, modelled: Estimate, *, frames: int = 3) -> Setup:
     """A dense simulation."""
-    return Setup(frames=frames, pace_cycles=pace_of(graph, modelled), buffers=buffers)
+    return Setup(frames=frames, pace_cycles=pace_of(graph, modelled))
 
 
 def is_hasty(graph: Graph, modelled: Estimate) -> bool:
     """Whether a layer that must be early (DECISIONS.md 13) sets the modelled frame II."""
     if modelled.bottleneck not in graph:
         return False
-    layer = graph[modelled.bottleneck]
-    return isinstance(layer.op, ops.Conv2d) and layer_shapes(graph)[layer.name].haste > 1
+    return layer_shapes(graph)[modelled.bottleneck].haste > 1

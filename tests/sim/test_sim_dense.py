@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from chain_networks import Chain, network
 from cycle_reference import frame_times
 from hypothesis import HealthCheck, assume, given, settings
@@ -14,7 +13,6 @@ from sim_cases import DEVICE, dense_pipelines, is_hasty, pace_of, setup_of
 from hass import ops
 from hass.cost import Estimate, Folding, estimate
 from hass.graph import Graph
-from hass.sim.hardware import Buffers
 from hass.sim.kernel import advance
 from hass.sim.run import Setup, simulate
 from hass.user_files import smallest_foldings
@@ -50,25 +48,12 @@ def _streams(count: int) -> Folding:
     return Folding(coarse_in=count, coarse_out=count)
 
 
-def _roomy(graph: Graph, modelled: Estimate, setup: Setup) -> Setup:
-    """Deeper FIFOs in front of joins: the model's are too shallow for some (see the xfails)."""
-    return replace(
-        setup,
-        depths={
-            (f.src, f.dst, f.port): 2 * f.depth_words + 8 * graph[f.src].out.channels
-            for f in modelled.fifos
-            if len(graph.in_edges(f.dst)) > 1
-        },
-    )
-
-
 @SLOW
 @given(case=dense_pipelines())
 def test_frame_ii_is_the_models(case: tuple[Graph, Estimate]) -> None:
     graph, modelled = case
     assume(not is_hasty(graph, modelled))
-    setup = _roomy(graph, modelled, setup_of(graph, modelled, frames=FRAMES))
-    result = simulate(graph, modelled, setup)
+    result = simulate(graph, modelled, setup_of(graph, modelled, frames=FRAMES))
     assert result.deadlock is None
     assert result.simulated_frame_ii_cycles == modelled.frame_ii_cycles
 
@@ -80,16 +65,10 @@ def test_frame_times_are_those_of_a_cycle_by_cycle_simulation(
 ) -> None:
     graph, modelled = case
     assume(modelled.latency_cycles < 1500)
-    for buffers in Buffers:
-        setup = setup_of(graph, modelled, frames=2, buffers=buffers)
-        result = simulate(graph, modelled, setup)
-        times = frame_times(graph, modelled, 2, buffers, pace_of(graph, modelled))
-        if result.deadlock is not None:
-            assert len(times) < 2
-        else:
-            first, second = times
-            assert second - first == result.simulated_frame_ii_cycles
-            assert result.first_frame_cycles == first + 2  # through the sink's registers
+    result = simulate(graph, modelled, setup_of(graph, modelled, frames=2))
+    first, second = frame_times(graph, modelled, 2, pace_of(graph, modelled))
+    assert second - first == result.simulated_frame_ii_cycles
+    assert result.first_frame_cycles == first + 2  # through the sink's registers
 
 
 @SLOWER
@@ -97,15 +76,10 @@ def test_frame_times_are_those_of_a_cycle_by_cycle_simulation(
 def test_the_compiled_kernel_does_as_the_plain_one(case: tuple[Graph, Estimate]) -> None:
     graph, modelled = case
     assume(modelled.latency_cycles < 1500)
-    setup = setup_of(graph, modelled, frames=2, buffers=Buffers.CHARGED)
+    setup = setup_of(graph, modelled, frames=2)
     assert simulate(graph, modelled, setup, advance=advance) == simulate(graph, modelled, setup)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="cost.pipeline._arrived takes words to arrive evenly over a frame; a strided Slice "
-    "delivers a whole row of positions within one row of pixels",
-)
 def test_a_strided_shortcut_as_modelled_runs() -> None:
     graph, _ = network(SHORTCUT, FeatureMap(32, 32, 3))
     foldings = {
@@ -113,15 +87,10 @@ def test_a_strided_shortcut_as_modelled_runs() -> None:
         for layer, folding in zip(graph, smallest_foldings(graph).values(), strict=True)
     }
     modelled = estimate(graph, foldings, DEVICE)
-    setup = setup_of(graph, modelled, buffers=Buffers.CHARGED)
+    setup = setup_of(graph, modelled)
     assert simulate(graph, modelled, setup).deadlock is None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="cost.pipeline._stage_entries counts a register stage as one entry of the join's "
-    "stream; a stage of a wider stream holds several",
-)
 def test_a_wide_branch_beside_a_narrow_one_runs() -> None:
     graph, _ = network(WIDE_BRANCH, FeatureMap(2, 3, 7))
     foldings = {layer.name: _streams(1) for layer in graph} | {"wide": _streams(7)}
@@ -129,29 +98,20 @@ def test_a_wide_branch_beside_a_narrow_one_runs() -> None:
     assert simulate(graph, modelled, setup_of(graph, modelled)).deadlock is None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="cost.pipeline._work_frames counts the work of convolutions only; a gate on one stream "
-    "takes a cycle per channel before the held map may go on",
-)
 def test_a_narrow_gate_as_modelled_keeps_the_frame_ii() -> None:
-    graph, _ = network(NARROW_GATE, FeatureMap(2, 3, 5))
+    graph, _ = network(NARROW_GATE, FeatureMap(8, 6, 5))
     foldings = {layer.name: _streams(5) for layer in graph} | {"gate": _streams(1)}
     modelled = estimate(graph, foldings, DEVICE)
     result = simulate(graph, modelled, setup_of(graph, modelled, frames=FRAMES))
     assert result.simulated_frame_ii_cycles == modelled.frame_ii_cycles
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="cost.window charges kh - 1 rows; a strided window needs more to take its input evenly",
-)
 def test_a_strided_window_as_charged_keeps_the_frame_ii() -> None:
     chain: Chain = [("conv", ops.Conv2d(4, (3, 3), (2, 2), (1, 1, 1, 1)), ["in"])]
     graph, _ = network(chain, FeatureMap(8, 8, 9))
     foldings = smallest_foldings(graph)
     modelled = estimate(graph, foldings | {"conv": replace(foldings["conv"], fine=9)}, DEVICE)
-    setup = setup_of(graph, modelled, frames=FRAMES, buffers=Buffers.CHARGED)
+    setup = setup_of(graph, modelled, frames=FRAMES)
     assert simulate(graph, modelled, setup).simulated_frame_ii_cycles == modelled.frame_ii_cycles
 
 
@@ -160,7 +120,7 @@ def test_an_engine_waits_for_its_rows_and_frames_follow_without_a_gap() -> None:
     graph, _ = network(chain, FeatureMap(5, 4, 1))
     foldings = smallest_foldings(graph)
     modelled = estimate(graph, foldings | {"conv": replace(foldings["conv"], fine=9)}, DEVICE)
-    result = simulate(graph, modelled, Setup(buffers=Buffers.EVEN))
+    result = simulate(graph, modelled, Setup())
     (conv,) = (layer for layer in result.layers if layer.name == "conv")
     # the sixth word (row 1, column 1) leaves the source in cycle 5 and completes the first window
     source, engine = 2, modelled.layers["conv"].latency_cycles - 1

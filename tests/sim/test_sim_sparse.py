@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from chain_networks import Chain, network
+from hypothesis import HealthCheck, assume, given, settings
 from profiles import dense_profile, random_profile
-from sim_cases import DEVICE
+from sim_cases import DEVICE, fixed_pipelines, is_hasty, setup_of
 
 from hass import ops
 from hass.cost import EngineKind, Estimate, Folding, MemoryKind, estimate
 from hass.graph import Graph
 from hass.prune import pruned_weights
-from hass.sim.hardware import Buffers
 from hass.sim.kernel import advance
 from hass.sim.run import Setup, simulate
 from hass.sim.trace import trace_source, weight_masks, window_masks
@@ -58,7 +58,7 @@ def test_without_zeros_a_dynamic_engine_takes_what_a_dense_one_does(fine: int) -
     graph, _ = network(CHAIN, SOURCE)
     profile = dense_profile(graph)
     graph, modelled = _folded(_dynamic(2, 2, fine, 4), profile)
-    setup = Setup(source=profile_source(graph, modelled, profile, 0), buffers=Buffers.EVEN)
+    setup = Setup(source=profile_source(graph, modelled, profile, 0))
     result = simulate(graph, modelled, setup)
     assert result.simulated_frame_ii_cycles == modelled.frame_ii_cycles
 
@@ -72,16 +72,28 @@ def test_a_static_engine_keeps_the_schedule_that_the_model_knows(
     folding = replace(_dynamic(lanes_in, lanes_out, fine, 1), engine=EngineKind.STATIC)
     graph, modelled = _folded(folding, profile)
     assert modelled.bottleneck == "conv"
-    setup = Setup(source=profile_source(graph, modelled, profile, 0), buffers=Buffers.EVEN)
+    setup = Setup(source=profile_source(graph, modelled, profile, 0))
     result = simulate(graph, modelled, setup)
     assert result.simulated_frame_ii_cycles == modelled.frame_ii_cycles
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=fixed_pipelines())
+def test_static_engines_among_dense_ones_keep_the_frame_ii(
+    case: tuple[Graph, Estimate, SparsityProfile],
+) -> None:
+    graph, modelled, profile = case
+    assume(not is_hasty(graph, modelled))
+    source = profile_source(graph, modelled, profile, 0)
+    setup = replace(setup_of(graph, modelled, frames=6), source=source)
+    assert simulate(graph, modelled, setup).simulated_frame_ii_cycles == modelled.frame_ii_cycles
 
 
 def test_one_lane_draws_the_measured_distribution() -> None:
     graph, _ = network(CHAIN, SOURCE)
     profile = random_profile(graph, seed=3)
     graph, modelled = _folded(_dynamic(1, 1, 2, 1), profile)
-    setup = Setup(source=profile_source(graph, modelled, profile, 1), buffers=Buffers.EVEN)
+    setup = Setup(source=profile_source(graph, modelled, profile, 1))
     histogram = profile.layers["conv"].histogram(1)
     cycles = np.maximum(1, -(-np.arange(10) // 2))
     expected = float((histogram.probabilities() @ cycles).mean()) * 120 * 8 * 16
@@ -107,7 +119,7 @@ def test_drawn_lanes_wait_as_long_as_the_model_says(
     graph, _ = network(CHAIN, SOURCE)
     profile = _levelled(random_profile(graph, seed=5))
     graph, modelled = _folded(_dynamic(lanes_in, lanes_out, 1, depth), profile)
-    setup = Setup(source=profile_source(graph, modelled, profile, 1), buffers=Buffers.EVEN)
+    setup = Setup(source=profile_source(graph, modelled, profile, 1))
     cycles = _conv_cycles(graph, modelled, setup)
     # the same first-order term, and tolerance, as tests/cost/test_waiting.py
     assert modelled.layers["conv"].frame_ii_cycles == pytest.approx(cycles, rel=0.06)
@@ -122,7 +134,7 @@ def test_lanes_of_unequal_channels_wait_no_longer_than_they_do() -> None:
     graph, _ = network(CHAIN, SOURCE)
     profile = random_profile(graph, seed=5)
     graph, modelled = _folded(_dynamic(8, 2, 1, 1), profile)
-    setup = Setup(source=profile_source(graph, modelled, profile, 1), buffers=Buffers.EVEN)
+    setup = Setup(source=profile_source(graph, modelled, profile, 1))
     cycles = _conv_cycles(graph, modelled, setup)
     assert modelled.layers["conv"].frame_ii_cycles == pytest.approx(cycles, rel=0.06)
 
@@ -188,7 +200,7 @@ def test_traced_lanes_wait_as_a_recurrence_says(depth: int) -> None:
         _OneImage(image),  # type: ignore[arg-type]
         images=1,
     )
-    setup = Setup(frames=2, source=source, buffers=Buffers.EVEN)
+    setup = Setup(frames=2, source=source)
     cycles = _conv_cycles(graph, modelled, setup)
 
     work = source.work

@@ -11,7 +11,6 @@ from click.testing import CliRunner, Result
 
 import hass
 from hass.cli import main
-from hass.sim.hardware import Buffers
 from hass.sim.run import Setup, simulate
 
 DATA_DIR = os.environ.get("HASS_DATA_DIR")
@@ -52,7 +51,7 @@ def design_file(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> P
 
 
 def test_json_has_the_keys_that_scripts_rely_on(design_file: Path) -> None:
-    found = run_json("sim", design_file, "--buffers", "even")
+    found = run_json("sim", design_file)
     assert set(found) >= KEYS
     assert found["deadlock"] is None
     assert found["simulated_frame_ii_cycles"] == found["modelled_frame_ii_cycles"]
@@ -90,9 +89,7 @@ def test_a_shallow_skip_is_a_deadlock_and_its_cure_cures(design_file: Path) -> N
 
 
 def test_sizes_keep_the_frame_ii(design_file: Path) -> None:
-    found = run_json(
-        "sim", design_file, "--size-fifos", "--buffers", "even", "--fifo", "conv1:relu1=40"
-    )
+    found = run_json("sim", design_file, "--size-fifos", "--fifo", "conv1:relu1=40")
     assert found["sized_frame_ii_cycles"] == found["simulated_frame_ii_cycles"]
     sizes = found["sizes"]
     assert isinstance(sizes, list)
@@ -121,7 +118,7 @@ def test_a_sparse_design_is_simulated_from_its_profile_and_from_images(
     assert run(*folding).exit_code == 0
     assert run("sim", design).exit_code == 4  # made from a profile
     for extra in ((), ("--trace", tiny_data)):
-        found = run_json("sim", design, "--profile", profile, "--buffers", "even", *extra)
+        found = run_json("sim", design, "--profile", profile, *extra)
         assert found["deadlock"] is None
         assert abs(float(found["relative_error"])) < 0.1  # type: ignore[arg-type]
 
@@ -144,9 +141,7 @@ def test_progress_counts_up_and_may_stop_the_run(design_file: Path, tiny_model: 
 def test_the_bundled_network_is_as_fast_as_modelled() -> None:
     path = Path(hass.__file__).parent.parent / "models" / "digits" / "digits.onnx"
     design = _folded(path, "zcu104")
-    result = simulate(
-        hass.read_model(path).graph, design.plan.estimate, Setup(buffers=Buffers.EVEN)
-    )
+    result = simulate(hass.read_model(path).graph, design.plan.estimate, Setup())
     assert result.simulated_frame_ii_cycles == result.modelled_frame_ii_cycles
 
 
@@ -155,8 +150,6 @@ def test_the_bundled_network_is_as_fast_as_modelled() -> None:
 def test_resnet20_is_as_fast_as_modelled(device: str) -> None:
     path = Path(str(DATA_DIR)) / "cifar10" / "resnet20.onnx"
     design = _folded(path, device)
-    result = simulate(
-        hass.read_model(path).graph, design.plan.estimate, Setup(buffers=Buffers.EVEN)
-    )
+    result = simulate(hass.read_model(path).graph, design.plan.estimate, Setup())
     assert result.simulated_frame_ii_cycles == result.modelled_frame_ii_cycles
     assert result.first_frame_cycles == pytest.approx(result.modelled_latency_cycles, rel=0.1)

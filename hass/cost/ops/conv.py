@@ -8,6 +8,7 @@ from ...ops import Conv2d
 from ...sparsity import LayerSparsity
 from ...values import Arithmetic
 from ..coefficients import coefficients
+from ..even_flow import window_flow
 from ..foldings import EngineKind, FoldingArrays, IntArray
 from ..primitives import (
     Amount,
@@ -188,7 +189,8 @@ def conv_cost(
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
     streams_in = foldings.coarse_in * foldings.coarse_group
     streams_out = foldings.coarse_out * foldings.coarse_group
-    window = window_cost(op, shape.inputs[0], streams_in, arithmetic.act_bits)
+    held = window_flow(op, shape.inputs[0], shape.out, shape.haste).held_pixels
+    window = window_cost(op, shape.inputs[0], streams_in, arithmetic.act_bits, held)
     taps = op.kernel[0] * op.kernel[1]
     gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
         streams_in * arithmetic.act_bits

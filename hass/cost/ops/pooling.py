@@ -7,6 +7,7 @@ import numpy as np
 from ...ops import AvgPool2d, Divisor, GlobalAvgPool, MaxPool2d
 from ...values import Arithmetic
 from ..coefficients import coefficients
+from ..even_flow import window_flow
 from ..foldings import IntArray
 from ..primitives import Amount, adders, amount, buffer, ceil_div, clog2, counter, scaled
 from ..shape import LayerShape
@@ -15,6 +16,14 @@ from ..window import window_cost
 
 def _is_power_of_two(value: int) -> bool:
     return value & (value - 1) == 0
+
+
+def _window(
+    op: MaxPool2d | AvgPool2d, shape: LayerShape, streams: IntArray, arithmetic: Arithmetic
+) -> Amount:
+    (source,) = shape.inputs
+    held = window_flow(op, source, shape.out).held_pixels
+    return window_cost(op, source, streams, arithmetic.act_bits, held)
 
 
 def max_pool_cost(
@@ -26,7 +35,7 @@ def max_pool_cost(
     tree = amount(
         lut=scaled(bits, coefficients().fabric.max_lut_per_bit.value), ff=np.asarray(bits)
     )
-    window = window_cost(op, shape.inputs[0], streams, arithmetic.act_bits)
+    window = _window(op, shape, streams, arithmetic)
     return window + tree.times(streams)
 
 
@@ -41,7 +50,7 @@ def avg_pool_cost(
     divide = amount(dsp=0 if shift else 1)
     if op.divisor is Divisor.INSIDE and any(op.pads):
         divide = divide + buffer(taps, arithmetic.act_bits)
-    window = window_cost(op, shape.inputs[0], streams, arithmetic.act_bits)
+    window = _window(op, shape, streams, arithmetic)
     return window + (tree + divide).times(streams)
 
 

@@ -1,0 +1,160 @@
+"""What blocks hold so that none of them ever waits: the even flow.
+
+In the even flow the words of a frame pass each point of the pipeline at an even pace, over one
+frame time, and every engine works on its positions at an even pace. A self-timed pipeline is never
+later than any schedule that its buffers allow (a marked graph is monotone: Baccelli, Cohen, Olsder,
+Quadrat, "Synchronization and Linearity", 1992, ch. 2), so buffers that are enough for the even flow
+let the pipeline run at the frame II of its slowest layer.
+
+With Q pixels in and P positions out per frame, pixel q has arrived at (q + 1) / Q frame times, and
+position p is worked on from lead + p / P on. Maps are handled row by row: what is asked of rows and
+of columns adds up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import ops
+from ..intmath import ceil_div
+from ..values import FeatureMap
+
+Ints = npt.NDArray[np.int64]
+WindowOp = ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d
+
+
+@dataclass(frozen=True, slots=True)
+class EvenFlow:
+    """What one block asks for.
+
+    Attributes:
+        delay_frames: from the first word in until work on the first position begins.
+        held_pixels: pixels of the input held besides the window that is worked on.
+        held_positions: positions of the output held, as they come unevenly.
+    """
+
+    delay_frames: float
+    held_pixels: int
+    held_positions: int
+
+
+def window_ends(size: int, count: int, kernel: int, stride: int, pad: int) -> Ints:
+    """(count,) last index inside a map that each window covers along one side; -1: none."""
+    start = np.arange(count, dtype=np.int64) * stride - pad
+    end = np.minimum(start + kernel - 1, size - 1)
+    return np.where((end >= 0) & (start < size), end, -1)
+
+
+def window_last_users(size: int, count: int, kernel: int, stride: int, pad: int) -> Ints:
+    """(size,) last window that covers each index along one side; -1: none."""
+    index = np.arange(size, dtype=np.int64) + pad
+    last = np.minimum(index // stride, count - 1)
+    return np.where(last * stride + kernel > index, last, -1)
+
+
+def _latest(needed: Ints, out_step: int, in_step: int, source: FeatureMap, out: FeatureMap) -> int:
+    """Largest ``needed[i] * in_step * P - i * out_step * Q`` over indices that need any."""
+    index = np.flatnonzero(needed >= 0)
+    if not len(index):
+        return 0
+    ahead = needed[index] * (in_step * out.pixels) - index * (out_step * source.pixels)
+    return int(ahead.max())
+
+
+def _longest(last: Ints, out_step: int, in_step: int, source: FeatureMap, out: FeatureMap) -> int:
+    """Largest ``last[i] * out_step * Q - i * in_step * P`` over indices that are used."""
+    index = np.flatnonzero(last >= 0)
+    if not len(index):
+        return 0
+    kept = last[index] * (out_step * source.pixels) - index * (in_step * out.pixels)
+    return int(kept.max())
+
+
+@lru_cache(maxsize=4096)
+def _sliding(
+    op: WindowOp | ops.Pad, source: FeatureMap, out: FeatureMap, haste: int
+) -> tuple[float, int]:
+    """Lead in frames and held pixels of windows that slide over a map."""
+    kernel, stride = (1, 1), (1, 1)
+    if not isinstance(op, ops.Pad):
+        kernel, stride = op.kernel, op.stride
+    height, width = source.height, source.width
+    rows = (kernel[0], stride[0], op.pads[0])
+    columns = (kernel[1], stride[1], op.pads[1])
+    lead = _latest(window_ends(height, out.height, *rows), out.width, width, source, out)
+    lead += _latest(window_ends(width, out.width, *columns), 1, 1, source, out)
+    lead = max(lead, 0)
+    hold = _longest(window_last_users(height, out.height, *rows), out.width, width, source, out)
+    hold += _longest(window_last_users(width, out.width, *columns), 1, 1, source, out)
+    # a position is held while it is worked on, but for the share of a pixel that is let go
+    # word by word; where there are more positions than pixels, a pixel must be whole before
+    work = max(ceil_div(source.pixels, haste) - out.pixels, 0)
+    whole = 1 if out.pixels > source.pixels else 0
+    held = max(0, ceil_div(lead + hold + work, out.pixels)) + whole
+    return (lead + out.pixels) / (out.pixels * source.pixels), held
+
+
+def window_flow(op: WindowOp, source: FeatureMap, out: FeatureMap, haste: int = 1) -> EvenFlow:
+    """Of a sliding window.
+
+    Exact for windows that each take the same time: with N windows (blocks of channels) per
+    position, ``held_pixels`` and one more window are held. Where windows take different times, the
+    FIFO in front holds up to a pixel more.
+
+    Args:
+        op: the layer.
+        source, out: its maps.
+        haste: a single position is worked on in 1 / haste of a frame time.
+    """
+    if out.pixels == 1 and not isinstance(op, ops.Conv2d):
+        # a pooling works as fast as words arrive
+        held = min((op.kernel[0] - 1) * source.width + op.kernel[1] - 1, source.pixels - 1)
+        return EvenFlow((source.pixels - 1) / source.pixels, held, 1)
+    lead, held = _sliding(op, source, out, haste if out.pixels == 1 else 1)
+    return EvenFlow(lead, held, 0)
+
+
+@lru_cache(maxsize=4096)
+def slice_flow(op: ops.Slice, source: FeatureMap, out: FeatureMap) -> EvenFlow:
+    """Of a slice: its positions come when their pixels do."""
+    rows = np.arange(op.rows.start, op.rows.stop, op.rows.step, dtype=np.int64)
+    columns = np.arange(op.columns.start, op.columns.stop, op.columns.step, dtype=np.int64)
+    lead = _latest(rows, out.width, source.width, source, out)
+    lead += _latest(columns, 1, 1, source, out)
+    early = np.arange(out.height) * (out.width * source.pixels) - rows * (source.width * out.pixels)
+    early_columns = np.arange(out.width) * source.pixels - columns * out.pixels
+    hold = lead + int(early.max()) + int(early_columns.max())
+    return EvenFlow(
+        (lead + out.pixels) / (out.pixels * source.pixels), 0, 1 + ceil_div(hold, source.pixels)
+    )
+
+
+def pad_flow(op: ops.Pad, source: FeatureMap, out: FeatureMap) -> EvenFlow:
+    """Of a padding: it takes no pixels while it puts out zeros."""
+    if not any((*op.pads, op.channels_front, op.channels_back)):
+        return EvenFlow(0.0, 0, 0)
+    lead, held = _sliding(op, source, out, 1)
+    return EvenFlow(lead, held + 1, 0)  # words of a pixel go out more slowly than they came
+
+
+def burst_words(op: ops.Op, inputs: tuple[FeatureMap, ...], out: FeatureMap) -> int:
+    """Words that the FIFO behind a block must hold, as they come in bursts.
+
+    The results of a position come with the last block of channels; those of a global
+    pooling with the last pixel.
+    """
+    match op:
+        case ops.Conv2d():
+            return out.channels if inputs[0].channels > op.groups else 0
+        case ops.GlobalAvgPool():
+            return out.channels
+        case ops.MaxPool2d() | ops.AvgPool2d():
+            return window_flow(op, inputs[0], out).held_positions * out.channels
+        case ops.Slice():
+            return slice_flow(op, inputs[0], out).held_positions * out.channels
+        case _:
+            return 0
