@@ -11,6 +11,7 @@ from ..errors import ProfileError
 from ..graph import Graph, macs_per_frame
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
+from .first_frame import first_frame
 from .flow import layer_shapes
 from .foldings import Folding, as_arrays
 from .layer import fifo_entries, layer_costs, lead_frames, streams_in
@@ -33,32 +34,6 @@ def off_chip_bound_cycles(
 
 def _resources(costs: LayerCosts) -> Resources:
     return Resources(*(int(x) for x in costs.resources()[0]))
-
-
-def _schedule(
-    graph: Graph,
-    shapes: Mapping[str, LayerShape],
-    costs: Mapping[str, LayerCosts],
-) -> dict[str, tuple[int, int]]:
-    """Cycles of each layer's first and last output word for one frame through an empty pipeline.
-
-    Words of an input are taken to arrive evenly between its first and last.
-    """
-    times: dict[str, tuple[int, int]] = {}
-    for layer in graph:
-        frame_ii = int(costs[layer.name].frame_ii_cycles[0])
-        latency = int(costs[layer.name].latency_cycles[0])
-        sources = [times[edge.src] for edge in graph.in_edges(layer.name)]
-        first_in = max((first for first, _ in sources), default=0)
-        last_in = max((last for _, last in sources), default=0)
-        lead = lead_frames(shapes[layer.name])
-        filled = first_in + math.ceil(lead * (last_in - first_in))
-        first = filled + latency
-        after_fill = math.ceil(frame_ii * (1.0 - min(1.0, 1.0 / layer.out.pixels)))
-        if isinstance(layer.op, ops.Input):
-            after_fill = frame_ii
-        times[layer.name] = (first, max(last_in + latency, first + after_fill))
-    return times
 
 
 def estimate(
@@ -103,7 +78,7 @@ def estimate(
         )
         for layer in graph
     }
-    times = _schedule(graph, shapes, costs)
+    times = first_frame(graph, shapes, foldings, costs)
     layers = {}
     fifos = []
     active_total = 0.0
@@ -118,7 +93,7 @@ def estimate(
             frame_ii_cycles=int(costs[layer.name].frame_ii_cycles[0]),
             latency_cycles=int(costs[layer.name].latency_cycles[0]),
             lead_frames=lead_frames(shapes[layer.name]),
-            start_cycles=times[layer.name][0],
+            start_cycles=math.ceil(times[layer.name].start_cycles),
             active_macs=active,
             resources=_resources(costs[layer.name]),
         )
@@ -134,8 +109,8 @@ def estimate(
         layers=layers,
         fifos=tuple(sorted(fifos, key=lambda f: order[f.src, f.dst, f.port])),
         frame_ii_cycles=frame_ii,
-        depth_cycles=times[last][0],
-        latency_cycles=times[last][1],
+        depth_cycles=math.ceil(times[last].start_cycles),
+        latency_cycles=math.ceil(times[last].end_cycles),
         clock_mhz=clock,
         resources=sum((item.resources for item in layers.values()), Resources()),
         bottleneck=bottleneck,

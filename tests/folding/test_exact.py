@@ -144,7 +144,9 @@ def test_no_solver_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("solver", ["HiGHS", "PULP_CBC_CMD"])
-def test_both_solvers_agree(solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_solvers_agree_and_keep_quiet(
+    solver: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     if solver not in milp.pulp.listSolvers(onlyAvailable=True):
         pytest.skip(f"{solver} is not installed")
     monkeypatch.setattr(milp, "solver_name", lambda: solver)
@@ -156,6 +158,7 @@ def test_both_solvers_agree(solver: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert options.fits(found)
     tight = options_of((case[0], Resources(case[1].lut - 300, case[1].ff, 9, 9, 9)))
     assert milp.find(tight, np.full(5, 0.2), milp.Limits()) is None
+    assert capfd.readouterr().out == ""  # stdout is data, for what is written past Python too
 
 
 def test_node_limit_is_not_an_error() -> None:
