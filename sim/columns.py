@@ -46,7 +46,7 @@ ACTOR_COLUMNS = 26
     SUB,  # ENGINE: filters done of the present window
     LAST_TIME,  # of the latest step
     FIRST_OUT,  # when the first beat left the block
-    BUSY,  # cycles at work; of an ENGINE with those it was kept from writing
+    BUSY,  # cycles at work; of an ENGINE lanes waiting for each other included
     INPUT_STALL,
     OUTPUT_STALL,
     WAITS_SIDE,

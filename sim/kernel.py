@@ -256,12 +256,14 @@ def _begin(t: Tables, work: Work, actor: int, inputs: int) -> None:
     after = t.state[actor, c.LAST_TIME] + 1
     ring, mask = t.actors[actor, c.RING_OFFSET], t.actors[actor, c.RING_MASK]
     ahead = t.actors[actor, c.AHEAD]
-    gate = t.done_times[ring + ((step - ahead) & mask)] + 1 if step >= ahead else 0
+    slot = ring + ((step - ahead) & mask)
+    gate = t.done_times[slot] + 1 if step >= ahead else 0
+    gate_alone = t.alone_times[slot] if step >= ahead else 0
     t.state[actor, c.INPUT_STALL] += max(0, inputs - after)
-    t.state[actor, c.BUSY] -= max(inputs, after) - 1
     lanes = t.actors[actor, c.LANE_OFFSET]
     for lane in range(lanes, lanes + t.actors[actor, c.LANES]):
         t.lane_times[lane] = max(t.lane_times[lane], max(gate, inputs) - 1)
+        t.lane_work[lane] = max(t.lane_work[lane], gate_alone)
     if t.actors[actor, c.DRAWN] >= 0:
         begin_window(work, t.actors[actor, c.DRAWN], step)
 
@@ -289,7 +291,9 @@ def _segments(t: Tables, work: Work, actor: int) -> int:
         if drawn >= 0:
             taken = segment_cycles(work, drawn, lane, t.state[actor, c.SUB])
         t.lane_times[lanes + lane] += taken
+        t.lane_work[lanes + lane] += taken
         finish = max(finish, t.lane_times[lanes + lane])
+        t.state[actor, c.BUSY] = max(t.state[actor, c.BUSY], t.lane_work[lanes + lane])
     t.state[actor, c.SUB] += 1
     return finish
 
@@ -328,9 +332,9 @@ def _fire_engine(t: Tables, work: Work, actor: int) -> bool:
             time = max(time, _segments(t, work, actor))
     if t.state[actor, c.SUB] == t.actors[actor, c.FILTERS]:
         t.state[actor, c.SUB] = 0
-        t.state[actor, c.BUSY] += time
         slot = t.state[actor, c.STEP] & t.actors[actor, c.RING_MASK]
         t.done_times[t.actors[actor, c.RING_OFFSET] + slot] = time
+        t.alone_times[t.actors[actor, c.RING_OFFSET] + slot] = t.state[actor, c.BUSY]
         _finish_step(t, actor, time)
     return True
 

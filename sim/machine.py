@@ -253,6 +253,8 @@ def build_machine(
         programs=_joined(draft.programs, np.int32),
         positions=_joined(draft.positions, np.int64),
         done_times=np.zeros(max(1, draft.done_words), dtype=np.int64),
+        alone_times=np.zeros(max(1, draft.done_words), dtype=np.int64),
+        lane_work=np.zeros(max(1, draft.lanes), dtype=np.int64),
         lane_times=np.full(max(1, draft.lanes), -1, dtype=np.int64),
         frame_done=np.full((len(actors), frames), -1, dtype=np.int64),
     )

@@ -147,9 +147,7 @@ def _layer_run(
     first_out = int(state[engine, c.FIRST_OUT])
     work = int(state[engine, c.BUSY])
     if name in machine.windows:
-        work = max(
-            work - int(state[engine, c.OUTPUT_STALL]), int(state[machine.windows[name], c.BUSY])
-        )
+        work = max(work, int(state[machine.windows[name], c.BUSY]))
     return LayerRun(
         name=name,
         modelled_frame_ii_cycles=estimate.layers[name].frame_ii_cycles,

@@ -24,7 +24,10 @@ class Tables(NamedTuple):
             ENGINE, the pixel that completes a position's window (-1: none), per position.
         done_times: rings: for WINDOW, when a beat was taken; for ENGINE, when all lanes had done
             a window and its results had left.
+        alone_times: the same rings for ENGINE: cycles of work until a window was done, had no
+            neighbour ever kept it waiting.
         lane_times: when each lane finished its latest segment.
+        lane_work: the same, had no neighbour ever kept the engine waiting.
         frame_done: (A, frames) time of an actor's last step of each frame.
     """
 
@@ -39,5 +42,7 @@ class Tables(NamedTuple):
     programs: Ints
     positions: Ints
     done_times: Ints
+    alone_times: Ints
     lane_times: Ints
+    lane_work: Ints
     frame_done: Ints

@@ -13,6 +13,7 @@ LAYERS = {
     "hass._version": 0,
     "hass.errors": 0,
     "hass.files": 0,
+    "hass.page": 0,
     "hass.intmath": 0,
     "hass.validation": 0,
     "hass.fixed_point": 1,
