@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hass.cli.common import json_option, print_json, profile_option, progress, seed_option, talk
+from hass.cli.common import (
+    json_option,
+    output_option,
+    print_json,
+    profile_option,
+    progress,
+    seed_option,
+    talk,
+)
 from hass.cli.inputs import load_profile
 from hass.cost import Estimate, FifoEstimate, estimate, off_chip_bound_cycles
-from hass.design import Design
-from hass.design_file import load_design_model, read_design
+from hass.cost.depths import with_depths
+from hass.design import Design, summarise
+from hass.design_file import load_design_model, read_design, write_design
 from hass.errors import ProfileError, SpecError
 from hass.graph import Graph
 from hass.onnx_io import ImportedModel
@@ -31,7 +43,7 @@ if TYPE_CHECKING:
     "  hass sim design.json\n"
     "  hass sim best.json --profile profile.json --frames 4 --json\n"
     "  hass sim design.json --fifo relu.fork:add=64\n"
-    "  hass sim design.json --size-fifos\n",
+    "  hass sim design.json --size-fifos -o sized.json\n",
 )
 @click.argument("source", metavar="DESIGN")
 @click.option(
@@ -53,6 +65,9 @@ if TYPE_CHECKING:
     "of drawn ones. Needs --profile.",
 )
 @click.option("--size-fifos", is_flag=True, help="Find the depth that each FIFO needs.")
+@output_option(
+    "With --size-fifos or --fifo: write the design with those depths, what cures a deadlock included."
+)
 @json_option()
 def command(
     source: str,
@@ -62,6 +77,7 @@ def command(
     fifo_texts: tuple[str, ...],
     trace: str | None,
     size_fifos: bool,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Simulate a design beat by beat, and set the model against it.
@@ -75,6 +91,8 @@ def command(
 
     if trace is not None and profile_path is None:
         raise click.UsageError("--trace needs --profile")
+    if output is not None and not size_fifos and not fifo_texts:
+        raise click.UsageError("--output needs --size-fifos or --fifo")
     design = read_design(source)
     model = load_design_model(design, source)
     graph = model.graph
@@ -91,6 +109,7 @@ def command(
     with progress("simulate") as shown:
         result = simulate(graph, modelled, setup, progress=shown)
     data = run_json(result)
+    depths = dict(setup.depths)
     if not as_json:
         print_run(result)
     if result.deadlock is not None:
@@ -98,15 +117,27 @@ def command(
         found = cure(graph, modelled, result, setup)
         for (src, dst, _), depth in found.items():
             talk(f"cured by --fifo {src}:{dst}={depth}")
+        depths |= found
         data |= cure_json(found)
     elif size_fifos:
         with progress("size FIFOs") as shown:
             sizes = sized(graph, modelled, result, setup, design.arithmetic, progress=shown)
         data |= sizes_json(sizes)
+        depths |= sizes.needed
         if not as_json:
             print_sizes(sizes)
     if as_json:
         print_json(data)
+    if output is not None:
+        write_design(_resized(design, depths), output)
+        talk(f"wrote {output}")
+
+
+def _resized(design: Design, depths: Mapping[Edge, int]) -> Design:
+    """The design with FIFOs of other depths, their cost included."""
+    resized = with_depths(design.plan.estimate, depths, design.arithmetic)
+    plan = replace(design.plan, estimate=resized)
+    return replace(design, plan=plan, summary=summarise(resized, design.device))
 
 
 def _source(
@@ -141,7 +172,7 @@ def _modelled(design: Design, path: str, graph: Graph, profile: SparsityProfile 
         return stored
     if profile.settings != design.settings:
         talk("the profile has other clips than the design: judging the model at the profile's")
-    return estimate(
+    judged = estimate(
         graph,
         design.plan.foldings,
         design.device,
@@ -149,6 +180,8 @@ def _modelled(design: Design, path: str, graph: Graph, profile: SparsityProfile 
         arithmetic=design.arithmetic,
         clock_mhz=stored.clock_mhz,
     )
+    depths = {(fifo.src, fifo.dst, fifo.port): fifo.depth_words for fifo in stored.fifos}
+    return with_depths(judged, depths, design.arithmetic)
 
 
 def _depths(texts: tuple[str, ...], modelled: Estimate) -> dict[Edge, int]:

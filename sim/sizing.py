@@ -11,10 +11,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from hass.cost import Estimate
-from hass.cost.primitives import fifo as fifo_cost
+from hass.cost.depths import with_depths
 from hass.graph import Graph
 from hass.values import Arithmetic
 
@@ -99,18 +97,12 @@ def sized(
         needed, result = have, before
     if progress is not None:
         progress(ROUNDS + 1, ROUNDS + 1)
-    saved = _cost(estimate, have, arithmetic) - _cost(estimate, needed, arithmetic)
-    lut, ff, bram18 = (int(amount) for amount in saved)
-    return Sizes(have, needed, result.simulated_frame_ii_cycles or target, lut, ff, bram18)
-
-
-def _cost(
-    estimate: Estimate, depths: Mapping[Edge, int], arithmetic: Arithmetic
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """LUT, FF and BRAM18 of all FIFOs."""
-    total = np.zeros(3, dtype=np.int64)
-    for item in estimate.fifos:
-        depth = depths[item.src, item.dst, item.port]
-        cost = fifo_cost(depth, item.streams * arithmetic.act_bits)
-        total += [int(cost.lut), int(cost.ff), int(cost.bram18)]
-    return total
+    before_it, after = (with_depths(estimate, d, arithmetic).resources for d in (have, needed))
+    return Sizes(
+        have,
+        needed,
+        result.simulated_frame_ii_cycles or target,
+        before_it.lut - after.lut,
+        before_it.ff - after.ff,
+        before_it.bram18 - after.bram18,
+    )

@@ -98,6 +98,24 @@ def test_sizes_keep_the_frame_ii(design_file: Path) -> None:
     assert found["saved"]["lut"] > 0  # type: ignore[index,call-overload]
 
 
+def test_sized_fifos_are_written_and_paid_for(design_file: Path, tmp_path: Path) -> None:
+    sized = tmp_path / "sized.json"
+    found = run_json("sim", design_file, "--size-fifos", "-o", sized)
+    before, after = hass.read_design(design_file), hass.read_design(sized)
+    depths = {(f.src, f.dst, f.port): f.depth_words for f in after.plan.estimate.fifos}
+    wanted = found["sizes"]
+    assert isinstance(wanted, list)
+    assert depths == {(s["src"], s["dst"], s["port"]): s["needed"] for s in wanted}
+    saved = before.summary.resources.lut - after.summary.resources.lut
+    assert saved == found["saved"]["lut"] > 0  # type: ignore[index,call-overload]
+    again = run_json("sim", sized)
+    assert again["simulated_frame_ii_cycles"] == found["simulated_frame_ii_cycles"]
+
+
+def test_a_design_is_not_written_for_nothing(design_file: Path, tmp_path: Path) -> None:
+    assert run("sim", design_file, "-o", tmp_path / "same.json").exit_code == 2
+
+
 @pytest.mark.parametrize("text", ["conv1", "conv1:nowhere=4", "conv1:relu1=0"])
 def test_a_bad_fifo_is_refused(design_file: Path, text: str) -> None:
     result = run("sim", design_file, "--fifo", text)
