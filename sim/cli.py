@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 )
 @click.option("--size-fifos", is_flag=True, help="Find the depth that each FIFO needs.")
 @output_option(
-    "With --size-fifos or --fifo: write the design with those depths, what cures a deadlock included."
+    "With --size-fifos or --fifo: write the design with those depths, and what cures a deadlock."
 )
 @json_option()
 def command(
