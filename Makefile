@@ -1,5 +1,6 @@
 # make run    explore the bundled network on a ZCU104; the result is in out/digits
 # make test   all tests            make lint   ruff and mypy            make clean
+# make bench  benchmarks, on one core; the figures also go to out/bench.json
 #
 # Needs Python 3.11 or newer and nothing else: everything is installed into .venv, once, and again
 # when setup.cfg changes. PYTHON=... picks the interpreter.
@@ -7,7 +8,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test lint clean
+.PHONY: run test bench lint clean
 
 MODEL := models/digits/digits.onnx
 DATA := models/digits
@@ -31,6 +32,10 @@ run: $(VENV)/.run
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+bench: $(VENV)/.test
+	mkdir -p out
+	taskset -c 0 $(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only --benchmark-json out/bench.json
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

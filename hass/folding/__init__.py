@@ -2,6 +2,7 @@
 
 from .exact import Effort
 from .legal import ALL_ENGINES, legal_foldings
+from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
 from .objections import is_legal, objections
 from .plan import FoldingPlan, Infeasibility
 from .solve import DEFAULT_EFFORT, PROVE_OPTIMUM, Solver, solve
@@ -14,9 +15,13 @@ __all__ = [
     "TABLES",
     "Effort",
     "FoldingPlan",
+    "FoldingSpace",
     "Infeasibility",
+    "ManyEstimates",
     "Solver",
     "TableCache",
+    "estimate_many",
+    "folding_space",
     "is_legal",
     "legal_foldings",
     "memories_of",
