@@ -10,7 +10,7 @@ from block_bench import Case, run_cases
 
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
 from hass.cost.lane_filters import dealt_filters
-from hass.cost.static_schedule import static_cycles, static_filters
+from hass.cost.static_schedule import static_cycles, static_filters, static_window_cycles
 from hass.fixed_point import IntArray, requantise, wrap
 from hass.hw_templates.conv_block import ConvPlan, conv_block, folding_mistake
 from hass.intmath import ceil_div
@@ -217,6 +217,22 @@ def test_convolutions_match_the_reference_and_the_model(
     wrong, counts = run_cases(cases, arithmetic, tmp_path)
     assert wrong == {case.name: 0 for case in cases}
     assert counts == {str(plan.index): _lane_iterations(plan, frames) for plan, frames in plans}
+
+
+def test_static_lanes_exchange_filters_in_some_of_these_blocks() -> None:
+    blocks = [conv_block(_plan(index, ARITHMETIC)[0]) for index in range(len(SHAPES))]
+    exchanging = [block for block in blocks if "exchange" in block.headers]
+    assert len(exchanging) >= 3
+    assert all("static" in block.title for block in exchanging)
+
+
+def test_emitted_rows_are_the_cycles_of_the_model() -> None:
+    for index, (_, op, folding, _) in enumerate(SHAPES):
+        if folding.engine is EngineKind.STATIC:
+            plan, _ = _plan(index, ARITHMETIC)
+            counted = weight_counts(plan.weight.astype(np.float32))
+            windows = static_window_cycles(op, counted, folding)
+            assert dict(conv_block(plan).constants)["WEIGHT_ROWS"] == windows.sum()
 
 
 @pytest.mark.parametrize(
