@@ -41,7 +41,7 @@ def dealt_filters(filters: int, lanes: int) -> IntArray:
     return np.arange(filters, dtype=np.int64).reshape(-1, lanes)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def exchanged_filters(weights: WeightCounts, packed: int, lanes: int) -> IntArray:
     """(steps, lanes) filters, each step's exchanged so that the lanes' windows even out.
 
