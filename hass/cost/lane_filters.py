@@ -45,9 +45,9 @@ def dealt_filters(filters: int, lanes: int) -> IntArray:
 def exchanged_filters(weights: WeightCounts, packed: int, lanes: int) -> IntArray:
     """(steps, lanes) filters, each step's exchanged so that the lanes' windows even out.
 
-    Step by step, filters whose windows differ most from those of their step choose first: each
-    takes the free lane that has had the fewest weights where the filter has many. Whole numbers
-    only, so that it comes out the same on every machine.
+    Steps whose filters differ most come first, and in a step the filters that differ most from the
+    others: each takes the free lane that has had the fewest weights where the filter has many.
+    Whole numbers only, so that it comes out the same on every machine.
 
     Args:
         weights: of a layer with one group.
@@ -62,11 +62,13 @@ def exchanged_filters(weights: WeightCounts, packed: int, lanes: int) -> IntArra
     result = dealt_filters(len(segments), lanes)
     if not apart.any():
         return result
-    spread = np.argsort(-np.square(apart).sum(axis=2), axis=1, kind="stable").tolist()
-    for step, windows in enumerate(apart):
+    spread = np.square(apart).sum(axis=2)
+    by_spread = np.argsort(-spread, axis=1, kind="stable").tolist()
+    for step in np.argsort(-spread.sum(axis=1), kind="stable").tolist():
+        windows = apart[step]
         overlap = (windows @ burden.T).tolist()  # of each filter with each lane
         free = list(range(lanes))
-        for index in spread[step]:
+        for index in by_spread[step]:
             lane = min(free, key=overlap[index].__getitem__)
             free.remove(lane)
             result[step, lane] = step * lanes + index
