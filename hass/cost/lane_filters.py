@@ -18,7 +18,7 @@ from ..sparsity import WeightCounts
 from .foldings import IntArray
 from .primitives import Ints, ceil_div
 
-WIDEST_EXCHANGE = 16  # words: the widest multiplexer in one slice, and one level of logic (UG474)
+WIDEST_EXCHANGE = 16  # words: the widest multiplexer that one slice can hold (UG474)
 
 
 def exchange_allowed(lanes_out: Ints, lanes_in: Ints, filters: Ints) -> npt.NDArray[np.bool_]:

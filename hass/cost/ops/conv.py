@@ -140,7 +140,8 @@ def _filter_exchange(
 ) -> Amount:
     """What puts the words of a filter step back in order where static lanes have exchanged its
     filters: a multiplexer for each word in front of the port's register, a table of their places
-    and its address."""
+    and its address. 2, 4, 8, 16 words of 16 bits: 32, 64, 384, 1280 LUTs; yosys 0.23 (xc7) takes
+    32, 64, 384, 1313."""
     if sparsity is None:
         return amount()
     lanes = foldings.coarse_out
