@@ -95,6 +95,7 @@ _CARRIES = {
     "accumulate": "sums",
     "adder_tree": "totals",
     "bias_requantise": "finished",
+    "exchange": "ordered",
 }
 
 

@@ -1,7 +1,8 @@
 """A convolution as a chain of blocks, its weights in the order of the engines' memories.
 
 The order of work: output position, group step, filter step, channel step; lanes (group, output,
-input) side by side. A segment holds ``packed`` neighbouring channels of one group.
+input) side by side. A segment holds ``packed`` neighbouring channels of one group. The filters of a
+step may be exchanged among the lanes; the last stage then puts its words back in order.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class ConvPlan:
 
     Attributes:
         op, source, out, folding: what it is and how it is folded.
+        filters: (filter steps, coarse_out) filters of a group that the lanes work on.
         weight: (out_channels, in_channels / groups, kh, kw) integers.
         bias: (out_channels,) integers in the accumulator's format.
         shift_bits: fractional bits of the accumulator minus those of the output.
@@ -38,6 +40,7 @@ class ConvPlan:
     source: FeatureMap
     out: FeatureMap
     folding: Folding
+    filters: IntArray
     weight: IntArray
     bias: IntArray
     shift_bits: int
@@ -71,6 +74,16 @@ class ConvPlan:
         return channels // (self.folding.coarse_in * self.folding.packed)
 
     @property
+    def places(self) -> IntArray:
+        """(filter steps, coarse_out) lane that each word of a filter step comes from."""
+        return np.argsort(self.filters, axis=1)
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether the lanes' filters are not in the order of the output's words."""
+        return bool((self.places != np.arange(self.folding.coarse_out)).any())
+
+    @property
     def rows(self) -> int:
         """Segments of one lane for one output position."""
         return self.group_steps * self.filter_steps * self.channel_steps
@@ -93,18 +106,20 @@ def folding_mistake(op: Conv2d, source: FeatureMap, folding: Folding) -> str | N
     return None
 
 
+def _by_lane(plan: ConvPlan, values: IntArray, inner: tuple[int, ...]) -> IntArray:
+    """(group steps, coarse_group, filter steps, coarse_out, *inner) values of the filters that the
+    lanes work on, from (out_channels, ...)."""
+    by_group = values.reshape(plan.op.groups, plan.filters.size, *inner)
+    groups = (plan.group_steps, plan.folding.coarse_group)
+    return by_group[:, plan.filters].reshape(*groups, *plan.filters.shape, *inner)
+
+
 def lane_weights(plan: ConvPlan) -> IntArray:
     """(lanes, rows, M): the segment that each lane multiplies by at each step."""
     fold = plan.folding
-    ordered = plan.weight.reshape(
-        plan.group_steps,
-        fold.coarse_group,
-        plan.filter_steps,
-        fold.coarse_out,
-        plan.channel_steps,
-        fold.coarse_in,
-        plan.products,
-    ).transpose(1, 3, 5, 0, 2, 4, 6)
+    inner = (plan.channel_steps, fold.coarse_in, plan.products)
+    by_lane = _by_lane(plan, plan.weight, inner)
+    ordered = by_lane.transpose(1, 3, 5, 0, 2, 4, 6)
     return np.ascontiguousarray(ordered.reshape(fold.lanes, plan.rows, plan.products))
 
 
@@ -142,9 +157,7 @@ def _weight_tables(plan: ConvPlan) -> tuple[Table, ...]:
 def bias_rows(plan: ConvPlan) -> IntArray:
     """(group steps * filter steps, words side by side at the output)."""
     fold = plan.folding
-    ordered = plan.bias.reshape(
-        plan.group_steps, fold.coarse_group, plan.filter_steps, fold.coarse_out
-    ).transpose(0, 2, 1, 3)
+    ordered = _by_lane(plan, plan.bias, ()).transpose(0, 2, 1, 3)
     return np.ascontiguousarray(ordered.reshape(-1, fold.coarse_group * fold.coarse_out))
 
 
@@ -173,6 +186,11 @@ def _front(plan: ConvPlan) -> list[Stage]:
         template = (*template, "CHANNEL_STEPS", "FILTER_STEPS")
         stages.append(Stage("replay", "replay", template, streams * plan.products))
     return stages
+
+
+def _place_word(plan: ConvPlan) -> str:
+    """C++ type of a lane's number."""
+    return f"ap_uint<{max(1, (plan.folding.coarse_out - 1).bit_length())}>"
 
 
 def _engine(plan: ConvPlan) -> Stage:
@@ -208,6 +226,10 @@ def _back(plan: ConvPlan) -> list[Stage]:
     template = (*template, "OUT_PIXELS", "SHIFT")
     finish = Stage("bias_requantise", "bias_requantise", template, streams, ACT, ("biases",))
     stages.append(finish)
+    if plan.exchanges:
+        template = (ACT, _place_word(plan), "STREAMS_OUT", "GROUP_STEPS * FILTER_STEPS")
+        template = (*template, "OUT_PIXELS")
+        stages.append(Stage("exchange", "exchange", template, streams, ACT, ("places",)))
     if fold.coarse_group > 1 and plan.filter_steps > 1:
         blocks = plan.out.pixels * plan.group_steps
         filters = plan.filter_steps * fold.coarse_out
@@ -221,8 +243,11 @@ def conv_block(plan: ConvPlan) -> Block:
     fold, op = plan.folding, plan.op
     wires, calls = chain((*_front(plan), *_back(plan)))
     results = plan.out.pixels * plan.group_steps * plan.filter_steps
-    tables = _weight_tables(plan)
-    rows = tables[0].values.shape[0 if fold.engine is EngineKind.STATIC else 1]
+    weights = _weight_tables(plan)
+    rows = weights[0].values.shape[0 if fold.engine is EngineKind.STATIC else 1]
+    tables = (*weights, Table("biases", ACC, bias_rows(plan)))
+    if plan.exchanges:
+        tables = (*tables, Table("places", _place_word(plan), plan.places))
     constants = (
         ("LAYER", plan.index),
         *window_constants(op.kernel, op.stride, op.pads, plan.source, plan.out),
@@ -257,8 +282,5 @@ def conv_block(plan: ConvPlan) -> Block:
         output=fold.coarse_out * fold.coarse_group,
         wires=wires,
         calls=calls,
-        tables=(
-            *tables,
-            Table("biases", ACC, bias_rows(plan)),
-        ),
+        tables=tables,
     )

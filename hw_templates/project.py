@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hass import ops
-from hass.cost import Folding
+from hass.cost import EngineKind, Folding
+from hass.cost.lane_filters import dealt_filters
+from hass.cost.static_schedule import static_filters
 from hass.design import Design
 from hass.errors import Mistake, ProfileError, SpecError
-from hass.fixed_point import NumberFormats, choose_formats
-from hass.graph import Edge, Graph, Weights
+from hass.fixed_point import IntArray, NumberFormats, choose_formats
+from hass.graph import Edge, FloatArray, Graph, Weights
+from hass.measure.occupancy import weight_counts
 from hass.reference import act_thresholds_of, clip_limits, integer_weights
 from hass.values import FeatureMap
 
@@ -119,6 +122,14 @@ def _check(graph: Graph, formats: NumberFormats, foldings: Mapping[str, Folding]
         raise SpecError(mistakes)
 
 
+def _lane_filters(op: ops.Conv2d, folding: Folding, weight: FloatArray) -> IntArray:
+    """(steps, coarse_out) filters of the lanes: by the weights as measured, so that quantised ones,
+    of which more may be zero, never take more cycles than the model's."""
+    if folding.engine is EngineKind.STATIC:
+        return static_filters(op, weight_counts(weight), folding)
+    return dealt_filters(op.out_channels // op.groups, folding.coarse_out)
+
+
 def _blocks(
     design: Design, graph: Graph, weights: Weights, formats: NumberFormats
 ) -> dict[str, Block]:
@@ -135,6 +146,7 @@ def _blocks(
                 source=graph.in_maps(name)[0],
                 out=layer.out,
                 folding=foldings[name],
+                filters=_lane_filters(op, foldings[name], weights[f"{name}.weight"]),
                 weight=integers[f"{name}.weight"],
                 bias=integers[f"{name}.bias"],
                 shift_bits=accumulator.frac_bits - formats.outputs[name].frac_bits,

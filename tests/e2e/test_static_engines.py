@@ -7,13 +7,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hass
 from hass.cost import EngineKind
+from hass.cost.static_schedule import static_filters
 from hass.folding import ALL_ENGINES
 from hass.hw_templates.emitter import emit_project
 from hass.hw_templates.names import identifier
+from hass.measure import read_profile, write_profile
 from hass.ops import Conv2d
 from hass.prune import pruned_weights
 
@@ -32,7 +35,19 @@ def test_pruned_digits_are_faster_with_static_engines_and_simulate(tmp_path: Pat
     assert isinstance(without, hass.FoldingPlan) and isinstance(plan, hass.FoldingPlan)
     assert plan.estimate.frame_ii_cycles < without.estimate.frame_ii_cycles
     static = [n for n, f in plan.foldings.items() if f.engine is EngineKind.STATIC]
-    assert static
+    ops = {layer.name: layer.op for layer in graph.convs if isinstance(layer.op, Conv2d)}
+    write_profile(profile, tmp_path / "profile.json")
+    again = read_profile(tmp_path / "profile.json")
+    exchanging = 0
+    for name in static:
+        folding = plan.foldings[name]
+        order, stored = (
+            static_filters(ops[name], measured.layers[name].weight_counts, folding)
+            for measured in (profile, again)
+        )
+        assert (order == stored).all()
+        exchanging += bool((np.diff(order.reshape(-1)) != 1).any())
+    assert exchanging
 
     if shutil.which("g++") is None or shutil.which("make") is None:
         pytest.skip("g++ or make is not installed: emitted C++ is not tested")
@@ -44,6 +59,8 @@ def test_pruned_digits_are_faster_with_static_engines_and_simulate(tmp_path: Pat
         ["make", "csim"], cwd=emitted.folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    headers = (emitted.folder / "src/layers").glob("*.h")
+    assert sum("hass::exchange<" in header.read_text() for header in headers) == exchanging
     with (emitted.folder / "build/cycles.csv").open() as file:
         rows = list(csv.DictReader(file))
     pruned = pruned_weights(model.weights, clips)

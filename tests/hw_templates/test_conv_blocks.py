@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from block_bench import Case, run_cases
 
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
-from hass.cost.static_schedule import static_position_cycles
+from hass.cost.lane_filters import dealt_filters
+from hass.cost.static_schedule import static_cycles, static_filters, static_window_cycles
 from hass.fixed_point import IntArray, requantise, wrap
 from hass.hw_templates.conv_block import ConvPlan, conv_block, folding_mistake
 from hass.intmath import ceil_div
@@ -100,6 +102,20 @@ SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
         2000,
     ),
     ((6, 5, 4), Conv2d(6, (3, 3), (2, 2), (1, 1, 1, 1)), _folding(S, fine=4, coarse_in=4), 9000),
+    # filters exchanged among the lanes
+    (
+        (5, 4, 4),
+        Conv2d(12, (3, 3), pads=(1, 1, 1, 1)),
+        _folding(S, fine=1, coarse_in=2, coarse_out=4),
+        2000,
+    ),
+    ((4, 3, 12), Conv2d(15, (1, 1)), _folding(S, fine=1, packed=4, coarse_out=3), 0),
+    (
+        (3, 4, 16),
+        Conv2d(32, (1, 1)),
+        _folding(S, fine=2, packed=4, coarse_in=4, coarse_out=8),
+        0,
+    ),
     ((4, 5, 12), Conv2d(6, (1, 1)), _folding(S, fine=3, packed=4, coarse_out=2), 0),
     ((1, 1, 12), Conv2d(10, (1, 1)), _folding(S, fine=1, packed=2, coarse_in=3, coarse_out=10), 0),
     (
@@ -115,6 +131,12 @@ SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
         0,
     ),
 ]
+
+
+def _lane_filters(op: Conv2d, folding: Folding, weight: IntArray) -> IntArray:
+    if folding.engine is EngineKind.STATIC:
+        return static_filters(op, weight_counts(weight.astype(np.float32)), folding)
+    return dealt_filters(op.out_channels // op.groups, folding.coarse_out)
 
 
 def _plan(index: int, arithmetic: Arithmetic) -> tuple[ConvPlan, IntArray]:
@@ -135,6 +157,7 @@ def _plan(index: int, arithmetic: Arithmetic) -> tuple[ConvPlan, IntArray]:
         source=source,
         out=output_map(op, [source]),
         folding=folding,
+        filters=_lane_filters(op, folding, weight),
         weight=weight,
         bias=rng.integers(-bias_high, bias_high, op.out_channels),
         shift_bits=arithmetic.acc_bits - arithmetic.act_bits - index % 3,
@@ -159,7 +182,7 @@ def _lane_iterations(plan: ConvPlan, frames: IntArray) -> list[int]:
         return [segments * ceil_div(plan.products, fold.fine)] * fold.lanes
     if fold.engine is EngineKind.STATIC:
         counted = weight_counts(plan.weight.astype(np.float32))
-        cycles = static_position_cycles(op, counted, as_arrays([fold]))
+        cycles = static_cycles(op, counted, as_arrays([fold])).cycles
         return [int(cycles[0]) * plan.out.pixels * FRAMES] * fold.lanes
     clipped = clip(frames, plan.clip_limit) if plan.clip_limit else frames
     taken = windows(clipped, op.kernel, op.stride, op.pads) != 0
@@ -195,6 +218,25 @@ def test_convolutions_match_the_reference_and_the_model(
     wrong, counts = run_cases(cases, arithmetic, tmp_path)
     assert wrong == {case.name: 0 for case in cases}
     assert counts == {str(plan.index): _lane_iterations(plan, frames) for plan, frames in plans}
+
+
+def test_static_lanes_exchange_filters_in_some_of_these_blocks() -> None:
+    blocks = [conv_block(_plan(index, ARITHMETIC)[0]) for index in range(len(SHAPES))]
+    exchanging = [block for block in blocks if "exchange" in block.headers]
+    assert len(exchanging) >= 3
+    assert all("static" in block.title for block in exchanging)
+
+
+def test_emitted_rows_are_the_cycles_of_the_model() -> None:
+    for index, (_, op, folding, _) in enumerate(SHAPES):
+        if folding.engine is EngineKind.STATIC:
+            plan, _ = _plan(index, ARITHMETIC)
+            counted = weight_counts(plan.weight.astype(np.float32))
+            windows = static_window_cycles(op, counted, folding)
+            assert dict(conv_block(plan).constants)["WEIGHT_ROWS"] == windows.sum()
+            # weights that quantisation clears as well never take more, in the lanes as chosen
+            fewer = replace(plan, weight=np.where(plan.weight % 3, plan.weight, 0))
+            assert dict(conv_block(fewer).constants)["WEIGHT_ROWS"] <= windows.sum()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from profiles import dense_profile, random_profile
 from sim_cases import DEVICE, fixed_pipelines, is_hasty, setup_of
 
 from hass import ops
-from hass.cost import EngineKind, Estimate, Folding, MemoryKind, estimate
+from hass.cost import EngineKind, Estimate, Folding, MemoryKind, as_arrays, estimate
+from hass.cost.static_schedule import static_cycles
 from hass.graph import Graph
 from hass.prune import pruned_weights
 from hass.sim.kernel import advance
@@ -72,6 +73,11 @@ def test_a_static_engine_keeps_the_schedule_that_the_model_knows(
     folding = replace(_dynamic(lanes_in, lanes_out, fine, 1), engine=EngineKind.STATIC)
     graph, modelled = _folded(folding, profile)
     assert modelled.bottleneck == "conv"
+    layer = graph["conv"]
+    assert isinstance(layer.op, ops.Conv2d)
+    counts = profile.layers["conv"].weight_counts
+    exchanged = static_cycles(layer.op, counts, as_arrays([folding])).exchanged
+    assert bool(exchanged[0]) == (lanes_out > 1)
     setup = Setup(source=profile_source(graph, modelled, profile, 0))
     result = simulate(graph, modelled, setup)
     assert result.simulated_frame_ii_cycles == modelled.frame_ii_cycles
