@@ -73,13 +73,12 @@ class Fabric(_Strict):
 
 
 class Waiting(_Strict):
-    """Fit of what remains of lockstep waiting with run-ahead; formula in coefficients.toml."""
+    """How far lane FIFOs reach; formula in coefficients.toml."""
 
     origin: str = pydantic.Field(min_length=10)
     scale: float
     correlation_power: float
-    power: float
-    power_r2: float
+    most_correlation: float
 
 
 class PipelineStages(_Strict):

@@ -8,17 +8,19 @@ import numpy as np
 
 from .. import ops
 from ..graph import FloatArray
-from ..sparsity import LayerSparsity, SegmentHistogram
+from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
 from ..values import FeatureMap
 from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector, weight_counts
 from .products import (
+    SmallCounts,
     add_to_histograms,
     empty_histograms,
     filter_masks,
     gather_windows,
+    products_together,
     window_products,
 )
-from .sampling import plan_samples
+from .sampling import Positions, plan_samples
 
 # Images are counted when so many words have come together (a byte each): one small image at a
 # time costs more in calls than in counting.
@@ -59,6 +61,7 @@ class LayerMeter:
         self._active_words = 0
         self._pairs: list[int] = []  # active pairs of each image
         self._positions = 0
+        self._together: list[SmallCounts] = []
         self._lag = np.zeros((6, source.channels))  # n, sums of l, r, l*l, r*r, l*r
 
     def add(self, inputs: FloatArray) -> None:
@@ -86,6 +89,16 @@ class LayerMeter:
         add_to_histograms(self._histograms, counts)
         self._positions += int(np.count_nonzero(positions.inside))
         self._add_lag(windows, positions.inside)
+        self._add_together(windows, positions, first)
+
+    def _add_together(self, windows: FloatArray, positions: Positions, first: int) -> None:
+        chosen = self._plan.together[first : first + len(positions.rows)]
+        images = np.repeat(np.arange(len(chosen)), [len(columns) for columns in chosen])
+        columns = np.concatenate(chosen)
+        cells = positions.inside.shape[1] // 2
+        columns = np.where(positions.inside[images, columns], columns, columns % cells)
+        at = windows[:, images, columns]
+        self._together.append(products_together(at, self._masks, self._plan.together_filters))
 
     def _add_lag(self, windows: FloatArray, inside: MaskArray) -> None:
         # over all filters, or the filters chosen for an image would look like correlation
@@ -124,6 +137,7 @@ class LayerMeter:
             sampled_positions=self._positions,
             pair_density_stderr=spread,
             weight_counts=weight_counts(self._weights),
+            sample=WindowSample(self._plan.together_filters, np.concatenate(self._together)),
         )
 
     def _correlation(self) -> float:

@@ -54,10 +54,7 @@ def compute_cycles(
         return segments * ceil_div(products, foldings.fine)
     if foldings.engine is EngineKind.STATIC:
         return shape.out.pixels * static_position_cycles(op, sparsity.weight_counts, foldings)
-    filters = op.out_channels // (foldings.coarse_out * op.groups)
-    channels = shape.inputs[0].channels
-    blocks = channels // (foldings.coarse_group * foldings.coarse_in * foldings.packed)
-    joined = joined_segment_cycles(sparsity, foldings, filters, blocks)
+    joined = joined_segment_cycles(op, sparsity, foldings)
     return _rounded_up(segments * joined)
 
 
