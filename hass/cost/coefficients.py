@@ -75,10 +75,7 @@ class Fabric(_Strict):
 class Waiting(_Strict):
     """How far lane FIFOs reach; formula in coefficients.toml."""
 
-    origin: str = pydantic.Field(min_length=10)
-    scale: float
-    correlation_power: float
-    most_correlation: float
+    window_share: Sourced
 
 
 class PipelineStages(_Strict):

@@ -4,7 +4,7 @@ A lane's segment with k active products takes max(1, ceil(k / fine)) cycles. How
 lanes are than their mean is counted on the profile's sample of windows, in which all channels and
 filters of a position are together: so what they have in common (zeros of the same places of an
 image, zero weights that stay where they are) makes no lane wait, and what sets them apart does.
-Each block of channels is scaled to the mean of its histogram, which is of more positions.
+Each block of channels is moved to the mean of its histogram, which is of more positions.
 
 Channels, groups and filters are dealt to lanes by falling rate in snake order, as the simulator
 does. Lanes of fewer streams are then sums of lanes of more: a snake folded is a snake.
@@ -90,28 +90,14 @@ def _folds(lanes: Lanes, axis: int) -> Iterator[tuple[int, Lanes]]:
 def sampled_cycles(
     sample: WindowSample, histogram: SegmentHistogram, groups: int, fine: int
 ) -> FloatArray:
-    """Cycles of the sample's segments, each block scaled to its mean in the histogram,
+    """Cycles of the sample's segments, each block moved to its mean in the histogram,
     (positions, groups, blocks, filters of the sample)."""
-    beyond = (np.maximum(sample.segments(groups, histogram.packed), 1) - 1) // fine
-    beyond = beyond.astype(np.float64)
-    scale, offset = _to_histogram(histogram, np.array([fine]), beyond.mean(axis=(0, 3))[..., None])
-    return 1.0 + beyond * scale + offset
-
-
-def _to_histogram(
-    histogram: SegmentHistogram, fine: IntArray, means: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """What to multiply the cycles beyond the first by, and to add, so that blocks have the
-    histogram's means; like ``means``.
-
-    Args:
-        histogram: of the packing.
-        fine: multipliers of an engine.
-        means: (groups, blocks, fine) of the cycles beyond the first in the sample.
-    """
-    wanted = _expected(histogram, fine, means.shape[0]) - 1.0
-    scale = np.divide(wanted, means, out=np.zeros_like(means), where=means > 0.0)
-    return scale, np.where(means > 0.0, 0.0, wanted)
+    products = sample.segments(groups, histogram.packed)
+    every = np.array([fine], dtype=np.int64)
+    cycles = segment_cycles(histogram.segment_products, every)[:, 0][products]
+    means = cycles.mean(axis=(0, 3))
+    move = _expected(histogram, every, groups)[:, :, 0] - means
+    return np.asarray(cycles + move[..., None])
 
 
 def _expected(histogram: SegmentHistogram, fine: IntArray, groups: int) -> FloatArray:
@@ -142,27 +128,19 @@ def _segments(
     chosen = np.argsort(-rates, axis=1, kind="stable")[group[:, 0]]
     products = sample.segments(groups, histogram.packed)
     dealt = (group[:, :, None], block[group[:, 0], :, None], chosen[:, None, :])
-    beyond = np.maximum(products[:, *dealt].transpose(3, 2, 1, 0), 1) - 1
-    beyond = beyond.astype(np.min_scalar_type(histogram.segment_products), order="C")
-    step = max(1, _WORDS_AT_ONCE // beyond.size)
+    products = np.maximum(products[:, *dealt].transpose(3, 2, 1, 0), 1) - 1
+    small = products.astype(np.min_scalar_type(histogram.segment_products), order="C")
+    step = max(1, _WORDS_AT_ONCE // small.size)
     for first in range(1, max_fine + 1, step):
         fine = np.arange(first, min(first + step, max_fine + 1), dtype=np.int64)
-        shape = (*beyond.shape[:3], len(fine), beyond.shape[3] + 1)
+        shape = (*small.shape[:3], len(fine), small.shape[3] + 1)
         cycles = np.empty(shape, dtype=np.float32)
         for index, multipliers in enumerate(fine.tolist()):
-            cycles[..., index, :-1] = beyond // beyond.dtype.type(multipliers)
+            cycles[..., index, :-1] = small // small.dtype.type(multipliers)
         cycles[..., -1] = cycles[..., :-1].mean(axis=-1)
-        means = np.empty((groups, beyond.shape[1], len(fine)), dtype=np.float64)
-        means[group[:, 0, None], block[group[:, 0]]] = (
-            cycles[..., -1].mean(axis=0, dtype=np.float64).swapaxes(0, 1)
-        )
-        scale, offset = (
-            x[group[:, 0, None], block[group[:, 0]]].swapaxes(0, 1)[..., None].astype(np.float32)
-            for x in _to_histogram(histogram, fine, means)
-        )
-        cycles *= scale
-        if offset.any():
-            cycles += offset
+        expected = _expected(histogram, fine, groups)[group, block[group[:, 0]]].swapaxes(0, 1)
+        move = expected - 1.0 - cycles[..., -1].mean(axis=0, dtype=np.float64)
+        cycles += move[..., None].astype(np.float32)
         yield cycles
 
 

@@ -59,8 +59,7 @@ def waiting_left(
         per_position: windows of a lane per position.
         correlation: between neighbouring positions.
     """
-    fit = coefficients().waiting
-    r = min(max(correlation, 0.0), fit.most_correlation) ** fit.correlation_power
+    r = min(max(correlation, 0.0), 1.0)
     fresh = (1.0 - r) / (1.0 + r)
     spread = windows + held
     at_position = per_position * positions
@@ -113,7 +112,7 @@ def _joined(
     seen = _longest(counted.outs[row][:, None, None] * others)
     more = np.divide(longest, seen, out=np.ones_like(seen), where=seen > 0.0)[..., None]
     never = counted.never[row]
-    held = coefficients().waiting.scale * longest[..., None] * counted.mean
+    held = coefficients().waiting.window_share.value * counted.windows[row]
     per_position = histogram.counts.shape[0] / others[..., None]
     products = histogram.segment_products
     dense = np.ceil(products / np.arange(1, max_fine + 1))

@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pytest
 
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
-from hass.cost.waiting import joined_segment_cycles, snake_lane_means
-from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts
+from hass.cost.lanes import snake_deal
+from hass.cost.waiting import joined_segment_cycles
+from hass.ops import Conv2d
+from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts, WindowSample
 
 WINDOWS = 2_400
 TAPS = 9
@@ -80,6 +82,7 @@ def measured(case: Case, active: npt.NDArray[np.int64]) -> LayerSparsity:
     rates = active.mean(axis=(0, 1)).reshape(-1)
     pairs = per_channel - per_channel.mean(axis=0)
     lag1 = float((pairs[:-1] * pairs[1:]).sum() / (pairs**2).sum()) if pairs.any() else 0.0
+    together = per_channel.transpose(0, 2, 1, 3).reshape(len(per_channel), len(channels), -1)
     return LayerSparsity(
         weight_density=case.weight_density,
         act_density=case.act_density,
@@ -90,6 +93,7 @@ def measured(case: Case, active: npt.NDArray[np.int64]) -> LayerSparsity:
         sampled_positions=len(per_channel),
         pair_density_stderr=0.0,
         weight_counts=WeightCounts(TAPS, np.full((len(rates), len(channels)), TAPS)),
+        sample=WindowSample(tuple(range(len(rates))), together),
     )
 
 
@@ -107,18 +111,10 @@ def test_joined_lanes_take_what_the_simulation_takes(case: Case, depth: int) -> 
         lane_fifo_depth=depth,
         weight_memory=MemoryKind.BRAM,
     )
-    one = np.ones(1, dtype=np.int64)
-    modelled = joined_segment_cycles(
-        measured(case, active), as_arrays([folding]), one * case.filters, one * case.blocks
-    )
+    op = Conv2d(case.lanes_out * case.filters, (3, 3))
+    modelled = joined_segment_cycles(op, measured(case, active), as_arrays([folding]))
     assert float(modelled[0]) == pytest.approx(
         simulated(work, depth) / case.filters, rel=case.tolerance
     )
 
 
-def test_channels_are_dealt_so_that_lanes_balance() -> None:
-    rates = np.array([8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0])
-    lanes = snake_lane_means(rates, rates[:, None], 2)[:, 0]
-    assert lanes.tolist() == [4.5, 4.5]
-    neighbours = rates.reshape(2, 4).mean(axis=1)
-    assert lanes.max() < neighbours.max()
