@@ -113,11 +113,6 @@ def test_drawn_lanes_wait_as_long_as_the_model_says(
     assert modelled.layers["conv"].frame_ii_cycles == pytest.approx(cycles, rel=0.06)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="cost.waiting takes the spread of all channels together as waiting, though the slowest "
-    "lane's mean has the part of it that lies between channels already (18 % too much here)",
-)
 def test_lanes_of_unequal_channels_wait_no_longer_than_they_do() -> None:
     graph, _ = network(CHAIN, SOURCE)
     profile = random_profile(graph, seed=5)
