@@ -72,12 +72,6 @@ class Fabric(_Strict):
     rom_bits_per_lut: Sourced
 
 
-class Waiting(_Strict):
-    """How far lane FIFOs reach; formula in coefficients.toml."""
-
-    window_share: Sourced
-
-
 class PipelineStages(_Strict):
     """Register stages."""
 
@@ -93,7 +87,6 @@ class Coefficients(_Strict):
     dynamic_engine: DynamicEngine
     dense_engine: DenseEngine
     fabric: Fabric
-    waiting: Waiting
     pipeline: PipelineStages
 
 

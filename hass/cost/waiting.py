@@ -5,12 +5,11 @@ any moment some lane happens to have more of it (waiting). Lanes are joined wind
 window is handed to the coarse_out lanes of its input stream at once, a lane computes its filters of
 it and accumulates on its own. With lane_fifo_depth D a lane may be D windows ahead of the slowest.
 
-Lanes that are joined after every m windows take, per window, the less the larger m is: w(m) is
-counted in a sample (``lanes``) for m = 1, m = the windows of a position, and m without end. Lanes
-with a FIFO do as those joined after m windows, m being as long as the lanes' spread over it,
-m * (w(m) - w(no end)), needs to reach what the FIFO holds. Between the counted m the logarithm of
-the waiting is interpolated; over more than a position it falls as the mean of positions does that
-are correlated as measured.
+Lanes that are joined after every m windows wait the less the larger m is. It is counted in a sample
+(``lanes``) for m = 1 and for the windows of a position; what lies between and beyond follows from
+how variances add up (``waiting_over``). Lanes with FIFOs wait as those do that are joined after
+``stretch`` windows: a lane's work strays from its mean by the square root of so many times its
+deviation, and needs that long to stray by the D - 1 windows that the others may be ahead.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ import numpy as np
 from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
-from .coefficients import coefficients
 from .foldings import FoldingArrays, IntArray
 from .lanes import FloatArray, lane_cycles
 
 # Tables are made for a multiple of so many values of ``fine``: few are made twice.
 FINES_AT_ONCE = 8
 _REMEMBERED = 512  # tables, as in ``lanes``
+_LEAST = 1e-9  # instead of zero in a denominator
 
 
 @lru_cache(maxsize=4096)
@@ -43,35 +42,44 @@ def longest_of(lanes: int) -> float:
     return NormalDist().inv_cdf((lanes - 0.375) / (lanes + 0.25))
 
 
-def waiting_left(
+def stretch(variation: FloatArray, depth: int) -> FloatArray:
+    """Windows after which lanes with FIFOs do as if they were joined; 1 in lockstep.
+
+    Args:
+        variation: standard deviation / mean of a lane's cycles of a window.
+        depth: windows that a lane may be ahead.
+    """
+    return (1.0 + (depth - 1) / np.maximum(variation, _LEAST)) ** 2
+
+
+def waiting_over(
     windows: FloatArray,
     positions: FloatArray,
-    held: FloatArray,
     per_position: FloatArray,
     correlation: float,
+    joined: FloatArray,
 ) -> FloatArray:
-    """Waiting per window of lanes with FIFOs.
+    """Waiting per window of lanes that are joined after every ``joined`` windows.
+
+    Within a position the windows are a finite population: the variance of m of them is linear in
+    m. Positions are correlated: n together have about the variance n * (1 + (n - 1) * fresh) of
+    one, fresh being the share of a position that is new.
 
     Args:
         windows: waiting per window of lanes that are joined after every window.
         positions: of lanes that are joined after every position, at most ``windows``.
-        held: spread of the lanes that the FIFOs even out, in the same unit.
         per_position: windows of a lane per position.
         correlation: between neighbouring positions.
+        joined: windows, at least 1.
     """
     r = min(max(correlation, 0.0), 1.0)
     fresh = (1.0 - r) / (1.0 + r)
-    spread = windows + held
-    at_position = per_position * positions
-    inside = (spread < at_position) & (held > 0.0)
-    # n positions together have the variance n * (1 + (n - 1) * fresh) of one
-    square = np.divide(spread, at_position, out=np.ones_like(spread), where=at_position > 0.0) ** 2
-    count = (square * fresh + np.sqrt((square * fresh) ** 2 + 4.0 * square * (1.0 - fresh))) / 2.0
-    far = positions / np.sqrt(1.0 + (np.maximum(count, 1.0) - 1.0) * fresh)
-    start, end, grown = (np.where(inside, x, 1.0) for x in (windows, positions, at_position))
-    power = np.log(end / start) / np.where(inside, np.log(grown / start), 1.0)
-    near = start * (np.where(inside, spread, 1.0) / start) ** power
-    return np.where(held > 0.0, np.where(inside, near, far), windows)
+    one, all_ = windows**2, per_position * positions**2  # of windows * waiting**2
+    inside = np.minimum((joined - 1.0) / np.maximum(per_position - 1.0, _LEAST), 1.0)
+    near = np.sqrt(np.maximum(one + (all_ - one) * inside, 0.0) / joined)
+    beyond = np.maximum(joined / per_position - 1.0, 0.0)
+    far = positions / np.sqrt(1.0 + beyond * fresh)
+    return np.asarray(np.where(joined < per_position, near, np.minimum(far, windows)))
 
 
 def _never_more(joined: FloatArray, lanes: IntArray, axis: int) -> None:
@@ -112,18 +120,18 @@ def _joined(
     seen = _longest(counted.outs[row][:, None, None] * others)
     more = np.divide(longest, seen, out=np.ones_like(seen), where=seen > 0.0)[..., None]
     never = counted.never[row]
-    held = coefficients().waiting.window_share.value * counted.windows[row]
+    variation = counted.variation[row][:, None, None]
     per_position = histogram.counts.shape[0] / others[..., None]
     products = histogram.segment_products
     dense = np.ceil(products / np.arange(1, max_fine + 1))
     result = np.empty((len(depths), *never.shape))
     for index, depth in enumerate(depths):
-        result[index] = never + waiting_left(
+        result[index] = never + waiting_over(
             (counted.windows[row] - never) * more,
             (counted.positions[row] - never) * more,
-            held * (depth - 1),
             per_position,
             correlation,
+            stretch(variation, depth),
         )
     # an engine with more multipliers can always do as one with fewer
     result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)
