@@ -181,6 +181,8 @@ class LayerSparsity:
             relative to the mean over all output channels; (out_channels,).
         lag1_correlation: correlation of the active products of a channel between neighbouring
             positions of a row, in [-1, 1]; lanes with positive correlation need deeper FIFOs.
+        frame_correlation: the same between positions of an image however far apart: the share of
+            the variance that lies between images, in [0, 1].
         sampled_positions: output positions that the histograms were taken from.
         pair_density_stderr: standard error of pair_density from sampling.
         weight_counts: non-zero weights of each window.
@@ -193,6 +195,7 @@ class LayerSparsity:
     histograms: tuple[SegmentHistogram, ...]
     filter_rates: tuple[float, ...]
     lag1_correlation: float
+    frame_correlation: float
     sampled_positions: int
     pair_density_stderr: float
     weight_counts: WeightCounts

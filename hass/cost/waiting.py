@@ -56,29 +56,32 @@ def waiting_over(
     windows: FloatArray,
     positions: FloatArray,
     per_position: FloatArray,
-    correlation: float,
+    neighbours: float,
+    frame: float,
     joined: FloatArray,
 ) -> FloatArray:
     """Waiting per window of lanes that are joined after every ``joined`` windows.
 
     Within a position the windows are a finite population: the variance of m of them is linear in
-    m. Positions are correlated: n together have about the variance n * (1 + (n - 1) * fresh) of
-    one, fresh being the share of a position that is new.
+    m. The part of a position that the frame does not keep is correlated with its neighbours': the
+    mean of n positions has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being the share of
+    a position that is new.
 
     Args:
         windows: waiting per window of lanes that are joined after every window.
         positions: of lanes that are joined after every position, at most ``windows``.
         per_position: windows of a lane per position.
-        correlation: between neighbouring positions.
+        neighbours: correlation of neighbouring positions.
+        frame: correlation of positions of a frame however far apart.
         joined: windows, at least 1.
     """
-    r = min(max(correlation, 0.0), 1.0)
+    r = min(max(neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
     fresh = (1.0 - r) / (1.0 + r)
     one, all_ = windows**2, per_position * positions**2  # of windows * waiting**2
     inside = np.minimum((joined - 1.0) / np.maximum(per_position - 1.0, _LEAST), 1.0)
     near = np.sqrt(np.maximum(one + (all_ - one) * inside, 0.0) / joined)
     beyond = np.maximum(joined / per_position - 1.0, 0.0)
-    far = positions / np.sqrt(1.0 + beyond * fresh)
+    far = positions * np.sqrt(frame + (1.0 - frame) / (1.0 + beyond * fresh))
     return np.asarray(np.where(joined < per_position, near, np.minimum(far, windows)))
 
 
@@ -102,7 +105,8 @@ def _joined(
     sample: WindowSample,
     histogram: SegmentHistogram,
     filter_rates: tuple[float, ...],
-    correlation: float,
+    neighbours: float,
+    frame: float,
     groups: int,
     max_fine: int,
     depths: tuple[int, ...],
@@ -130,7 +134,8 @@ def _joined(
             (counted.windows[row] - never) * more,
             (counted.positions[row] - never) * more,
             per_position,
-            correlation,
+            neighbours,
+            frame,
             stretch(variation, depth),
         )
     # an engine with more multipliers can always do as one with fewer
@@ -173,6 +178,7 @@ def joined_segment_cycles(
             histogram,
             sparsity.filter_rates,
             sparsity.lag1_correlation,
+            sparsity.frame_correlation,
             op.groups,
             min(most, histogram.segment_products),
             tuple(depths.tolist()),

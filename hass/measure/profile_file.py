@@ -28,7 +28,7 @@ from ..sparsity import (
 )
 from ..validation import StrictRecord, mistakes_of
 
-SCHEMA_VERSION = 2  # 1 had no sample of windows
+SCHEMA_VERSION = 2  # 1 had neither a sample of windows nor frame_correlation
 
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 NotNegative = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
@@ -126,6 +126,7 @@ class _Layer(StrictRecord):
     histograms: Annotated[list[_Histogram], pydantic.Field(min_length=1)]
     filter_rates: Annotated[list[NotNegative], pydantic.Field(min_length=1)]
     lag1_correlation: Annotated[float, pydantic.Field(ge=-1, le=1)]
+    frame_correlation: Share
     sampled_positions: Positive
     pair_density_stderr: NotNegative
     weight_counts: _WeightCounts
@@ -202,6 +203,7 @@ def _layer_json(layer: LayerSparsity) -> dict[str, JsonValue]:
         ],
         "filter_rates": list(layer.filter_rates),
         "lag1_correlation": layer.lag1_correlation,
+        "frame_correlation": layer.frame_correlation,
         "sampled_positions": layer.sampled_positions,
         "pair_density_stderr": layer.pair_density_stderr,
         "weight_counts": _weight_counts_json(layer.weight_counts),
@@ -319,6 +321,7 @@ def _layer(data: _Layer) -> LayerSparsity:
         ),
         filter_rates=tuple(data.filter_rates),
         lag1_correlation=data.lag1_correlation,
+        frame_correlation=data.frame_correlation,
         sampled_positions=data.sampled_positions,
         pair_density_stderr=data.pair_density_stderr,
         weight_counts=_weight_counts(data.weight_counts),

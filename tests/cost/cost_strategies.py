@@ -91,6 +91,7 @@ def sparsity_of(shape: LayerShape, density: float, seed: int) -> LayerSparsity:
         histograms=tuple(histograms),
         filter_rates=tuple(float(r) for r in rates),
         lag1_correlation=float(rng.uniform(0, 0.6)) if density < 1 else 0.0,
+        frame_correlation=0.0,
         sampled_positions=200,
         pair_density_stderr=0.0,
         weight_counts=WeightCounts(taps, weights),

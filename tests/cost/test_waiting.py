@@ -90,6 +90,7 @@ def measured(case: Case, active: npt.NDArray[np.int64]) -> LayerSparsity:
         histograms=(SegmentHistogram(1, counts),),
         filter_rates=tuple(float(r) for r in rates / rates.mean()),
         lag1_correlation=lag1,
+        frame_correlation=0.0,
         sampled_positions=len(per_channel),
         pair_density_stderr=0.0,
         weight_counts=WeightCounts(TAPS, np.full((len(rates), len(channels)), TAPS)),
