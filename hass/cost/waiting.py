@@ -59,13 +59,15 @@ def waiting_over(
     neighbours: float,
     frame: float,
     joined: FloatArray,
+    imbalance: FloatArray,
 ) -> FloatArray:
     """Waiting per window of lanes that are joined after every ``joined`` windows.
 
     Within a position the windows are a finite population: the variance of m of them is linear in
     m. The part of a position that the frame does not keep is correlated with its neighbours': the
     mean of n positions has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being the share of
-    a position that is new.
+    a position that is new. Lanes of equal means wait in proportion to the deviation; the slowest
+    of unequal ones is caught up with the less often the smaller it is: towards its square.
 
     Args:
         windows: waiting per window of lanes that are joined after every window.
@@ -74,6 +76,8 @@ def waiting_over(
         neighbours: correlation of neighbouring positions.
         frame: correlation of positions of a frame however far apart.
         joined: windows, at least 1.
+        imbalance: share of what lanes joined after every position are above their mean that is
+            the slowest lane's own, 0..1.
     """
     r = min(max(neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
     fresh = (1.0 - r) / (1.0 + r)
@@ -81,7 +85,8 @@ def waiting_over(
     inside = np.minimum((joined - 1.0) / np.maximum(per_position - 1.0, _LEAST), 1.0)
     near = np.sqrt(np.maximum(one + (all_ - one) * inside, 0.0) / joined)
     beyond = np.maximum(joined / per_position - 1.0, 0.0)
-    far = positions * np.sqrt(frame + (1.0 - frame) / (1.0 + beyond * fresh))
+    variance = frame + (1.0 - frame) / (1.0 + beyond * fresh)
+    far = positions * variance ** ((1.0 + imbalance) / 2.0)
     return np.asarray(np.where(joined < per_position, near, np.minimum(far, windows)))
 
 
@@ -128,6 +133,8 @@ def _joined(
     per_position = histogram.counts.shape[0] / others[..., None]
     products = histogram.segment_products
     dense = np.ceil(products / np.arange(1, max_fine + 1))
+    above = np.maximum(counted.positions[row] - counted.mean, _LEAST)
+    imbalance = np.minimum((never - counted.mean) / above, 1.0)
     result = np.empty((len(depths), *never.shape))
     for index, depth in enumerate(depths):
         result[index] = never + waiting_over(
@@ -137,6 +144,7 @@ def _joined(
             neighbours,
             frame,
             stretch(variation, depth),
+            imbalance,
         )
     # an engine with more multipliers can always do as one with fewer
     result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)
