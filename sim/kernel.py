@@ -371,13 +371,12 @@ def _compile(sources: int) -> Advance:
     return cast(Advance, njit(cache=True)(compiled))
 
 
-def _sources_digest() -> int:
-    """Of the files that are compiled: numba itself looks at this one only."""
-    texts = (Path(__file__).with_name(name).read_bytes() for name in COMPILED_FILES)
+def sources_digest(names: tuple[str, ...]) -> int:
+    """Of files that are compiled together: numba itself looks at one of them only."""
+    texts = (Path(__file__).with_name(name).read_bytes() for name in names)
     return 1 + zlib.crc32(b"".join(texts))
 
 
 Advance: TypeAlias = Callable[[Tables, Work, int], int]
-COMPILED_FILES = ("columns.py", "draws.py", "kernel.py")
 _jitable_advance = register_jitable(advance)
-compiled_advance = _compile(_sources_digest())
+compiled_advance = _compile(sources_digest(("columns.py", "draws.py", "kernel.py")))

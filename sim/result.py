@@ -46,7 +46,8 @@ class LayerRun:
         name: of the layer.
         modelled_frame_ii_cycles: what the model says that it needs per frame.
         simulated_cycles: what it worked per frame, lanes waiting for each other included; waiting
-            for its neighbours apart. None in a deadlock.
+            for its neighbours apart: a dynamic engine's are those of its lanes alone. None in a
+            deadlock.
         input_stall_cycles: per frame, waiting for words; fill included.
         output_stall_cycles: per frame, waiting for room.
         modelled_start_cycles, simulated_start_cycles: when its first word leaves; None where none

@@ -13,6 +13,7 @@ from hass.cost import Estimate
 from hass.graph import Graph
 
 from . import columns as c
+from .alone import lanes_alone
 from .hardware import Buffers
 from .kernel import Advance, compiled_advance
 from .machine import Machine, build_machine
@@ -83,7 +84,7 @@ def simulate(
         drawn=source.rows,
     )
     firings = _run(machine, source, progress, advance)
-    return _result(graph, estimate, machine, setup.frames, firings)
+    return _result(graph, estimate, machine, source, setup.frames, firings)
 
 
 def _run(
@@ -102,7 +103,12 @@ def _run(
 
 
 def _result(
-    graph: Graph, estimate: Estimate, machine: Machine, frames: int, firings: int
+    graph: Graph,
+    estimate: Estimate,
+    machine: Machine,
+    source: Source,
+    frames: int,
+    firings: int,
 ) -> SimResult:
     tables = machine.tables
     sink = machine.engines[graph.of_type(ops.Output)[0].name]
@@ -122,7 +128,9 @@ def _result(
         first_frame_cycles=None if stuck else int(done[0]) + leaves,
         depth_cycles=first_out + 1 if first_out >= 0 else None,
         deadlock=_deadlock(machine, fifos) if stuck else None,
-        layers=tuple(_layer_run(machine, estimate, layer.name, frames, stuck) for layer in graph),
+        layers=tuple(
+            _layer_run(machine, source, estimate, layer.name, frames, stuck) for layer in graph
+        ),
         fifos=fifos,
         firings=firings,
     )
@@ -144,16 +152,19 @@ def _fifo_runs(machine: Machine) -> tuple[FifoRun, ...]:
 
 
 def _layer_run(
-    machine: Machine, estimate: Estimate, name: str, frames: int, stuck: bool
+    machine: Machine, source: Source, estimate: Estimate, name: str, frames: int, stuck: bool
 ) -> LayerRun:
     state = machine.tables.state
     engine = machine.engines[name]
     first_out = int(state[engine, c.FIRST_OUT])
     work = int(state[engine, c.BUSY])
     if name in machine.windows:
-        work = max(
-            work - int(state[engine, c.OUTPUT_STALL]), int(state[machine.windows[name], c.BUSY])
-        )
+        actor = machine.tables.actors[engine]
+        work -= int(state[engine, c.OUTPUT_STALL])
+        if actor[c.DRAWN] >= 0 and not stuck:
+            windows, ahead = int(actor[c.TOTAL_STEPS]), int(actor[c.AHEAD])
+            work = lanes_alone(source.fresh(), int(actor[c.DRAWN]), windows, ahead)
+        work = max(work, int(state[machine.windows[name], c.BUSY]))
     return LayerRun(
         name=name,
         modelled_frame_ii_cycles=estimate.layers[name].frame_ii_cycles,
