@@ -75,7 +75,11 @@ FIFO_STATE_COLUMNS = 6
     SAMPLE_POSITIONS,  # drawn: of the sample
     SAMPLE_FILTERS,  # drawn: of the sample
     OWN_FILTERS,  # drawn: offset of (windows, lanes in, lanes out, filters) filter of the sample
-    KEEP,  # drawn: probability that a position is the one before again, in parts of DRAWS
+    ROUNDING,  # drawn: parts of a cycle that are added before they are dropped
+    ORDER,  # drawn: offset of the sample's positions in the order in which they come
+    TURN,  # drawn: of the order
+    STAY,  # drawn: positions for which one of the sample stays, in parts of CYCLE
+    STAYS,  # drawn: positions for which the present one will stay
     PRODUCTS,  # M
     ACT_MASKS,  # masks: offset of (frames, positions, windows, lanes in)
     WEIGHT_MASKS,  # masks: offset of (windows, lanes in, lanes out, filters)
@@ -85,5 +89,5 @@ FIFO_STATE_COLUMNS = 6
     PRESENT_WINDOW,  # number of the present window in its position
     SEED_A,
     SEED_B,
-) = range(20)
-WORK_COLUMNS = 20
+) = range(24)
+WORK_COLUMNS = 24

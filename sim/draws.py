@@ -1,8 +1,9 @@
 """Cycles of the segments of dynamic engines: drawn from a profile's sample, or of real masks.
 
-Drawn: a position is one of the sample's, the one before again with the profile's lag-1 correlation.
-So all lanes have what real ones have in common, and the channels their measured means (a part of a
-cycle is one at random).
+Drawn: the sample's positions come in an order that is drawn anew each time all have come, and stay
+for some positions, so that neighbours have the profile's lag-1 correlation. So all lanes have what
+real ones have in common, and the channels their measured means: parts of a cycle are rounded at
+random, for all lanes of a window alike.
 
 From masks: the active products of a segment are the ones that the window's mask and the weights'
 mask share.
@@ -55,6 +56,24 @@ def _draw(work: Work, engine: int) -> int:
 
 
 @register_jitable
+def _next_position(work: Work, engine: int) -> None:
+    """Let the position stay, or draw the next of the sample's."""
+    if work.engines[engine, c.STAYS] > 0:
+        work.engines[engine, c.STAYS] -= 1
+        return
+    count, order = work.engines[engine, c.SAMPLE_POSITIONS], work.engines[engine, c.ORDER]
+    turn = work.engines[engine, c.TURN] % count
+    work.engines[engine, c.TURN] = turn + 1
+    other = order + turn + _draw(work, engine) * (count - turn) // DRAWS
+    position = work.numbers[other]
+    work.numbers[other] = work.numbers[order + turn]
+    work.numbers[order + turn] = position
+    work.engines[engine, c.PRESENT_POSITION] = position
+    stay = work.engines[engine, c.STAY] + _draw(work, engine) % CYCLE
+    work.engines[engine, c.STAYS] = stay // CYCLE - 1
+
+
+@register_jitable
 def begin_window(work: Work, engine: int, step: int) -> None:
     """Draw the position that an engine's next window is of, or find its masks."""
     windows, lanes = work.engines[engine, c.WINDOWS], work.engines[engine, c.LANES_IN]
@@ -64,9 +83,9 @@ def begin_window(work: Work, engine: int, step: int) -> None:
         place = step % work.engines[engine, c.MASK_WINDOWS]
         work.engines[engine, c.PRESENT] = work.engines[engine, c.ACT_MASKS] + place * lanes
         return
-    if window == 0 and (step == 0 or _draw(work, engine) >= work.engines[engine, c.KEEP]):
-        position = _draw(work, engine) * work.engines[engine, c.SAMPLE_POSITIONS] // DRAWS
-        work.engines[engine, c.PRESENT_POSITION] = position
+    if window == 0:
+        _next_position(work, engine)
+    work.engines[engine, c.ROUNDING] = _draw(work, engine) % CYCLE
     place = (work.engines[engine, c.PRESENT_POSITION] * windows + window) * lanes
     place *= work.engines[engine, c.SAMPLE_FILTERS]
     work.engines[engine, c.PRESENT] = work.engines[engine, c.SAMPLE] + place
@@ -89,7 +108,7 @@ def segment_cycles(work: Work, engine: int, lane: int, segment: int) -> int:
     if work.engines[engine, c.FROM_MASKS] == 0:
         place = work.engines[engine, c.PRESENT] + lane_in * work.engines[engine, c.SAMPLE_FILTERS]
         place += work.numbers[work.engines[engine, c.OWN_FILTERS] + own]
-        return int((work.numbers[place] + _draw(work, engine) % CYCLE) // CYCLE)
+        return int((work.numbers[place] + work.engines[engine, c.ROUNDING]) // CYCLE)
     both = work.act_masks[work.engines[engine, c.PRESENT] + lane_in]
     both &= work.weight_masks[work.engines[engine, c.WEIGHT_MASKS] + own]
     active = work.bits[both & 0xFFFF]

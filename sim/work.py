@@ -17,11 +17,13 @@ from hass.sparsity import LayerSparsity, SparsityProfile
 
 from . import columns as c
 from .dealing import dealt_blocks, dealt_filters
-from .draws import CYCLE, DRAWS, SEEDS, Work
+from .draws import CYCLE, SEEDS, Work
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Row = dict[int, int]  # column -> value
+# A drawn position follows itself as often as neighbours are correlated, but comes to an end.
+MOST_AGAIN = 0.99
 NOTHING: Ints = np.zeros(1, dtype=np.int64)
 
 
@@ -127,6 +129,14 @@ def make_source(
     return Source(Work(table, numbers.joined(), act_masks, weight_masks, bit_counts()), actors)
 
 
+def _stand_ins(op: ops.Conv2d, sparsity: LayerSparsity) -> Ints:
+    """(filters,) which of the sample's filters each is drawn from: that of its rank by rate."""
+    rates = np.asarray(sparsity.filter_rates).reshape(op.groups, -1)
+    ranks = np.argsort(np.argsort(-rates, axis=1, kind="stable"), axis=1, kind="stable")
+    kept = np.argsort(-rates[:, list(sparsity.sample.filters)], axis=1, kind="stable")
+    return np.take_along_axis(kept, ranks * kept.shape[1] // rates.shape[1], axis=1).reshape(-1)
+
+
 def _drawn_row(
     op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity, row: Row, numbers: Numbers
 ) -> Row:
@@ -135,18 +145,16 @@ def _drawn_row(
     cycles = sampled_cycles(sample, histogram, op.groups, folding.fine)
     cycles = cycles.reshape(cycles.shape[0], -1, cycles.shape[3])
     blocks = dealt_blocks(op, folding, sparsity)
-    filters = dealt_filters(op, folding, sparsity, blocks) % (op.out_channels // op.groups)
-    # a filter that the sample lacks does as another one
-    kept = np.arange(op.out_channels // op.groups) % len(sample.filters)
-    kept[list(sample.filters)] = np.arange(len(sample.filters))
-    keep = min(max(sparsity.lag1_correlation, 0.0), 1.0)
+    own = _stand_ins(op, sparsity)[dealt_filters(op, folding, sparsity, blocks)]
+    again = min(max(sparsity.lag1_correlation, 0.0), MOST_AGAIN)
     return row | {
         c.FROM_MASKS: 0,
         c.SAMPLE: numbers.add(np.rint(cycles[:, blocks] * CYCLE)),
         c.SAMPLE_POSITIONS: cycles.shape[0],
         c.SAMPLE_FILTERS: cycles.shape[2],
-        c.OWN_FILTERS: numbers.add(kept[filters]),
-        c.KEEP: round(keep * DRAWS),
+        c.OWN_FILTERS: numbers.add(own),
+        c.ORDER: numbers.add(np.arange(cycles.shape[0])),
+        c.STAY: round(CYCLE / (1.0 - again)),
     }
 
 

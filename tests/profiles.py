@@ -60,9 +60,7 @@ def random_layer_sparsity(
         sampled_positions=segments,
         pair_density_stderr=0.0,
         weight_counts=WeightCounts(taps, weights.sum(axis=3).reshape(-1, per_group)),
-        sample=WindowSample(
-            tuple(range(filters)), together.reshape(-1, source.channels, filters)
-        ),
+        sample=WindowSample(tuple(range(filters)), together.reshape(-1, source.channels, filters)),
     )
 
 

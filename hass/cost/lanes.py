@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..intmath import divisors
-from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
+from ..sparsity import SegmentHistogram, WindowSample
 from .foldings import IntArray
 
 FloatArray = npt.NDArray[np.float64]

@@ -63,11 +63,11 @@ def waiting_over(
 ) -> FloatArray:
     """Waiting per window of lanes that are joined after every ``joined`` windows.
 
-    Within a position the windows are a finite population: the variance of m of them is linear in
-    m. The part of a position that the frame does not keep is correlated with its neighbours': the
-    mean of n positions has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being the share of
-    a position that is new. Lanes of equal means wait in proportion to the deviation; the slowest
-    of unequal ones is caught up with the less often the smaller it is: towards its square.
+    Within a position the windows are a finite population: m * (waiting over m)**2 is linear in m.
+    A part of what sets lanes apart stays for a frame; the rest is correlated with its neighbours',
+    so that the mean of n positions has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being
+    the share of a position that is new. Lanes of equal means wait in proportion to the deviation;
+    others overtake the slowest the less often the smaller it is: towards its square.
 
     Args:
         windows: waiting per window of lanes that are joined after every window.

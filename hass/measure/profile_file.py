@@ -154,7 +154,6 @@ class _Layer(StrictRecord):
             )
         return counts
 
-
     @pydantic.field_validator("sample")
     @classmethod
     def _sample_of_the_layer(cls, sample: _Sample, info: pydantic.ValidationInfo) -> _Sample:

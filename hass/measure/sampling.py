@@ -30,8 +30,8 @@ SAMPLES_PER_BLOCK = 8192
 SAMPLES_PER_LAYER = 1 << 21
 
 # Counts of a layer's sample of windows, all channels of a position together. With so many the
-# tables that the cost model makes of it (hass/cost/lanes.py) take a few ms per layer. Of layers that
-# cannot have 8 positions then, fewer filters are taken: positions differ more than filters do.
+# tables that the cost model makes of it (hass/cost/lanes.py) take 5 to 15 ms per layer. Of layers
+# that cannot have 8 positions then, fewer filters are taken: positions differ more than filters do.
 TOGETHER_COUNTS = 1 << 17
 TOGETHER_LEAST_POSITIONS = 8
 TOGETHER_MOST_POSITIONS = 256

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pytest
 
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
-from hass.cost.lanes import snake_deal
 from hass.cost.waiting import joined_segment_cycles
 from hass.ops import Conv2d
 from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts, WindowSample
@@ -31,7 +30,7 @@ class Case:
     weight_density: float
     fine: int
     correlation: float
-    tolerance: float  # of the mean cycles per segment; a first-order term, see DECISIONS.md
+    tolerance: float  # of the mean cycles per segment
 
 
 CASES = [
@@ -117,5 +116,3 @@ def test_joined_lanes_take_what_the_simulation_takes(case: Case, depth: int) -> 
     assert float(modelled[0]) == pytest.approx(
         simulated(work, depth) / case.filters, rel=case.tolerance
     )
-
-
