@@ -104,7 +104,9 @@ class _Sample(StrictRecord):
         try:
             # one byte more than expected is enough to see that there are too many
             size = math.prod(shape) * kind.itemsize
-            data = zlib.decompressobj().decompress(base64.b64decode(self.counts), size + 1)
+            data = zlib.decompressobj().decompress(
+                base64.b64decode(self.counts, validate=True), size + 1
+            )
         except (binascii.Error, zlib.error) as error:
             raise ValueError(f"expected deflated bytes in base64 ({error})") from None
         if len(data) != size:
