@@ -69,15 +69,14 @@ def snake_deal(rates: FloatArray, lanes: int) -> IntArray:
 
 
 def folded(lanes: Lanes, count: int, axis: int) -> Lanes:
-    """Lanes along an axis, joined to ``count`` of them: what the same snake deals to fewer."""
+    """Lanes along an axis, joined to ``count``, fewer: what the same snake deals to so many."""
     turns = lanes.shape[axis] // count
-    parts = lanes.reshape(*lanes.shape[:axis], turns, count, *lanes.shape[axis + 1 :])
-    before = (slice(None),) * axis
-    back = slice(None, None, -1)
-    total = parts[(*before, 0)] + parts[(*before, 1, back)]
+    shape = (*lanes.shape[:axis], turns, count, *lanes.shape[axis + 1 :])
+    parts = np.moveaxis(lanes.reshape(shape), axis, 0)
+    total = parts[0] + np.flip(parts[1], axis)
     for turn in range(2, turns):
-        total += parts[(*before, turn, back if turn % 2 else slice(None))]
-    return total
+        total += np.flip(parts[turn], axis) if turn % 2 else parts[turn]
+    return np.asarray(total)
 
 
 def _folds(lanes: Lanes, axis: int) -> Iterator[tuple[int, Lanes]]:
@@ -156,7 +155,7 @@ def _variances(lanes: Lanes) -> FloatArray:
     work, means = lanes[..., :-1], lanes[..., -1]
     total = np.einsum("obgfp,obgfp->f", work, work) / (work[:, :, :, 0].size)
     between = np.einsum("obgf,obgf->f", means, means) / means[..., 0].size
-    return np.maximum(total - between, 0.0).astype(np.float64)
+    return np.asarray(np.maximum(total - between, 0.0), dtype=np.float64)
 
 
 def _joined_windows(slowest: Lanes, lanes_in: int, together: int) -> Lanes:

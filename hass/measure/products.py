@@ -122,7 +122,8 @@ def products_together(
     chosen = masks[:, list(filters)].transpose(0, 2, 3, 1).astype(np.float32)
     by_group = windows.reshape(groups, channels, -1, taps)
     counts = np.matmul(by_group, chosen).reshape(groups * channels, -1, len(filters))
-    return counts.astype(np.uint8 if taps <= BYTE_MAX else np.uint32).swapaxes(0, 1)
+    kind = np.uint8 if taps <= BYTE_MAX else np.uint32
+    return np.asarray(counts.swapaxes(0, 1), dtype=kind)
 
 
 def add_to_histograms(histograms: dict[int, CountArray], counts: SmallCounts) -> None:

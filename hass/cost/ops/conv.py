@@ -9,6 +9,7 @@ from ...sparsity import LayerSparsity
 from ...values import Arithmetic
 from ..coefficients import coefficients
 from ..foldings import EngineKind, FoldingArrays, IntArray
+from ..lanes import FloatArray
 from ..primitives import (
     Amount,
     adders,
@@ -25,7 +26,7 @@ from ..primitives import (
 )
 from ..shape import LayerShape
 from ..static_schedule import static_position_cycles
-from ..waiting import FloatArray, joined_segment_cycles
+from ..waiting import joined_segment_cycles
 from ..window import window_cost
 
 
