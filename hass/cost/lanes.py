@@ -71,11 +71,14 @@ def snake_deal(rates: FloatArray, lanes: int) -> IntArray:
 def folded(lanes: Lanes, count: int, axis: int) -> Lanes:
     """Lanes along an axis, joined to ``count``, fewer: what the same snake deals to so many."""
     turns = lanes.shape[axis] // count
-    shape = (*lanes.shape[:axis], turns, count, *lanes.shape[axis + 1 :])
-    parts = np.moveaxis(lanes.reshape(shape), axis, 0)
-    total = parts[0] + np.flip(parts[1], axis)
-    for turn in range(2, turns):
-        total += np.flip(parts[turn], axis) if turn % 2 else parts[turn]
+    parts = lanes.reshape(*lanes.shape[:axis], turns, count, *lanes.shape[axis + 1 :])
+    before = (slice(None),) * axis
+    ahead: list[tuple[int | slice, ...]] = [
+        (*before, turn, slice(None, None, -1 if turn % 2 else 1)) for turn in range(turns)
+    ]
+    total = parts[ahead[0]] + parts[ahead[1]]
+    for place in ahead[2:]:
+        total += parts[place]
     return np.asarray(total)
 
 
