@@ -143,7 +143,8 @@ def _drawn_row(
     """Columns of an engine that draws positions of a layer's sample."""
     histogram, sample = sparsity.histogram(folding.packed), sparsity.sample
     cycles = sampled_cycles(sample, histogram, op.groups, folding.fine)
-    cycles = cycles.reshape(cycles.shape[0], -1, cycles.shape[3])
+    # moved to a lower mean, the shortest may have come below nothing
+    cycles = np.maximum(cycles, 0.0).reshape(cycles.shape[0], -1, cycles.shape[3])
     blocks = dealt_blocks(op, folding, sparsity)
     own = _stand_ins(op, sparsity)[dealt_filters(op, folding, sparsity, blocks)]
     again = min(max(sparsity.lag1_correlation, 0.0), MOST_AGAIN)
