@@ -18,6 +18,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 from ..intmath import divisors
 from ..ops import Conv2d
@@ -119,27 +120,25 @@ def _joined(
     """Cycles per segment, (depths, coarse_out, coarse_in, coarse_group, fine); the divisors of the
     filters, blocks and groups ascending, fine from 1."""
     counted = lane_cycles(sample, histogram, filter_rates, groups, max_fine)
-    filters = len(filter_rates) // groups
-    outs = np.array(divisors(filters), dtype=np.int64)
-    # lanes as wide as asked for, fewer of them, where the sample has some of the filters only
-    kept = np.maximum(1, outs * len(sample.filters) // filters)
-    row = np.searchsorted(counted.outs, kept, side="right") - 1
-    others = counted.ins[:, None] * counted.groups
-    longest = _longest(outs[:, None, None] * others)
-    seen = _longest(counted.outs[row][:, None, None] * others)
-    more = np.divide(longest, seen, out=np.ones_like(seen), where=seen > 0.0)[..., None]
-    never = counted.never[row]
+    outs, row, more = _lanes_out(counted.outs, len(sample.filters), len(filter_rates) // groups)
+    # what lanes that share windows add grows with the longest of so many
+    windows, positions, never = (
+        found[0] + (found[row] - found[0]) * more[:, None, None, None]
+        for found in (counted.windows, counted.positions, counted.never)
+    )
+    never = np.maximum(never, counted.mean)
+    windows = np.maximum(windows, never)
+    positions = positions.clip(never, windows)
     variation = counted.variation[row][:, None, None]
-    per_position = histogram.counts.shape[0] / others[..., None]
-    products = histogram.segment_products
-    dense = np.ceil(products / np.arange(1, max_fine + 1))
-    above = np.maximum(counted.positions[row] - counted.mean, _LEAST)
+    per_position = histogram.counts.shape[0] / (counted.ins[:, None] * counted.groups)[..., None]
+    dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
+    above = np.maximum(positions - counted.mean, _LEAST)
     imbalance = np.minimum((never - counted.mean) / above, 1.0)
     result = np.empty((len(depths), *never.shape))
     for index, depth in enumerate(depths):
         result[index] = never + waiting_over(
-            (counted.windows[row] - never) * more,
-            (counted.positions[row] - never) * more,
+            windows - never,
+            positions - never,
             per_position,
             neighbours,
             frame,
@@ -153,8 +152,25 @@ def _joined(
     return result
 
 
-def _longest(lanes: IntArray) -> FloatArray:
-    return np.array([longest_of(count) for count in lanes.ravel().tolist()]).reshape(lanes.shape)
+def _lanes_out(
+    counted: IntArray, kept: int, filters: int
+) -> tuple[IntArray, npt.NDArray[np.intp], FloatArray]:
+    """coarse_out, ascending; the number of counted lanes that stands for it; and how much longer
+    the longest of so many is. Of a sample of some filters there are fewer lanes, as wide.
+
+    Args:
+        counted: lanes of the sample's filters, ascending.
+        kept: filters of the sample.
+        filters: all of a group.
+    """
+    outs = np.array(divisors(filters), dtype=np.int64)
+    row = np.searchsorted(counted, np.maximum(1, outs * kept // filters), side="right") - 1
+    seen = counted[row]
+    longest = [
+        longest_of(most) / longest_of(few) if few > 1 else 1.0
+        for most, few in zip(outs.tolist(), seen.tolist(), strict=True)
+    ]
+    return outs, row, np.array(longest)
 
 
 def joined_segment_cycles(
