@@ -123,6 +123,51 @@ class WeightCounts:
         return hash(self._digest)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowSample:
+    """What the windows of one output position have together, at some positions.
+
+    Histograms tell how many active products a segment has; lanes that work side by side wait for
+    each other by how much their segments differ at the same time, which depends on what channels
+    and filters have in common.
+
+    Attributes:
+        filters: (m,) of the filters of a group, ascending; all where there are not too many.
+        counts: (positions, in_channels, m), read-only; active products of a channel's window with
+            each of these filters of its group. Bytes where the taps allow.
+    """
+
+    filters: tuple[int, ...]
+    counts: npt.NDArray[np.integer]
+    _digest: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        counts = np.asarray(self.counts)
+        if counts.ndim != 3 or not counts.size or counts.min() < 0:
+            raise ValueError(f"counts must be 3-D, not empty and >= 0: {counts.shape}")
+        if len(self.filters) != counts.shape[2] or list(self.filters) != sorted(set(self.filters)):
+            raise ValueError(f"expected {counts.shape[2]} ascending filters, got {self.filters}")
+        counts = counts.astype(np.min_scalar_type(counts.max()), order="C")
+        counts.flags.writeable = False
+        object.__setattr__(self, "counts", counts)
+        state = hashlib.sha256(f"{self.filters}{counts.shape}".encode())
+        state.update(counts.tobytes())
+        object.__setattr__(self, "_digest", state.hexdigest())
+
+    def segments(self, groups: int, packed: int) -> CountArray:
+        """Active products of segments of ``packed`` neighbouring channels of a group,
+        (positions, groups, in_channels / groups / packed, m)."""
+        positions, _, filters = self.counts.shape
+        blocks = self.counts.reshape(positions, groups, -1, packed, filters)
+        return np.asarray(blocks.sum(axis=3, dtype=np.int64))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WindowSample) and self._digest == other._digest
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+
 @dataclass(frozen=True, slots=True)
 class LayerSparsity:
     """What was measured in one Conv2d layer.
@@ -136,9 +181,12 @@ class LayerSparsity:
             relative to the mean over all output channels; (out_channels,).
         lag1_correlation: correlation of the active products of a channel between neighbouring
             positions of a row, in [-1, 1]; lanes with positive correlation need deeper FIFOs.
+        frame_correlation: the same between positions of an image however far apart: the share of
+            the variance that lies between images, in [0, 1].
         sampled_positions: output positions that the histograms were taken from.
         pair_density_stderr: standard error of pair_density from sampling.
         weight_counts: non-zero weights of each window.
+        sample: windows of some positions, all channels together.
     """
 
     weight_density: float
@@ -147,9 +195,11 @@ class LayerSparsity:
     histograms: tuple[SegmentHistogram, ...]
     filter_rates: tuple[float, ...]
     lag1_correlation: float
+    frame_correlation: float
     sampled_positions: int
     pair_density_stderr: float
     weight_counts: WeightCounts
+    sample: WindowSample
 
     def __post_init__(self) -> None:
         for name in ("weight_density", "act_density", "pair_density"):

@@ -70,20 +70,24 @@ FIFO_STATE_COLUMNS = 6
     LANES_IN,
     WINDOWS,  # of a lane per position (rounds * blocks)
     WINDOW_FILTERS,
-    CYCLE_TABLE,  # offset of cycles per number of active products
-    LEVELS,  # drawn: offset of the quantiles of blocks, (blocks, QUANTILES)
-    DEAL,  # drawn: offset of (windows, lanes in) block of a lane's window
-    SHARED,  # drawn: offset of (windows, lanes in) shared quantiles
-    RATES,  # drawn: offset of (windows, lanes in, lanes out, filters) rates of filters
-    SHARE,  # drawn: probability that a filter takes the shared quantile, in parts of DRAWS
-    KEEP,  # drawn: probability that a position keeps the shared quantile of the one before
+    CYCLE_TABLE,  # masks: offset of cycles per number of active products
+    SAMPLE,  # drawn: offset of (positions, windows, lanes in, filters) cycles in parts of CYCLE
+    SAMPLE_POSITIONS,  # drawn: of the sample
+    SAMPLE_FILTERS,  # drawn: of the sample
+    OWN_FILTERS,  # drawn: offset of (windows, lanes in, lanes out, filters) filter of the sample
+    ROUNDING,  # drawn: parts of a cycle that are added before they are dropped
+    ORDER,  # drawn: offset of the sample's positions in the order in which they come
+    TURN,  # drawn: of the order
+    STAY,  # drawn: positions for which one of the sample stays, in parts of CYCLE
+    STAYS,  # drawn: positions for which the present one will stay
     PRODUCTS,  # M
     ACT_MASKS,  # masks: offset of (frames, positions, windows, lanes in)
     WEIGHT_MASKS,  # masks: offset of (windows, lanes in, lanes out, filters)
     MASK_WINDOWS,  # masks: windows of all frames that there are masks of
-    PRESENT,  # where the present window is: its first shared quantile or mask
+    PRESENT,  # where the present window is: its first cycles or mask
+    PRESENT_POSITION,  # drawn: of the sample
     PRESENT_WINDOW,  # number of the present window in its position
     SEED_A,
     SEED_B,
-) = range(20)
-WORK_COLUMNS = 20
+) = range(24)
+WORK_COLUMNS = 24

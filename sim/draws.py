@@ -1,9 +1,9 @@
-"""Cycles of the segments of dynamic engines: drawn from a distribution, or of real masks.
+"""Cycles of the segments of dynamic engines: drawn from a profile's sample, or of real masks.
 
-Drawn: a window has a shared quantile per input stream, which it keeps from the position before
-with the profile's lag-1 correlation; a filter's active products are those of the block's
-distribution at the shared quantile, or at one of its own. All filters so have the measured
-distribution, and two filters of a window the correlation that their shared zero activations cause.
+Drawn: the sample's positions come in an order that is drawn anew each time all have come, and stay
+for some positions, so that neighbours have the profile's lag-1 correlation. So all lanes have what
+real ones have in common, and the channels their measured means: parts of a cycle are rounded at
+random, for all lanes of a window alike.
 
 From masks: the active products of a segment are the ones that the window's mask and the weights'
 mask share.
@@ -25,8 +25,7 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 _M1, _A1, _M2, _A2 = 2147483563, 40014, 2147483399, 40692
 DRAWS = _M1 - 1  # numbers drawn are in 0 .. DRAWS - 1
 SEEDS = _M2  # seeds are in 1 .. SEEDS - 1
-QUANTILES = 1024
-RATE_ONE = 1 << 16
+CYCLE = 1 << 16  # parts of a cycle
 
 
 class Work(NamedTuple):
@@ -57,8 +56,26 @@ def _draw(work: Work, engine: int) -> int:
 
 
 @register_jitable
+def _next_position(work: Work, engine: int) -> None:
+    """Let the position stay, or draw the next of the sample's."""
+    if work.engines[engine, c.STAYS] > 0:
+        work.engines[engine, c.STAYS] -= 1
+        return
+    count, order = work.engines[engine, c.SAMPLE_POSITIONS], work.engines[engine, c.ORDER]
+    turn = work.engines[engine, c.TURN] % count
+    work.engines[engine, c.TURN] = turn + 1
+    other = order + turn + _draw(work, engine) * (count - turn) // DRAWS
+    position = work.numbers[other]
+    work.numbers[other] = work.numbers[order + turn]
+    work.numbers[order + turn] = position
+    work.engines[engine, c.PRESENT_POSITION] = position
+    stay = work.engines[engine, c.STAY] + _draw(work, engine) % CYCLE
+    work.engines[engine, c.STAYS] = stay // CYCLE - 1
+
+
+@register_jitable
 def begin_window(work: Work, engine: int, step: int) -> None:
-    """Draw the shared quantiles of an engine's next window, or find its masks."""
+    """Draw the position that an engine's next window is of, or find its masks."""
     windows, lanes = work.engines[engine, c.WINDOWS], work.engines[engine, c.LANES_IN]
     window = step % windows
     work.engines[engine, c.PRESENT_WINDOW] = window
@@ -66,28 +83,12 @@ def begin_window(work: Work, engine: int, step: int) -> None:
         place = step % work.engines[engine, c.MASK_WINDOWS]
         work.engines[engine, c.PRESENT] = work.engines[engine, c.ACT_MASKS] + place * lanes
         return
-    present = work.engines[engine, c.SHARED] + window * lanes
-    work.engines[engine, c.PRESENT] = present
-    for lane in range(lanes):
-        if step < windows or _draw(work, engine) >= work.engines[engine, c.KEEP]:
-            work.numbers[present + lane] = _draw(work, engine) * QUANTILES // DRAWS
-
-
-@register_jitable
-def _drawn_products(work: Work, engine: int, lane: int, own: int) -> int:
-    """Active products of a segment at the shared quantile or another."""
-    lane_in = lane // work.engines[engine, c.LANES_OUT]
-    window = work.engines[engine, c.PRESENT_WINDOW]
-    level = work.numbers[work.engines[engine, c.PRESENT] + lane_in]
-    if _draw(work, engine) >= work.engines[engine, c.SHARE]:
-        level = _draw(work, engine) * QUANTILES // DRAWS
-    deal = work.engines[engine, c.DEAL] + window * work.engines[engine, c.LANES_IN] + lane_in
-    row = work.engines[engine, c.LEVELS] + work.numbers[deal] * QUANTILES
-    rate = work.numbers[work.engines[engine, c.RATES] + own]
-    active = work.numbers[row + level]
-    if rate != RATE_ONE:  # rounded at random, so that the mean is kept
-        active = (active * rate + _draw(work, engine) % RATE_ONE) // RATE_ONE
-    return int(min(active, work.engines[engine, c.PRODUCTS]))
+    if window == 0:
+        _next_position(work, engine)
+    work.engines[engine, c.ROUNDING] = _draw(work, engine) % CYCLE
+    place = (work.engines[engine, c.PRESENT_POSITION] * windows + window) * lanes
+    place *= work.engines[engine, c.SAMPLE_FILTERS]
+    work.engines[engine, c.PRESENT] = work.engines[engine, c.SAMPLE] + place
 
 
 @register_jitable
@@ -103,15 +104,16 @@ def segment_cycles(work: Work, engine: int, lane: int, segment: int) -> int:
     lanes = work.engines[engine, c.LANES_IN] * work.engines[engine, c.LANES_OUT]
     window = work.engines[engine, c.PRESENT_WINDOW]
     own = (window * lanes + lane) * work.engines[engine, c.WINDOW_FILTERS] + segment
-    if work.engines[engine, c.FROM_MASKS] == 1:
-        lane_in = lane // work.engines[engine, c.LANES_OUT]
-        both = work.act_masks[work.engines[engine, c.PRESENT] + lane_in]
-        both &= work.weight_masks[work.engines[engine, c.WEIGHT_MASKS] + own]
-        active = work.bits[both & 0xFFFF]
-        if work.engines[engine, c.PRODUCTS] > 16:
-            active += work.bits[(both >> 16) & 0xFFFF]
-            active += work.bits[(both >> 32) & 0xFFFF]
-            active += work.bits[(both >> 48) & 0xFFFF]
-    else:
-        active = _drawn_products(work, engine, lane, own)
+    lane_in = lane // work.engines[engine, c.LANES_OUT]
+    if work.engines[engine, c.FROM_MASKS] == 0:
+        place = work.engines[engine, c.PRESENT] + lane_in * work.engines[engine, c.SAMPLE_FILTERS]
+        place += work.numbers[work.engines[engine, c.OWN_FILTERS] + own]
+        return int((work.numbers[place] + work.engines[engine, c.ROUNDING]) // CYCLE)
+    both = work.act_masks[work.engines[engine, c.PRESENT] + lane_in]
+    both &= work.weight_masks[work.engines[engine, c.WEIGHT_MASKS] + own]
+    active = work.bits[both & 0xFFFF]
+    if work.engines[engine, c.PRODUCTS] > 16:
+        active += work.bits[(both >> 16) & 0xFFFF]
+        active += work.bits[(both >> 32) & 0xFFFF]
+        active += work.bits[(both >> 48) & 0xFFFF]
     return int(work.numbers[work.engines[engine, c.CYCLE_TABLE] + active])

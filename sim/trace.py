@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from hass import ops
-from hass.cost import Estimate, Folding
-from hass.cost.waiting import segment_cycles
+from hass.cost import Estimate
 from hass.errors import ProfileError
 from hass.graph import Graph, Weights
 from hass.measure import Dataset, Split
 from hass.measure.session import open_session
 from hass.onnx_io import write_model
 from hass.prune import pruned_weights
-from hass.sparsity import LayerSparsity, SparsityProfile
+from hass.sparsity import SparsityProfile
 from hass.values import FeatureMap
 
 from . import columns as c
+from .dealing import dealt_blocks, dealt_filters
 from .work import (
     Ints,
     Numbers,
@@ -29,25 +29,10 @@ from .work import (
     dynamic_layers,
     engine_columns,
     make_source,
-    snake_deal,
     static_rows,
 )
 
 FloatArray = npt.NDArray[np.float32]
-
-
-def dealt_blocks(op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity) -> Ints:
-    """(windows, lanes in) block of channels of each window: groups are dealt to coarse_group,
-    the blocks of a group to coarse_in, by falling rate in snake order."""
-    histogram = sparsity.histogram(folding.packed)
-    one = np.ones(1, dtype=np.int64)
-    rates = (histogram.probabilities() @ segment_cycles(histogram.segment_products, one))[:, 0]
-    by_group = rates.reshape(op.groups, -1)
-    inside = np.stack([snake_deal(group, folding.coarse_in) for group in by_group])
-    groups = snake_deal(by_group.mean(axis=1), folding.coarse_group)
-    # (rounds, coarse_group, blocks of a lane, coarse_in) -> (windows, lanes in)
-    blocks = inside[groups] + (groups * by_group.shape[1])[:, :, None, None]
-    return blocks.transpose(0, 2, 1, 3).reshape(-1, folding.coarse_group * folding.coarse_in)
 
 
 def window_masks(
@@ -80,19 +65,6 @@ def weight_masks(weights: FloatArray, packed: int) -> Ints:
     live = (weights != 0).reshape(weights.shape[0], weights.shape[1] // packed, -1)
     bits = np.uint64(1) << np.arange(live.shape[2], dtype=np.uint64)
     return np.asarray((live * bits).sum(axis=2, dtype=np.uint64).view(np.int64))
-
-
-def _dealt_weights(
-    op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity, weights: FloatArray, blocks: Ints
-) -> Ints:
-    """(windows, lanes in, lanes out, filters) masks."""
-    masks = weight_masks(weights, folding.packed)
-    per_group = masks.shape[1]
-    rates = np.asarray(sparsity.filter_rates).reshape(op.groups, -1)
-    filters = np.stack([snake_deal(group, folding.coarse_out).T for group in rates])
-    group = blocks // per_group
-    chosen = filters[group] + (group * rates.shape[1])[:, :, None, None]
-    return np.asarray(masks[chosen, (blocks % per_group)[:, :, None, None]])
 
 
 def _inputs(
@@ -152,7 +124,9 @@ def trace_source(
         row, actor = engine_columns(op, graph.in_maps(layer.name)[0].channels, folding)
         blocks = dealt_blocks(op, folding, sparsity)
         masks = window_masks(active[layer.name], op, folding.packed, layer.out)[:, :, blocks]
-        live = _dealt_weights(op, folding, sparsity, pruned[f"{layer.name}.weight"], blocks)
+        filters = dealt_filters(op, folding, sparsity, blocks)
+        live = weight_masks(pruned[f"{layer.name}.weight"], folding.packed)
+        live = live[filters, (blocks % live.shape[1])[:, :, None, None]]
         row |= {
             c.FROM_MASKS: 1,
             c.CYCLE_TABLE: numbers.add(cycle_table(row[c.PRODUCTS], folding.fine)),

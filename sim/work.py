@@ -10,17 +10,20 @@ import numpy.typing as npt
 
 from hass import ops
 from hass.cost import EngineKind, Estimate, Folding
+from hass.cost.lanes import sampled_cycles, segment_cycles
 from hass.cost.static_schedule import static_window_cycles
-from hass.cost.waiting import segment_cycles, weight_variance_share
 from hass.graph import Graph, Layer
-from hass.sparsity import LayerSparsity, SegmentHistogram, SparsityProfile
+from hass.sparsity import LayerSparsity, SparsityProfile
 
 from . import columns as c
-from .draws import DRAWS, QUANTILES, RATE_ONE, SEEDS, Work
+from .dealing import dealt_blocks, dealt_filters
+from .draws import CYCLE, SEEDS, Work
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Row = dict[int, int]  # column -> value
+# A drawn position follows itself as often as neighbours are correlated, but comes to an end.
+MOST_AGAIN = 0.99
 NOTHING: Ints = np.zeros(1, dtype=np.int64)
 
 
@@ -60,13 +63,6 @@ class Numbers:
     def joined(self) -> Ints:
         """All of them; never empty."""
         return np.concatenate([*self.parts, np.zeros(1, dtype=np.int64)])
-
-
-def snake_deal(rates: Floats, lanes: int) -> Ints:
-    """(items / lanes, lanes) items by falling rate in snake order, as the cost model deals."""
-    order = np.argsort(-rates, kind="stable").reshape(-1, lanes).copy()
-    order[1::2] = order[1::2, ::-1]
-    return order
 
 
 def bit_counts() -> Ints:
@@ -133,42 +129,33 @@ def make_source(
     return Source(Work(table, numbers.joined(), act_masks, weight_masks, bit_counts()), actors)
 
 
-def _quantiles(histogram: SegmentHistogram) -> Ints:
-    """(blocks, QUANTILES) active products at the middle of each of as many equal shares."""
-    cumulative = np.cumsum(histogram.probabilities(), axis=1)
-    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
-    return np.stack([np.searchsorted(row, levels) for row in cumulative]).clip(
-        0, histogram.segment_products
-    )
+def _stand_ins(op: ops.Conv2d, sparsity: LayerSparsity) -> Ints:
+    """(filters,) which of the sample's filters each is drawn from: that of its rank by rate."""
+    rates = np.asarray(sparsity.filter_rates).reshape(op.groups, -1)
+    ranks = np.argsort(np.argsort(-rates, axis=1, kind="stable"), axis=1, kind="stable")
+    kept = np.argsort(-rates[:, list(sparsity.sample.filters)], axis=1, kind="stable")
+    return np.take_along_axis(kept, ranks * kept.shape[1] // rates.shape[1], axis=1).reshape(-1)
 
 
 def _drawn_row(
     op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity, row: Row, numbers: Numbers
 ) -> Row:
-    """Columns of an engine that draws from a layer's distribution."""
-    histogram = sparsity.histogram(folding.packed)
-    table = cycle_table(histogram.segment_products, folding.fine)
-    means = histogram.probabilities() @ segment_cycles(
-        histogram.segment_products, np.ones(1, dtype=np.int64)
-    )
-    dealt = snake_deal(means[:, 0], row[c.LANES_IN])
-    rates = np.asarray(sparsity.filter_rates)
-    lanes_out = folding.coarse_out * folding.coarse_group
-    # (filters of a lane, lanes out): of a group worked on alone, its lanes are coarse_out
-    by_lane = rates[snake_deal(rates, lanes_out)]
-    shape = (row[c.WINDOWS], row[c.LANES_IN], row[c.LANES_OUT], row[c.WINDOW_FILTERS])
-    chosen = by_lane[: row[c.WINDOW_FILTERS], : row[c.LANES_OUT]].T
-    share = np.sqrt(max(0.0, 1.0 - weight_variance_share(sparsity)))
-    keep = min(max(sparsity.lag1_correlation, 0.0), 1.0)
+    """Columns of an engine that draws positions of a layer's sample."""
+    histogram, sample = sparsity.histogram(folding.packed), sparsity.sample
+    cycles = sampled_cycles(sample, histogram, op.groups, folding.fine)
+    # moved to a lower mean, the shortest may have come below nothing
+    cycles = np.maximum(cycles, 0.0).reshape(cycles.shape[0], -1, cycles.shape[3])
+    blocks = dealt_blocks(op, folding, sparsity)
+    own = _stand_ins(op, sparsity)[dealt_filters(op, folding, sparsity, blocks)]
+    again = min(max(sparsity.lag1_correlation, 0.0), MOST_AGAIN)
     return row | {
         c.FROM_MASKS: 0,
-        c.CYCLE_TABLE: numbers.add(table),
-        c.LEVELS: numbers.add(_quantiles(histogram)),
-        c.DEAL: numbers.add(dealt),
-        c.SHARED: numbers.add(np.zeros(shape[:2])),
-        c.RATES: numbers.add(np.broadcast_to(np.rint(chosen * RATE_ONE), shape)),
-        c.SHARE: round(share * DRAWS),
-        c.KEEP: round(keep * DRAWS),
+        c.SAMPLE: numbers.add(np.rint(cycles[:, blocks] * CYCLE)),
+        c.SAMPLE_POSITIONS: cycles.shape[0],
+        c.SAMPLE_FILTERS: cycles.shape[2],
+        c.OWN_FILTERS: numbers.add(own),
+        c.ORDER: numbers.add(np.arange(cycles.shape[0])),
+        c.STAY: round(CYCLE / (1.0 - again)),
     }
 
 

@@ -17,9 +17,11 @@ from hass.sparsity import (
     Settings,
     SparsityProfile,
     WeightCounts,
+    WindowSample,
 )
 from hass.values import FeatureMap
 
+TOGETHER = 64  # positions of the sample of windows
 MOST_PRODUCTS = 64  # as measured profiles: several channels per segment up to this many products
 
 
@@ -37,10 +39,16 @@ def random_layer_sparsity(
     filters = op.out_channels // op.groups
     rates = _around(act_density, source.channels, rng)
     active = rng.random((source.channels, segments, taps)) < rates[:, None, None]
-    weights = rng.random((op.groups, filters, per_group, taps)) < weight_density
+    dense = _around(weight_density, op.out_channels, rng).reshape(op.groups, filters, 1, 1)
+    weights = rng.random((op.groups, filters, per_group, taps)) < dense
     chosen = weights[:, rng.integers(0, filters, segments)].swapaxes(1, 2)
     counts = (active & chosen.reshape(source.channels, segments, taps)).sum(axis=2)
-    relative = _around(0.5, op.out_channels, rng)
+    together = np.einsum(
+        "gcst,gfct->sgcf",
+        active.reshape(op.groups, per_group, segments, taps)[:, :, :TOGETHER].astype(np.int64),
+        weights.astype(np.int64),
+    )
+    relative = together.sum(axis=(0, 2)).reshape(-1) + 1e-9
     return LayerSparsity(
         weight_density=float(weights.mean()),
         act_density=float(active.mean()),
@@ -48,9 +56,11 @@ def random_layer_sparsity(
         histograms=_histograms(counts, per_group, taps),
         filter_rates=tuple((relative / relative.mean()).tolist()),
         lag1_correlation=float(rng.uniform(0.0, 0.6)),
+        frame_correlation=0.0,
         sampled_positions=segments,
         pair_density_stderr=0.0,
         weight_counts=WeightCounts(taps, weights.sum(axis=3).reshape(-1, per_group)),
+        sample=WindowSample(tuple(range(filters)), together.reshape(-1, source.channels, filters)),
     )
 
 
@@ -66,9 +76,14 @@ def dense_layer_sparsity(op: ops.Conv2d, source: FeatureMap) -> LayerSparsity:
         histograms=_histograms(counts, source.channels // op.groups, taps),
         filter_rates=(1.0,) * op.out_channels,
         lag1_correlation=0.0,
+        frame_correlation=0.0,
         sampled_positions=4,
         pair_density_stderr=0.0,
         weight_counts=WeightCounts(taps, weights),
+        sample=WindowSample(
+            tuple(range(op.out_channels // op.groups)),
+            np.full((4, source.channels, op.out_channels // op.groups), taps),
+        ),
     )
 
 

@@ -72,16 +72,6 @@ class Fabric(_Strict):
     rom_bits_per_lut: Sourced
 
 
-class Waiting(_Strict):
-    """Fit of what remains of lockstep waiting with run-ahead; formula in coefficients.toml."""
-
-    origin: str = pydantic.Field(min_length=10)
-    scale: float
-    correlation_power: float
-    power: float
-    power_r2: float
-
-
 class PipelineStages(_Strict):
     """Register stages."""
 
@@ -97,7 +87,6 @@ class Coefficients(_Strict):
     dynamic_engine: DynamicEngine
     dense_engine: DenseEngine
     fabric: Fabric
-    waiting: Waiting
     pipeline: PipelineStages
 
 

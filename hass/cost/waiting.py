@@ -1,192 +1,218 @@
 """Cycles per segment of sparse lanes: imbalance between lanes, and waiting for each other.
 
-A lane's segment with k active products takes max(1, ceil(k / fine)) cycles. Two things make the
-joined lanes slower than their mean: some lanes have more work (imbalance), and at any moment some
-lane happens to have more of it (waiting).
+Two things make joined lanes slower than their mean: some lanes have more work (imbalance), and at
+any moment some lane happens to have more of it (waiting). Lanes are joined window by window: a
+window is handed to the coarse_out lanes of its input stream at once, a lane computes its filters of
+it and accumulates on its own. With lane_fifo_depth D a lane may be D windows ahead of the slowest.
 
-Lanes are joined window by window: a window is handed to the coarse_out lanes of its input stream
-at once, a lane computes its filters of it and accumulates on its own. With lane_fifo_depth D a lane
-may be D windows ahead of the slowest. Lanes of one input stream see the same zero activations, so
-only zero weights make them differ, and a window's filters average those out; lanes of different
-input streams differ in both.
+Lanes that are joined after every m windows wait the less the larger m is. It is counted in a sample
+(``lanes``) for m = 1 and for the windows of a position; what lies between and beyond follows from
+how variances add up (``waiting_over``). Lanes with FIFOs wait as those do that are joined after
+``stretch`` windows: a lane's work strays from its mean by the square root of so many times its
+deviation, and needs that long to stray by the D - 1 windows that the others may be ahead.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
-from ..sparsity import LayerSparsity, SegmentHistogram
-from .coefficients import coefficients
+from ..intmath import divisors
+from ..ops import Conv2d
+from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
 from .foldings import FoldingArrays, IntArray
+from .lanes import FloatArray, lane_cycles
 
-FloatArray = npt.NDArray[np.float64]
-
-# Answers kept, of each kind. The foldings of one layer are costed together, so that more would
-# find nothing again (15,723 hits of 21,108 with 32 as with 4,096, over 20 trials of ResNet-20), but
-# would keep the histograms of profiles long past.
-_REMEMBERED = 256
-
-
-def segment_cycles(products: int, fine: IntArray) -> FloatArray:
-    """Cycles of a segment with k = 0..products active products: (products + 1, len(fine))."""
-    active = np.arange(products + 1, dtype=np.int64)[:, None]
-    return np.asarray(np.maximum(1, -(-active // fine[None, :])), dtype=np.float64)
+# Tables are made for a multiple of so many values of ``fine``: few are made twice.
+FINES_AT_ONCE = 8
+_REMEMBERED = 512  # tables, as in ``lanes``
+_LEAST = 1e-9  # instead of zero in a denominator
 
 
-def snake_lane_means(rates: FloatArray, cycles: FloatArray, lanes: int) -> FloatArray:
-    """Mean cycles of each lane when blocks are dealt by falling rate in snake order.
+@lru_cache(maxsize=4096)
+def longest_of(lanes: int) -> float:
+    """Expected largest of so many standard normal numbers (Blom, Statistical Estimates and
+    Transformed Beta-Variables, 1958).
+
+    >>> longest_of(1), round(longest_of(2), 2), round(longest_of(64), 2)
+    (0.0, 0.59, 2.34)
+    """
+    return NormalDist().inv_cdf((lanes - 0.375) / (lanes + 0.25))
+
+
+def stretch(variation: FloatArray, depth: int) -> FloatArray:
+    """Windows after which lanes with FIFOs do as if they were joined; 1 in lockstep.
 
     Args:
-        rates: (blocks,) what to sort by.
-        cycles: (blocks, n) expected cycles.
-        lanes: a divisor of blocks.
-
-    Returns:
-        (lanes, n).
+        variation: standard deviation / mean of a lane's cycles of a window.
+        depth: windows that a lane may be ahead.
     """
-    order = np.argsort(-rates, kind="stable").reshape(-1, lanes).copy()
-    order[1::2] = order[1::2, ::-1]
-    return np.asarray(cycles[order].mean(axis=0))
+    return (1.0 + (depth - 1) / np.maximum(variation, _LEAST)) ** 2
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _slowest_lane(histogram: SegmentHistogram, lanes: int, max_fine: int) -> FloatArray:
-    """Mean segment cycles of the slowest of ``lanes`` lanes for fine = 1..max_fine."""
-    fine = np.arange(1, max_fine + 1, dtype=np.int64)
-    expected = histogram.probabilities() @ segment_cycles(histogram.segment_products, fine)
-    slowest = snake_lane_means(expected[:, 0], expected, lanes).max(axis=0)
-    # an engine with more multipliers can always do as one with fewer
-    return np.asarray(np.minimum.accumulate(slowest))
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _filter_imbalance(rates: tuple[float, ...], lanes: int) -> float:
-    """Slowest lane's mean filter rate over the mean of all, filters dealt in snake order."""
-    array = np.asarray(rates, dtype=np.float64)
-    mean = float(array.mean())
-    if mean <= 0.0:
-        return 1.0
-    return max(1.0, float(snake_lane_means(array, array[:, None], lanes).max()) / mean)
-
-
-def _relief(cv: FloatArray, correlation: float, depth: FloatArray) -> FloatArray:
-    """Share of the lockstep waiting left with ``depth`` windows of run-ahead (1: all of it)."""
-    fit = coefficients().waiting
-    r = min(max(correlation, 0.0), 0.95)
-    decay = ((1.0 - r) / (1.0 + r)) ** fit.correlation_power
-    scale = np.where(cv > 0, fit.scale / np.maximum(cv, 1e-12), 0.0) * decay
-    ahead = np.maximum(depth - 1.0, 0.0)
-    return np.asarray(1.0 / (1.0 + scale * ahead ** (fit.power - fit.power_r2 * r * r)))
-
-
-def waiting_share(
-    cv: FloatArray, correlation: float, blocks: IntArray, depth: IntArray
+def waiting_over(
+    windows: FloatArray,
+    positions: FloatArray,
+    per_position: FloatArray,
+    neighbours: float,
+    frame: float,
+    joined: FloatArray,
+    imbalance: FloatArray,
 ) -> FloatArray:
-    """Share of the lockstep waiting left with a lane FIFO of ``depth`` windows, (n,).
+    """Waiting per window of lanes that are joined after every ``joined`` windows.
 
-    What changes from window to window is evened out by the FIFO at once. What a channel keeps from
-    one position to the next is evened out only over positions, depth / blocks of them; its part of
-    the deviation falls with the square root of the channels that a lane sums.
+    Within a position the windows are a finite population: m * (waiting over m)**2 is linear in m.
+    A part of what sets lanes apart stays for a frame; the rest is correlated with its neighbours',
+    so that the mean of n positions has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being
+    the share of a position that is new. Lanes of equal means wait in proportion to the deviation;
+    others overtake the slowest the less often the smaller it is: towards its square.
 
     Args:
-        cv: standard deviation / mean of a window's cycles, (n,).
-        correlation: of a channel's windows between neighbouring positions.
-        blocks: windows (channels, or packs of them) of a lane per position, (n,).
-        depth: windows, (n,).
+        windows: waiting per window of lanes that are joined after every window.
+        positions: of lanes that are joined after every position, at most ``windows``.
+        per_position: windows of a lane per position.
+        neighbours: correlation of neighbouring positions.
+        frame: correlation of positions of a frame however far apart.
+        joined: windows, at least 1.
+        imbalance: share of what lanes joined after every position are above their mean that is
+            the slowest lane's own, 0..1.
     """
-    r = min(max(correlation, 0.0), 0.95)
-    root = np.sqrt(blocks.astype(np.float64))
-    lasting = r ** ((1.0 - 1.0 / blocks) / 2.0) / root
-    positions = 1.0 + (depth - 1) / blocks
-    fresh = _relief(cv, 0.0, depth.astype(np.float64))
-    return (1.0 - lasting) * fresh + lasting * _relief(cv / root, r, positions)
+    r = min(max(neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
+    fresh = (1.0 - r) / (1.0 + r)
+    one, all_ = windows**2, per_position * positions**2  # of windows * waiting**2
+    inside = np.minimum((joined - 1.0) / np.maximum(per_position - 1.0, _LEAST), 1.0)
+    near = np.sqrt(np.maximum(one + (all_ - one) * inside, 0.0) / joined)
+    beyond = np.maximum(joined / per_position - 1.0, 0.0)
+    variance = frame + (1.0 - frame) / (1.0 + beyond * fresh)
+    far = positions * variance ** ((1.0 + imbalance) / 2.0)
+    return np.asarray(np.where(joined < per_position, near, np.minimum(far, windows)))
+
+
+def _never_more(joined: FloatArray, lanes: IntArray, axis: int) -> None:
+    """In place: more lanes can always do as fewer of them, so that a layer takes no more cycles.
+
+    Args:
+        joined: cycles per segment.
+        lanes: ascending, along the axis.
+        axis: of joined.
+    """
+    at = np.moveaxis(joined, axis, 0)
+    for index, count in enumerate(lanes.tolist()):
+        for fewer, other in enumerate(lanes[:index].tolist()):
+            if count % other == 0:
+                np.minimum(at[index], at[fewer] * (count / other), out=at[index])
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _lockstep(histogram: SegmentHistogram, max_fine: int, lanes: tuple[float, ...]) -> FloatArray:
-    """E[longest of L lanes] - E[one] of segment cycles, (max_fine, len(lanes)), and the
-    coefficient of variation as a last column."""
-    fine = np.arange(1, max_fine + 1, dtype=np.int64)
-    products = histogram.segment_products
-    mass = histogram.probabilities().mean(axis=0)
-    cycles = segment_cycles(products, fine)
-    mean = mass @ cycles
-    deviation = np.sqrt(np.maximum(mass @ cycles**2 - mean**2, 0.0))
-    counts = np.asarray(lanes, dtype=np.float64)
-    result = np.empty((max_fine, len(lanes) + 1))
-    for index in range(max_fine):
-        taken = cycles[:, index].astype(np.int64)
-        longest = int(taken[-1])
-        # P(cycles <= t) for t = 0..longest-1; E[max] is the sum over t of 1 - P(cycles <= t)**L
-        cumulative = np.cumsum(np.bincount(taken, weights=mass)[:longest]).clip(0.0, 1.0)
-        result[index, :-1] = (1.0 - cumulative[None, :] ** counts[:, None]).sum(axis=1)
-        result[index, :-1] -= mean[index]
-    result[:, -1] = deviation / mean
-    result[:, :-1][np.abs(result[:, :-1]) < 1e-9] = 0.0
+def _joined(
+    sample: WindowSample,
+    histogram: SegmentHistogram,
+    filter_rates: tuple[float, ...],
+    neighbours: float,
+    frame: float,
+    groups: int,
+    max_fine: int,
+    depths: tuple[int, ...],
+) -> FloatArray:
+    """Cycles per segment, (depths, coarse_out, coarse_in, coarse_group, fine); the divisors of the
+    filters, blocks and groups ascending, fine from 1."""
+    counted = lane_cycles(sample, histogram, filter_rates, groups, max_fine)
+    outs, row, more = _lanes_out(counted.outs, len(sample.filters), len(filter_rates) // groups)
+    # what lanes that share windows add grows with the longest of so many
+    windows, positions, never = (
+        found[0] + (found[row] - found[0]) * more[:, None, None, None]
+        for found in (counted.windows, counted.positions, counted.never)
+    )
+    never = np.maximum(never, counted.mean)
+    windows = np.maximum(windows, never)
+    positions = positions.clip(never, windows)
+    variation = counted.variation[row][:, None, None]
+    per_position = histogram.counts.shape[0] / (counted.ins[:, None] * counted.groups)[..., None]
+    dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
+    above = np.maximum(positions - counted.mean, _LEAST)
+    imbalance = np.minimum((never - counted.mean) / above, 1.0)
+    result = np.empty((len(depths), *never.shape))
+    for index, depth in enumerate(depths):
+        result[index] = never + waiting_over(
+            windows - never,
+            positions - never,
+            per_position,
+            neighbours,
+            frame,
+            stretch(variation, depth),
+            imbalance,
+        )
+    # an engine with more multipliers can always do as one with fewer
+    result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)
+    for axis, lanes in enumerate((outs, counted.ins, counted.groups), 1):
+        _never_more(result, lanes, axis)
     return result
 
 
-def weight_variance_share(sparsity: LayerSparsity) -> float:
-    """Share of the variance of active products that zero weights cause, 0..1.
+def _lanes_out(
+    counted: IntArray, kept: int, filters: int
+) -> tuple[IntArray, npt.NDArray[np.intp], FloatArray]:
+    """coarse_out, ascending; the number of counted lanes that stands for it; and how much longer
+    the longest of so many is. Of a sample of some filters there are fewer lanes, as wide.
 
-    For independent zeros of densities w and a: (1 - w) / (1 - w * a); the rest is the activations',
-    the same for all filters of a window.
+    Args:
+        counted: lanes of the sample's filters, ascending.
+        kept: filters of the sample.
+        filters: all of a group.
     """
-    both = sparsity.weight_density * sparsity.act_density
-    return (1.0 - sparsity.weight_density) / (1.0 - both) if both < 1.0 else 0.0
+    outs = np.array(divisors(filters), dtype=np.int64)
+    row = np.searchsorted(counted, np.maximum(1, outs * kept // filters), side="right") - 1
+    seen = counted[row]
+    longest = [
+        longest_of(most) / longest_of(few) if few > 1 else 1.0
+        for most, few in zip(outs.tolist(), seen.tolist(), strict=True)
+    ]
+    return outs, row, np.array(longest)
 
 
 def joined_segment_cycles(
-    sparsity: LayerSparsity, foldings: FoldingArrays, filters: IntArray, blocks: IntArray
+    op: Conv2d, sparsity: LayerSparsity, foldings: FoldingArrays
 ) -> FloatArray:
     """Mean cycles per segment of the joined lanes of dynamic engines, (n,).
 
     Between the slowest lane's mean and ceil(M / fine); equals the latter at density 1.
-    First order: windows of different channels are independent, with the layer's mean distribution.
 
     Args:
-        sparsity: what was measured.
-        foldings: n foldings.
-        filters: filters of a lane per window, (n,).
-        blocks: windows of a lane per position, (n,).
+        op: the layer.
+        sparsity: what was measured in it.
+        foldings: n legal foldings.
 
     Raises:
         ProfileError: if a ``packed`` of the foldings was not measured.
     """
     result = np.empty(len(foldings), dtype=np.float64)
-    lanes_in = foldings.coarse_in * foldings.coarse_group
-    lanes_out = foldings.coarse_out * foldings.coarse_group
-    by_weights = weight_variance_share(sparsity) / filters
-    spread = (1.0 - weight_variance_share(sparsity)) + by_weights  # variance, of a segment's
-    apart = np.where(spread > 0, by_weights / np.maximum(spread, 1e-12), 0.0)
-    lanes = np.round(lanes_in * foldings.coarse_out.astype(np.float64) ** apart, 2)
-    for packed in np.unique(foldings.packed):
-        histogram = sparsity.histogram(int(packed))
+    outs = np.array(divisors(op.out_channels // op.groups))
+    groups = np.array(divisors(op.groups))
+    for packed in np.unique(foldings.packed).tolist():
+        histogram = sparsity.histogram(packed)
         rows = np.flatnonzero(foldings.packed == packed)
-        fine = foldings.fine[rows]
-        max_fine = int(fine.max())
-        counts, lane_index = np.unique(lanes[rows], return_inverse=True)
-        joined = _lockstep(histogram, max_fine, tuple(float(c) for c in counts))
-        slowest = np.empty(len(rows))
-        for count in np.unique(lanes_in[rows]):
-            some = lanes_in[rows] == count
-            slowest[some] = _slowest_lane(histogram, int(count), max_fine)[fine[some] - 1]
-        imbalance = np.empty(len(rows))
-        for count in np.unique(lanes_out[rows]):
-            imbalance[lanes_out[rows] == count] = _filter_imbalance(
-                sparsity.filter_rates, int(count)
-            )
-        deviation = np.sqrt(spread[rows])
-        share = waiting_share(
-            joined[fine - 1, -1] * deviation,
+        chosen = foldings.take(rows)
+        most = -(-int(chosen.fine.max()) // FINES_AT_ONCE) * FINES_AT_ONCE
+        depths = np.unique(chosen.lane_fifo_depth)
+        table = _joined(
+            sparsity.sample,
+            histogram,
+            sparsity.filter_rates,
             sparsity.lag1_correlation,
-            blocks[rows],
-            foldings.lane_fifo_depth[rows],
+            sparsity.frame_correlation,
+            op.groups,
+            min(most, histogram.segment_products),
+            tuple(depths.tolist()),
         )
-        waiting = joined[fine - 1, lane_index] * deviation * share
-        ceiling = np.ceil(histogram.segment_products / fine)
-        result[rows] = np.minimum(slowest * imbalance + waiting, ceiling)
+        ins = np.array(divisors(histogram.counts.shape[0] // op.groups))
+        result[rows] = table[
+            np.searchsorted(depths, chosen.lane_fifo_depth),
+            np.searchsorted(outs, chosen.coarse_out),
+            np.searchsorted(ins, chosen.coarse_in),
+            np.searchsorted(groups, chosen.coarse_group),
+            chosen.fine - 1,
+        ]
     return result

@@ -8,17 +8,19 @@ import numpy as np
 
 from .. import ops
 from ..graph import FloatArray
-from ..sparsity import LayerSparsity, SegmentHistogram
+from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
 from ..values import FeatureMap
 from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector, weight_counts
 from .products import (
+    SmallCounts,
     add_to_histograms,
     empty_histograms,
     filter_masks,
     gather_windows,
+    products_together,
     window_products,
 )
-from .sampling import plan_samples
+from .sampling import Positions, plan_samples
 
 # Images are counted when so many words have come together (a byte each): one small image at a
 # time costs more in calls than in counting.
@@ -59,7 +61,9 @@ class LayerMeter:
         self._active_words = 0
         self._pairs: list[int] = []  # active pairs of each image
         self._positions = 0
+        self._together: list[SmallCounts] = []
         self._lag = np.zeros((6, source.channels))  # n, sums of l, r, l*l, r*r, l*r
+        self._frames = np.zeros((2, source.channels))  # sums of an image's mean and of its square
 
     def add(self, inputs: FloatArray) -> None:
         """Add the layer's inputs (clipped) for the next images, (n, C, H, W)."""
@@ -78,7 +82,10 @@ class LayerMeter:
         self._active_words += int(np.count_nonzero(active))
         occupancy = self._selector.occupancy(active)
         self._occupancy += occupancy.sum(axis=0)
-        self._pairs += (occupancy * self._tap_filters).sum(axis=(1, 2, 3)).tolist()
+        work = (occupancy * self._tap_filters).sum(axis=(2, 3))
+        self._pairs += work.sum(axis=1).tolist()
+        means = work / self._out.pixels
+        self._frames += (means.sum(axis=0), (means**2).sum(axis=0))
         positions = self._plan.positions(first, count)
         windows = gather_windows(active, self._op, positions)
         filters = self._plan.chosen_filters(first, count)
@@ -86,6 +93,16 @@ class LayerMeter:
         add_to_histograms(self._histograms, counts)
         self._positions += int(np.count_nonzero(positions.inside))
         self._add_lag(windows, positions.inside)
+        self._add_together(windows, positions, first)
+
+    def _add_together(self, windows: FloatArray, positions: Positions, first: int) -> None:
+        chosen = self._plan.together[first : first + len(positions.rows)]
+        images = np.repeat(np.arange(len(chosen)), [len(columns) for columns in chosen])
+        columns = np.concatenate(chosen)
+        cells = positions.inside.shape[1] // 2
+        columns = np.where(positions.inside[images, columns], columns, columns % cells)
+        at = windows[:, images, columns]
+        self._together.append(products_together(at, self._masks, self._plan.together_filters))
 
     def _add_lag(self, windows: FloatArray, inside: MaskArray) -> None:
         # over all filters, or the filters chosen for an image would look like correlation
@@ -121,9 +138,11 @@ class LayerMeter:
                 filter_rates(self._weights, self._op.groups, self._occupancy).tolist()
             ),
             lag1_correlation=self._correlation(),
+            frame_correlation=self._frame_correlation(),
             sampled_positions=self._positions,
             pair_density_stderr=spread,
             weight_counts=weight_counts(self._weights),
+            sample=WindowSample(self._plan.together_filters, np.concatenate(self._together)),
         )
 
     def _correlation(self) -> float:
@@ -138,3 +157,15 @@ class LayerMeter:
         if variance_left <= 0 or variance_right <= 0:
             return 0.0
         return max(-1.0, min(1.0, covariance / math.sqrt(variance_left * variance_right)))
+
+    def _frame_correlation(self) -> float:
+        """Variance between images over that of single positions, both of channels around their
+        own means; 0 for one image or without variance."""
+        images, count = len(self._pairs), self._lag[0]
+        if images < 2 or count[0] == 0:
+            return 0.0
+        total, squares = self._frames
+        between = float((squares - total**2 / images).sum()) / (images - 1)
+        left, left2 = self._lag[1], self._lag[3]
+        single = float((left2 / count - (left / count) ** 2).sum())
+        return max(0.0, min(1.0, between / single)) if single > 0.0 else 0.0

@@ -105,6 +105,27 @@ def window_products(
     return np.ascontiguousarray(by_filter[:, :, inside])
 
 
+def products_together(
+    windows: npt.NDArray[np.float32], masks: MaskArray, filters: tuple[int, ...]
+) -> SmallCounts:
+    """Active products of all channels' windows with some filters.
+
+    Args:
+        windows: (C, P, K) of P positions.
+        masks: (G, F / G, C / G, K) of the weights.
+        filters: m of each group.
+
+    Returns:
+        (P, C, m).
+    """
+    groups, _, channels, taps = masks.shape
+    chosen = masks[:, list(filters)].transpose(0, 2, 3, 1).astype(np.float32)
+    by_group = windows.reshape(groups, channels, -1, taps)
+    counts = np.matmul(by_group, chosen).reshape(groups * channels, -1, len(filters))
+    kind = np.uint8 if taps <= BYTE_MAX else np.uint32
+    return np.asarray(counts.swapaxes(0, 1), dtype=kind)
+
+
 def add_to_histograms(histograms: dict[int, CountArray], counts: SmallCounts) -> None:
     """Add segments to the histograms, for every packing.
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+import math
+import zlib
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pydantic
 
 from ..errors import Mistake, ProfileError, SpecError
@@ -19,10 +24,11 @@ from ..sparsity import (
     SparsityProfile,
     SparsitySetting,
     WeightCounts,
+    WindowSample,
 )
 from ..validation import StrictRecord, mistakes_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had neither a sample of windows nor frame_correlation
 
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 NotNegative = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
@@ -72,6 +78,49 @@ def _counts_of(row: str, digits: int) -> list[int]:
     return [int(row[start : start + digits], 16) for start in range(0, len(row), digits)]
 
 
+class _Sample(StrictRecord):
+    """Counts of (position, channel, filter), a byte each, or two, the low one first, where a window
+    has more than 255 products; deflated (zlib), in base64."""
+
+    filters: Annotated[list[Count], pydantic.Field(min_length=1)]
+    positions: Positive
+    counts: str
+
+    @pydantic.field_validator("filters")
+    @classmethod
+    def _ascending(cls, filters: list[int]) -> list[int]:
+        if filters != sorted(set(filters)):
+            raise ValueError("expected ascending filters")
+        return filters
+
+    def array(self, channels: int, taps: int) -> npt.NDArray[np.integer]:
+        """(positions, channels, filters).
+
+        Raises:
+            ValueError: if the counts are not those of such a layer.
+        """
+        shape = (self.positions, channels, len(self.filters))
+        kind = _count_type(taps)
+        try:
+            # one byte more than expected is enough to see that there are too many
+            size = math.prod(shape) * kind.itemsize
+            data = zlib.decompressobj().decompress(
+                base64.b64decode(self.counts, validate=True), size + 1
+            )
+        except (binascii.Error, zlib.error) as error:
+            raise ValueError(f"expected deflated bytes in base64 ({error})") from None
+        if len(data) != size:
+            raise ValueError(f"expected {size} bytes of {shape} counts")
+        counts = np.frombuffer(data, dtype=kind).reshape(shape)
+        if counts.max() > taps:
+            raise ValueError(f"expected counts of at most {taps}")
+        return counts
+
+
+def _count_type(taps: int) -> np.dtype[np.integer]:
+    return np.dtype("u1") if taps <= 255 else np.dtype("<u2")
+
+
 class _Layer(StrictRecord):
     weight_density: Share
     act_density: Share
@@ -79,9 +128,11 @@ class _Layer(StrictRecord):
     histograms: Annotated[list[_Histogram], pydantic.Field(min_length=1)]
     filter_rates: Annotated[list[NotNegative], pydantic.Field(min_length=1)]
     lag1_correlation: Annotated[float, pydantic.Field(ge=-1, le=1)]
+    frame_correlation: Share
     sampled_positions: Positive
     pair_density_stderr: NotNegative
     weight_counts: _WeightCounts
+    sample: _Sample
 
     @pydantic.field_validator("histograms")
     @classmethod
@@ -105,6 +156,19 @@ class _Layer(StrictRecord):
             )
         return counts
 
+    @pydantic.field_validator("sample")
+    @classmethod
+    def _sample_of_the_layer(cls, sample: _Sample, info: pydantic.ValidationInfo) -> _Sample:
+        weights, histograms = info.data.get("weight_counts"), info.data.get("histograms")
+        if weights is None or histograms is None:  # wrong themselves
+            return sample
+        channels, per_group = len(histograms[0].counts), len(weights.filters[0])
+        groups = channels * len(f"{weights.taps:x}") // per_group
+        if sample.filters[-1] >= len(weights.filters) // groups:
+            raise ValueError(f"expected filters below {len(weights.filters) // groups}")
+        sample.array(channels, weights.taps)
+        return sample
+
 
 class _Accuracy(StrictRecord):
     top1: Share
@@ -119,7 +183,7 @@ class _Accuracy(StrictRecord):
 
 
 class _ProfileFile(StrictRecord):
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     graph_digest: Digest
     weights_digest: Digest
     data_digest: Digest
@@ -140,9 +204,20 @@ def _layer_json(layer: LayerSparsity) -> dict[str, JsonValue]:
         ],
         "filter_rates": list(layer.filter_rates),
         "lag1_correlation": layer.lag1_correlation,
+        "frame_correlation": layer.frame_correlation,
         "sampled_positions": layer.sampled_positions,
         "pair_density_stderr": layer.pair_density_stderr,
         "weight_counts": _weight_counts_json(layer.weight_counts),
+        "sample": _sample_json(layer.sample, layer.weight_counts.taps),
+    }
+
+
+def _sample_json(sample: WindowSample, taps: int) -> dict[str, JsonValue]:
+    counts = zlib.compress(sample.counts.astype(_count_type(taps)).tobytes())
+    return {
+        "filters": list(sample.filters),
+        "positions": sample.counts.shape[0],
+        "counts": base64.b64encode(counts).decode(),
     }
 
 
@@ -202,6 +277,14 @@ def read_profile(path: str | Path) -> SparsityProfile:
         raise SpecError.at(path, str(error), "a readable profile (JSON)") from None
     except json.JSONDecodeError as error:
         raise SpecError.at(path, str(error), "a JSON file") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version < SCHEMA_VERSION:
+        raise SpecError.at(
+            f"{path}: schema_version",
+            str(version),
+            f"{SCHEMA_VERSION}: it was written by an earlier hass and lacks measurements; "
+            "run `hass profile` again",
+        )
     try:
         data = _ProfileFile.model_validate(content)
     except pydantic.ValidationError as error:
@@ -239,9 +322,14 @@ def _layer(data: _Layer) -> LayerSparsity:
         ),
         filter_rates=tuple(data.filter_rates),
         lag1_correlation=data.lag1_correlation,
+        frame_correlation=data.frame_correlation,
         sampled_positions=data.sampled_positions,
         pair_density_stderr=data.pair_density_stderr,
         weight_counts=_weight_counts(data.weight_counts),
+        sample=WindowSample(
+            tuple(data.sample.filters),
+            data.sample.array(len(data.histograms[0].counts), data.weight_counts.taps),
+        ),
     )
 
 

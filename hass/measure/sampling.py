@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import ops
-from ..intmath import ceil_div
+from ..intmath import ceil_div, divisors
 from ..values import FeatureMap
 
 PositionArray = npt.NDArray[np.intp]
@@ -28,6 +28,13 @@ POSITIONS = 2048
 # no layer has more than 2**21 samples per packing, about 20 ms of work.
 SAMPLES_PER_BLOCK = 8192
 SAMPLES_PER_LAYER = 1 << 21
+
+# Counts of a layer's sample of windows, all channels of a position together. With so many the
+# tables that the cost model makes of it (hass/cost/lanes.py) take 5 to 15 ms per layer. Of layers
+# that cannot have 8 positions then, fewer filters are taken: positions differ more than filters do.
+TOGETHER_COUNTS = 1 << 17
+TOGETHER_LEAST_POSITIONS = 8
+TOGETHER_MOST_POSITIONS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,16 @@ class SamplePlan:
         filters: filters per group and image.
         order: (filters per group,) permutation; image i takes the next ``filters`` of it, in
             turns, so that all are taken equally often.
+        together: image -> columns of its ``Positions`` at which all channels are taken together.
+        together_filters: filters of a group that are taken there, ascending.
     """
 
     out: FeatureMap
     draws: npt.NDArray[np.float64]
     filters: int
     order: PositionArray
+    together: tuple[PositionArray, ...]
+    together_filters: tuple[int, ...]
 
     def positions(self, first: int, count: int) -> Positions:
         """Positions for ``count`` images from the one with number ``first``.
@@ -106,4 +117,35 @@ def plan_samples(
     filters_per_group = op.out_channels // op.groups
     filters = min(filters_per_group, ceil_div(samples, positions))
     order = rng.permutation(filters_per_group)
-    return SamplePlan(out, rng.random((images, cells)), filters, order)
+    draws = rng.random((images, cells))
+    together_filters = _together_filters(source, order)
+    together = _together(images, cells, source.channels * len(together_filters), rng)
+    return SamplePlan(out, draws, filters, order, together, together_filters)
+
+
+def _together_filters(source: FeatureMap, order: PositionArray) -> tuple[int, ...]:
+    """As many filters as leave room for the least number of positions, a divisor of all."""
+    most = TOGETHER_COUNTS // (TOGETHER_LEAST_POSITIONS * source.channels)
+    kept = max(count for count in divisors(order.size) if count <= max(1, most))
+    return tuple(sorted(order[:kept].tolist()))
+
+
+def _together(
+    images: int, cells: int, counts: int, rng: np.random.Generator
+) -> tuple[PositionArray, ...]:
+    """Cells of each image, spread over the map, of each the left or the right position.
+
+    Args:
+        images: of the profile.
+        cells: drawn per image.
+        counts: of one position.
+        rng: of the layer.
+    """
+    wanted = max(1, min(TOGETHER_MOST_POSITIONS, TOGETHER_COUNTS // counts))
+    shares = np.diff(np.arange(images + 1) * wanted // images)
+    chosen = []
+    for share in shares.tolist():
+        count = min(share, cells)
+        places = ((np.arange(count) + rng.random(count)) * (cells / max(1, count))).astype(np.intp)
+        chosen.append(places + cells * rng.integers(0, 2, count))
+    return tuple(chosen)

@@ -10,7 +10,7 @@ from hass.cost import EngineKind, Folding, LayerShape, MemoryKind
 from hass.cost.shape import FifoNeed
 from hass.intmath import divisors
 from hass.shapes import output_map
-from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts
+from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts, WindowSample
 from hass.values import FeatureMap
 
 
@@ -63,8 +63,7 @@ def conv_foldings(draw: st.DrawFn, shape: LayerShape, engine: EngineKind) -> Fol
 def sparsity_of(shape: LayerShape, density: float, seed: int) -> LayerSparsity:
     """Independent products, active with probability ``density``; channels and filters unequal.
 
-    The weights that static engines see are as dense; the waiting term of dynamic ones, which reads
-    ``weight_density``, takes all zeros for the activations'.
+    The weights that static engines see are as dense.
     """
     op = conv_of(shape)
     rng = np.random.default_rng(seed)
@@ -80,6 +79,9 @@ def sparsity_of(shape: LayerShape, density: float, seed: int) -> LayerSparsity:
     rates = rng.uniform(0.5, 1.5, op.out_channels) if density < 1 else np.ones(op.out_channels)
     rates = rates / rates.mean()
     pair = float(active.mean())
+    filters = op.out_channels // op.groups
+    live = rng.random((20, channels, filters, taps)) < (density if density < 1 else 2)
+    together = (active[:20, :, None, :] & live).sum(axis=3)
     windows = (op.out_channels, channels // op.groups, taps)
     weights = (rng.random(windows) < density).sum(axis=2)
     return LayerSparsity(
@@ -89,7 +91,9 @@ def sparsity_of(shape: LayerShape, density: float, seed: int) -> LayerSparsity:
         histograms=tuple(histograms),
         filter_rates=tuple(float(r) for r in rates),
         lag1_correlation=float(rng.uniform(0, 0.6)) if density < 1 else 0.0,
+        frame_correlation=0.0,
         sampled_positions=200,
         pair_density_stderr=0.0,
         weight_counts=WeightCounts(taps, weights),
+        sample=WindowSample(tuple(range(filters)), together),
     )

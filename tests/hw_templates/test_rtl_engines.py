@@ -9,8 +9,8 @@ import pytest
 import rtl_bench as bench
 from rtl_bench import ACC_BITS, TRAFFICS, IntArray, Log, Stimulus
 
+from hass.cost.lanes import segment_cycles
 from hass.cost.primitives import ceil_div, clog2
-from hass.cost.waiting import segment_cycles
 
 SEGMENTS = 60
 # (M, N, activation bits, weight bits): odd and prime M, N that does not divide M, mixed widths

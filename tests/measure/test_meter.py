@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hass import ops
 from hass.measure.meter import LayerMeter
 from hass.measure.products import packings
+from hass.measure.sampling import TOGETHER_COUNTS, TOGETHER_LEAST_POSITIONS
 from hass.shapes import output_map
 from hass.values import FeatureMap
 
@@ -128,6 +129,48 @@ def test_density_one_without_pads_puts_every_segment_at_m(layer) -> None:
         assert (histogram.counts[:, :-1] == 0).all()
     assert set(result.filter_rates) == {1.0}
     assert result.lag1_correlation == 0.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(layers(), st.integers(1, 3), st.integers(0, 99))
+def test_the_sample_has_windows_of_one_position_together(layer, images, seed) -> None:
+    op, source = layer
+    weights, inputs = sparse_arrays(op, source, images, 0.5, seed)
+    sample = measured(op, source, weights, inputs).sample
+    counts = brute_counts(inputs != 0, weights != 0, op)
+    assert sample.filters == tuple(range(op.out_channels // op.groups))
+    seen = counts.reshape(*counts.shape[:2], -1).transpose(2, 0, 1)
+    for position in sample.counts:
+        assert (seen == position).all(axis=(1, 2)).any()
+
+
+def test_of_wide_layers_the_sample_has_some_filters_at_enough_positions() -> None:
+    op, source = ops.Conv2d(96, (1, 1)), FeatureMap(6, 6, 1024)
+    weights, inputs = sparse_arrays(op, source, 8, 0.5, 0)
+    sample = measured(op, source, weights, inputs).sample
+    assert sample.counts.shape == (8, 1024, 16)
+    assert TOGETHER_LEAST_POSITIONS == 8 and sample.counts.size <= TOGETHER_COUNTS
+    assert len(np.unique(sample.counts.reshape(8, -1), axis=0)) == 8
+
+
+@pytest.mark.parametrize(("kept", "expected"), [(1.0, 1.0), (0.0, 0.0), (0.5, 0.25)])
+def test_frame_correlation_is_the_share_of_variance_between_images(kept, expected) -> None:
+    """A channel's words are one number of its image, with probability ``kept``, or each its own:
+    correlated as the square of that."""
+    rng = np.random.default_rng(0)
+    shape = (64, 8, 12, 10)
+    common = np.broadcast_to(rng.random((64, 8, 1, 1)) < 0.5, shape)
+    inputs = np.where(rng.random(shape) < kept, common, rng.random(shape) < 0.5)
+    weights = np.ones((1, 8, 1, 1), np.float32)
+    result = measured(ops.Conv2d(1, (1, 1)), FeatureMap(12, 10, 8), weights, inputs.astype("f4"))
+    # of 64 images, each channel's own; a mean of 120 words has 1 / 120 of one's variance by chance
+    assert result.frame_correlation == pytest.approx(expected, abs=0.06)
+    assert result.lag1_correlation == pytest.approx(expected, abs=0.06)
+
+
+def test_one_image_has_no_frame_correlation() -> None:
+    op, source = ops.Conv2d(2, (2, 2)), FeatureMap(5, 5, 2)
+    assert measured(op, source, *sparse_arrays(op, source, 1, 0.5, 0)).frame_correlation == 0.0
 
 
 def test_weight_counts_are_exact_and_need_no_image() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -71,11 +73,11 @@ def test_all_mistakes_at_once(tmp_path) -> None:
     content["layers"]["grouped"]["histograms"].reverse()
     content["layers"]["grouped"]["weight_counts"]["filters"][0] += "0"
     del content["output_max_abs"]
-    content["schema_version"] = 2
+    content["schema_version"] = 3
     content["accuracy"]["top1"] = 0.99
     message = mistakes(tmp_path, json.dumps(content))
     for place, expected in {
-        "schema_version": "1",
+        "schema_version": "2",
         "layers.stem.act_density": "less than or equal to 1",
         "layers.stem.weight_density": "number",
         "layers.stem.colour": "no such key",
@@ -104,6 +106,28 @@ def test_weight_counts_that_are_not_the_layers(tmp_path) -> None:
             counts["filters"] = ["0" * len(row) for row in counts["filters"]]
         counts[name] = value
         assert expected in mistakes(tmp_path, json.dumps(content))
+
+
+def test_a_sample_that_is_not_the_layers(tmp_path) -> None:
+    size = with_all_parts().layers["stem"].sample.counts.size
+    for changes, expected in (
+        ({"counts": "?"}, "deflated bytes in base64"),
+        ({"counts": "AAAA"}, "deflated bytes in base64"),
+        ({"positions": 63}, "counts"),
+        ({"positions": 65}, "counts"),
+        ({"filters": [0, 0]}, "ascending"),
+        ({"filters": [99]}, "filters below"),
+        ({"counts": base64.b64encode(zlib.compress(b"\xff" * size)).decode()}, "at most 9"),
+    ):
+        content = profile_json(with_all_parts())
+        content["layers"]["stem"]["sample"] |= changes
+        assert expected in mistakes(tmp_path, json.dumps(content))
+
+
+def test_a_profile_of_an_earlier_hass_says_what_to_do(tmp_path) -> None:
+    message = mistakes(tmp_path, changed(schema_version=1))
+    assert "hass profile" in message and "schema_version" in message
+    assert len(message.splitlines()) == 1
 
 
 def test_values_that_are_not_json_or_not_finite(tmp_path) -> None:

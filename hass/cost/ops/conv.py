@@ -10,6 +10,7 @@ from ...values import Arithmetic
 from ..coefficients import coefficients
 from ..even_flow import window_flow
 from ..foldings import EngineKind, FoldingArrays, IntArray
+from ..lanes import FloatArray
 from ..primitives import (
     Amount,
     adders,
@@ -27,7 +28,7 @@ from ..primitives import (
 )
 from ..shape import LayerShape
 from ..static_schedule import static_cycles
-from ..waiting import FloatArray, joined_segment_cycles
+from ..waiting import joined_segment_cycles
 from ..window import window_cost
 
 
@@ -56,10 +57,7 @@ def compute_cycles(
         return segments * ceil_div(products, foldings.fine)
     if foldings.engine is EngineKind.STATIC:
         return shape.out.pixels * static_cycles(op, sparsity.weight_counts, foldings).cycles
-    filters = op.out_channels // (foldings.coarse_out * op.groups)
-    channels = shape.inputs[0].channels
-    blocks = channels // (foldings.coarse_group * foldings.coarse_in * foldings.packed)
-    joined = joined_segment_cycles(sparsity, foldings, filters, blocks)
+    joined = joined_segment_cycles(op, sparsity, foldings)
     return _rounded_up(segments * joined)
 
 

@@ -1,0 +1,227 @@
+"""Cycles of dynamic lanes that are joined after every window, after every position, or never.
+
+A lane's segment with k active products takes max(1, ceil(k / fine)) cycles. How much slower joined
+lanes are than their mean is counted on the profile's sample of windows, in which all channels and
+filters of a position are together: so what they have in common (zeros of the same places of an
+image, zero weights that stay where they are) makes no lane wait, and what sets them apart does.
+Each block of channels is moved to the mean of its histogram, which is of more positions.
+
+Channels, groups and filters are dealt to lanes by falling rate in snake order, as the simulator
+does. Lanes of fewer streams are then sums of lanes of more: a snake folded is a snake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..intmath import divisors
+from ..sparsity import SegmentHistogram, WindowSample
+from .foldings import IntArray
+
+FloatArray = npt.NDArray[np.float64]
+Lanes = npt.NDArray[np.float32]
+
+# Tables kept: those of a network of 100 layers with 5 packings, so that an estimate after a solve
+# finds them; a table holds the sample it was made of, 128 KiB at the most.
+_REMEMBERED = 512
+# float32 words of a block of lanes at once, 8 MiB: several values of ``fine`` together.
+_WORDS_AT_ONCE = 1 << 21
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaneCycles:
+    """Mean cycles per segment of joined lanes.
+
+    Attributes:
+        outs, ins, groups: coarse_out, coarse_in and coarse_group, ascending.
+        mean: (fine,) of all lanes.
+        variation: (outs, fine) standard deviation / mean of a lane's cycles of a window.
+        windows, positions, never: (outs, ins, groups, fine) of lanes that are joined after every
+            window and after every output position, and of the slowest lane.
+    """
+
+    outs: IntArray
+    ins: IntArray
+    groups: IntArray
+    mean: FloatArray
+    variation: FloatArray
+    windows: FloatArray
+    positions: FloatArray
+    never: FloatArray
+
+
+def segment_cycles(products: int, fine: IntArray) -> FloatArray:
+    """Cycles of a segment with k = 0..products active products: (products + 1, len(fine))."""
+    active = np.arange(products + 1, dtype=np.int64)[:, None]
+    return np.asarray(np.maximum(1, -(-active // fine[None, :])), dtype=np.float64)
+
+
+def snake_deal(rates: FloatArray, lanes: int) -> IntArray:
+    """(items / lanes, lanes) items by falling rate in snake order."""
+    order = np.argsort(-rates, kind="stable").reshape(-1, lanes).copy()
+    order[1::2] = order[1::2, ::-1]
+    return order
+
+
+def folded(lanes: Lanes, count: int, axis: int) -> Lanes:
+    """Lanes along an axis, joined to ``count``, fewer: what the same snake deals to so many."""
+    turns = lanes.shape[axis] // count
+    parts = lanes.reshape(*lanes.shape[:axis], turns, count, *lanes.shape[axis + 1 :])
+    before = (slice(None),) * axis
+    ahead: list[tuple[int | slice, ...]] = [
+        (*before, turn, slice(None, None, -1 if turn % 2 else 1)) for turn in range(turns)
+    ]
+    total = parts[ahead[0]] + parts[ahead[1]]
+    for place in ahead[2:]:
+        total += parts[place]
+    return np.asarray(total)
+
+
+def _folds(lanes: Lanes, axis: int) -> Iterator[tuple[int, Lanes]]:
+    """(count, lanes joined to so many) along an axis, for all divisors from the largest on."""
+    made = {lanes.shape[axis]: lanes}
+    for count in reversed(divisors(lanes.shape[axis])):
+        if count not in made:
+            made[count] = folded(made[min(c for c in made if c % count == 0)], count, axis)
+        yield count, made[count]
+
+
+def sampled_cycles(
+    sample: WindowSample, histogram: SegmentHistogram, groups: int, fine: int
+) -> FloatArray:
+    """Cycles of the sample's segments, each block moved to its mean in the histogram,
+    (positions, groups, blocks, filters of the sample)."""
+    products = sample.segments(groups, histogram.packed)
+    every = np.array([fine], dtype=np.int64)
+    cycles = segment_cycles(histogram.segment_products, every)[:, 0][products]
+    means = cycles.mean(axis=(0, 3))
+    move = _expected(histogram, every, groups)[:, :, 0] - means
+    return np.asarray(cycles + move[..., None])
+
+
+def _expected(histogram: SegmentHistogram, fine: IntArray, groups: int) -> FloatArray:
+    """(groups, blocks, fine) mean cycles of a segment."""
+    means = histogram.probabilities() @ segment_cycles(histogram.segment_products, fine)
+    return means.reshape(groups, -1, len(fine))
+
+
+def _segments(
+    sample: WindowSample, histogram: SegmentHistogram, rates: FloatArray, max_fine: int
+) -> Iterator[Lanes]:
+    """Cycles beyond the first of all segments for fine = 1..max_fine, several at once, dealt by
+    falling rate.
+
+    Args:
+        sample: windows.
+        histogram: gives the packing, the rates of blocks and groups, and the means.
+        rates: (groups, filters of the sample).
+        max_fine: largest number of multipliers of an engine.
+
+    Yields:
+        (filters, blocks, groups, fine, positions + 1); the last position is the mean of all.
+    """
+    groups = rates.shape[0]
+    by_block = _expected(histogram, np.ones(1, dtype=np.int64), groups)[:, :, 0]
+    group = np.argsort(-by_block.mean(axis=1), kind="stable")[:, None]
+    block = np.argsort(-by_block, axis=1, kind="stable")
+    chosen = np.argsort(-rates, axis=1, kind="stable")[group[:, 0]]
+    products = sample.segments(groups, histogram.packed)
+    dealt = (group[:, :, None], block[group[:, 0], :, None], chosen[:, None, :])
+    products = np.maximum(products[:, *dealt].transpose(3, 2, 1, 0), 1) - 1
+    small = products.astype(np.min_scalar_type(histogram.segment_products), order="C")
+    step = max(1, _WORDS_AT_ONCE // small.size)
+    for first in range(1, max_fine + 1, step):
+        fine = np.arange(first, min(first + step, max_fine + 1), dtype=np.int64)
+        shape = (*small.shape[:3], len(fine), small.shape[3] + 1)
+        cycles = np.empty(shape, dtype=np.float32)
+        for index, multipliers in enumerate(fine.tolist()):
+            cycles[..., index, :-1] = small // small.dtype.type(multipliers)
+        cycles[..., -1] = cycles[..., :-1].mean(axis=-1)
+        expected = _expected(histogram, fine, groups)[group, block[group[:, 0]]].swapaxes(0, 1)
+        move = expected - 1.0 - cycles[..., -1].mean(axis=0, dtype=np.float64)
+        cycles += move[..., None].astype(np.float32)
+        yield cycles
+
+
+def _variances(lanes: Lanes) -> FloatArray:
+    """(fine,) variance of a lane's cycles of a window over positions, the mean of all lanes and
+    windows.
+
+    Args:
+        lanes: (lanes, blocks, groups, fine, positions + 1), the last position the mean of all.
+    """
+    work, means = lanes[..., :-1], lanes[..., -1]
+    total = np.einsum("obgfp,obgfp->f", work, work) / (work[:, :, :, 0].size)
+    between = np.einsum("obgf,obgf->f", means, means) / means[..., 0].size
+    return np.asarray(np.maximum(total - between, 0.0), dtype=np.float64)
+
+
+def _joined_windows(slowest: Lanes, lanes_in: int, together: int) -> Lanes:
+    """(fine, positions + 1) cycles of positions whose lanes are joined after every window; those
+    beyond the first of each segment, as all cycles here.
+
+    Args:
+        slowest: (blocks, groups, fine, positions + 1) cycles of the slowest lane of a block.
+        lanes_in: blocks of a window.
+        together: groups of a window.
+    """
+    blocks, groups = slowest.shape[:2]
+    windows = slowest.reshape(blocks // lanes_in, lanes_in, *slowest.shape[1:]).max(axis=1)
+    shape = (blocks // lanes_in * groups // together, together, *slowest.shape[2:])
+    return np.asarray(windows.reshape(shape).max(axis=1).sum(axis=0))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def lane_cycles(
+    sample: WindowSample,
+    histogram: SegmentHistogram,
+    filter_rates: tuple[float, ...],
+    groups: int,
+    max_fine: int,
+) -> LaneCycles:
+    """Cycles of the lanes of a layer for fine = 1..max_fine.
+
+    Where the sample has some of the filters only, ``outs`` counts lanes of these.
+
+    Args:
+        sample: windows of some positions.
+        histogram: of the packing.
+        filter_rates: of all filters.
+        groups: of the layer.
+        max_fine: largest number of multipliers of an engine.
+    """
+    rates = np.asarray(filter_rates).reshape(groups, -1)[:, list(sample.filters)]
+    blocks = histogram.counts.shape[0] // groups
+    outs, ins, together = divisors(rates.shape[1]), divisors(blocks), divisors(groups)
+    grid = (len(outs), len(ins), len(together))
+    positions = sample.counts.shape[0] + 1
+    found = np.empty((2, *grid, max_fine, positions), dtype=np.float32)
+    variances = np.empty((len(outs), max_fine), dtype=np.float64)
+    first = 0
+    for segments in _segments(sample, histogram, rates, max_fine):
+        fine = slice(first, first + segments.shape[3])
+        first += segments.shape[3]
+        for out, by_out in _folds(segments, 0):
+            slowest = by_out.max(axis=0)
+            variances[outs.index(out), fine] = _variances(by_out)
+            for lanes_in, by_in in _folds(by_out, 1):
+                for count, lanes in _folds(by_in, 2):
+                    place = (outs.index(out), ins.index(lanes_in), together.index(count), fine)
+                    found[(0, *place)] = _joined_windows(slowest, lanes_in, count)
+                    found[(1, *place)] = lanes.max(axis=(0, 1, 2))
+    outs_, ins_, together_ = (np.array(d, dtype=np.int64) for d in (outs, ins, together))
+    lanes_of = outs_[:, None, None, None] * ins_[:, None, None] * together_[:, None]
+    per_segment = lanes_of / (rates.size * blocks)
+    mean = _expected(histogram, np.arange(1, max_fine + 1), groups).mean(axis=(0, 1))
+    variation = np.sqrt(variances) / (mean * rates.shape[1] / outs_[:, None])
+    beyond = found[..., :-1].mean(axis=-1, dtype=np.float64)
+    windows, joined = np.maximum(1.0 + beyond * per_segment, mean)
+    never = np.maximum(1.0 + found[1, ..., -1] * per_segment, mean)
+    windows = np.maximum(windows, never)
+    joined = joined.clip(never, windows)
+    return LaneCycles(outs_, ins_, together_, mean, variation, windows, joined, never)
