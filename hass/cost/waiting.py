@@ -29,6 +29,7 @@ from .lanes import FloatArray, lane_cycles
 # Tables are made for a multiple of so many values of ``fine``: few are made twice.
 FINES_AT_ONCE = 8
 _REMEMBERED = 512  # tables, as in ``lanes``
+_LEAST_LANES = 4  # of a sample of some filters, that stand for more
 _LEAST = 1e-9  # instead of zero in a denominator
 
 
@@ -155,8 +156,10 @@ def _joined(
 def _lanes_out(
     counted: IntArray, kept: int, filters: int
 ) -> tuple[IntArray, npt.NDArray[np.intp], FloatArray]:
-    """coarse_out, ascending; the number of counted lanes that stands for it; and how much longer
-    the longest of so many is. Of a sample of some filters there are fewer lanes, as wide.
+    """coarse_out, ascending; the number of counted lanes that stands for it; and what to multiply
+    the waiting that these add by. Of a sample of some filters there are fewer lanes: as wide, or
+    narrower where so few would be left that they say little; what filters differ by falls with the
+    square root of their number.
 
     Args:
         counted: lanes of the sample's filters, ascending.
@@ -164,13 +167,14 @@ def _lanes_out(
         filters: all of a group.
     """
     outs = np.array(divisors(filters), dtype=np.int64)
-    row = np.searchsorted(counted, np.maximum(1, outs * kept // filters), side="right") - 1
+    wanted = np.minimum(outs, np.maximum(outs * kept / filters, _LEAST_LANES))
+    row = np.abs(np.log(counted[:, None] / wanted)).argmin(axis=0)
     seen = counted[row]
     longest = [
         longest_of(most) / longest_of(few) if few > 1 else 1.0
         for most, few in zip(outs.tolist(), seen.tolist(), strict=True)
     ]
-    return outs, row, np.array(longest)
+    return outs, row, np.array(longest) * np.sqrt((kept / seen) / (filters / outs))
 
 
 def joined_segment_cycles(

@@ -124,9 +124,11 @@ def plan_samples(
 
 
 def _together_filters(source: FeatureMap, order: PositionArray) -> tuple[int, ...]:
-    """As many filters as leave room for the least number of positions, a divisor of all."""
+    """As many filters as leave room for the least number of positions: of the divisors of all
+    the one that itself has most, so that it can be dealt to most numbers of lanes."""
     most = TOGETHER_COUNTS // (TOGETHER_LEAST_POSITIONS * source.channels)
-    kept = max(count for count in divisors(order.size) if count <= max(1, most))
+    fitting = (count for count in divisors(order.size) if count <= max(1, most))
+    kept = max(fitting, key=lambda count: (len(divisors(count)), count))
     return tuple(sorted(order[:kept].tolist()))
 
 
