@@ -40,13 +40,14 @@ def _body(
     shape: LayerShape,
     foldings: FoldingArrays,
     sparsity: LayerSparsity | None,
+    family: Family,
     arithmetic: Arithmetic,
 ) -> Amount:
     op = shape.op
     streams = streams_in(foldings)
     match op:
         case ops.Conv2d():
-            return conv_cost(shape, foldings, sparsity, arithmetic)
+            return conv_cost(shape, foldings, sparsity, family, arithmetic)
         case ops.MaxPool2d():
             return max_pool_cost(op, shape, streams, arithmetic)
         case ops.AvgPool2d():
@@ -93,14 +94,13 @@ def layer_costs(
         shape: the layer.
         foldings: n legal foldings (``folding.legal``).
         sparsity: what was measured, or None: every product active.
-        family: fabric of the part. LUT, FF and DSP figures are those of 7-series for every
-            family: the fits of the coefficients were made there.
+        family: fabric of the part: whether its DSPs are wide enough for two narrow products.
+            LUT and FF are those of 7-series for every family: the blocks were synthesised there.
         arithmetic: word lengths.
 
     Raises:
         ProfileError: if the sparsity lacks a histogram that a folding asks for.
     """
-    del family  # one set of coefficients so far; see docstring
     inputs, outputs = streams_in(foldings), streams_out(foldings)
     words_in = max((source.words for source in shape.inputs), default=0)
     stream_cycles = np.maximum(ceil_div(words_in, inputs), ceil_div(shape.out.words, outputs))
@@ -112,7 +112,7 @@ def layer_costs(
         frame_ii = stream_cycles
         stages = coefficients().pipeline.stream_cycles.value
         latency = np.full(len(foldings), stages, dtype=np.int64)
-    total = _body(shape, foldings, sparsity, arithmetic)
+    total = _body(shape, foldings, sparsity, family, arithmetic)
     for index in range(len(shape.inputs)):
         entries = fifo_entries(shape, index, inputs)
         total = total + port(inputs, arithmetic.act_bits)

@@ -1,4 +1,4 @@
-"""The sliding window in front of a convolution or a pooling: line buffers and window registers."""
+"""The sliding window in front of a convolution or a pooling: line buffers and column buffers."""
 
 from __future__ import annotations
 
@@ -6,28 +6,86 @@ import numpy as np
 
 from ..ops import AvgPool2d, Conv2d, MaxPool2d
 from ..values import FeatureMap
+from .coefficients import coefficients
 from .foldings import IntArray
-from .primitives import Amount, amount, buffer, ceil_div, clog2, counter
+from .primitives import Amount, Terms, amount, ceil_div, clog2, fitted_lut, ring
+
+REGISTER_WORDS = 2  # hass_recall.sv: up to so many words wait in registers, without a memory
 
 
 def window_cost(
     op: Conv2d | MaxPool2d | AvgPool2d, source: FeatureMap, streams: IntArray, act_bits: int
 ) -> Amount:
-    """Buffers of a kh x kw window over ``streams`` parallel streams; nothing for a 1x1 window.
+    """Buffers of a kh x kw window over ``streams`` parallel streams, side by side in one memory,
+    as hass_window.sv has them; nothing for a 1x1 window without a stride.
 
-    kh - 1 rows are held in line buffers (one word of all rows side by side per stream), kw - 1
-    columns in column buffers; every tap has a register.
+    kh - 1 rows are held in line buffers, kw - 1 columns in column buffers; the registers that
+    these are read into hold the window.
     """
+    if op.kernel == op.stride == (1, 1):
+        return amount(ff=np.zeros_like(streams))
+    lines, taps = _depths(op, source, streams)
     rows, columns = op.kernel
-    position = counter(clog2(source.height) + clog2(source.width) + clog2(source.channels))
-    if rows == columns == 1:
-        return position + amount(ff=np.zeros_like(streams))
-    padded_width = source.width + op.pads[1] + op.pads[3]
-    per_stream = ceil_div(source.channels, streams)
-    lines = buffer(padded_width * per_stream, np.full_like(streams, (rows - 1) * act_bits))
-    taps = buffer(per_stream, np.full_like(streams, rows * (columns - 1) * act_bits))
-    registers = amount(ff=np.full_like(streams, rows * columns * act_bits))
-    return (lines + taps + registers).times(streams) + position
+    bits = act_bits * streams
+    line_buffer = _recall(lines, bits * (rows - 1))
+    tap_buffer = _recall(taps, bits * rows * (columns - 1))
+    control = amount(
+        lut=fitted_lut(0, window_terms(op, source, streams), coefficients().window),
+        ff=sum(_counter_bits(op, source, streams)),
+    )
+    return line_buffer + tap_buffer + control
+
+
+def window_terms(
+    op: Conv2d | MaxPool2d | AvgPool2d, source: FeatureMap, streams: IntArray
+) -> Terms:
+    """What each LUT coefficient of a window's control is multiplied by, (n,) each."""
+    return {
+        "lut_control": np.ones(streams.shape),
+        "lut_per_counter_bit": np.asarray(sum(_counter_bits(op, source, streams)), np.float64),
+        "lut_per_stride": np.full(streams.shape, float(sum(step > 1 for step in op.stride))),
+    }
+
+
+def _padded(op: Conv2d | MaxPool2d | AvgPool2d, source: FeatureMap) -> tuple[int, int]:
+    """Height and width of the frame that the window slides over."""
+    top, left, bottom, right = op.pads
+    return source.height + top + bottom, source.width + left + right
+
+
+def _depths(
+    op: Conv2d | MaxPool2d | AvgPool2d, source: FeatureMap, streams: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Words that wait in the line buffers and in the column buffers, (n,) each; 0 without."""
+    words = ceil_div(source.channels, streams)
+    _, width = _padded(op, source)
+    lines = width * words if op.kernel[0] > 1 else np.zeros_like(words)
+    return lines, words if op.kernel[1] > 1 else np.zeros_like(words)
+
+
+def _counter_bits(
+    op: Conv2d | MaxPool2d | AvgPool2d, source: FeatureMap, streams: IntArray
+) -> list[IntArray]:
+    """Bits of each counter, (n,) each; 0 where there is nothing to count: channel, column and row,
+    the next column and row of the stride's grid, and the memories' addresses."""
+    channels = clog2(ceil_div(source.channels, streams))
+    bits = [channels]
+    is_counted = False  # an axis is, if windows end at some of its positions only, or an outer is
+    for size, kernel, stride in zip(_padded(op, source), op.kernel, op.stride, strict=True):
+        is_counted = is_counted or kernel > 1 or stride > 1
+        position = np.full_like(channels, int(clog2(size)) if is_counted else 0)
+        # the next place on the grid never changes its lowest bits, as many as 2 divides the stride
+        constant = (stride & -stride).bit_length() - 1
+        bits += [position, np.maximum(position - constant, 0) if stride > 1 else 0 * position]
+    for depth in _depths(op, source, streams):
+        bits.append(np.where(depth > REGISTER_WORDS, clog2(np.maximum(depth - 1, 1)), 0))
+    return bits
+
+
+def _recall(depth: IntArray, width_bits: IntArray) -> Amount:
+    """A word delayed by ``depth`` steps: registers, or a memory whose read register is the last."""
+    registers = amount(ff=np.where(depth <= REGISTER_WORDS, depth * width_bits, 0))
+    return registers + ring(np.where(depth > REGISTER_WORDS, depth - 1, 0), width_bits)
 
 
 def lead_frames(op: Conv2d | MaxPool2d | AvgPool2d, source: FeatureMap) -> float:
