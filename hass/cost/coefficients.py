@@ -44,7 +44,8 @@ class DynamicEngine(Fitted):
     """Zero check and arbiter of the dynamic dot-product engine."""
 
     lut_per_m_b: float
-    lut_per_m_n: float
+    lut_per_m_count_bit: float
+    lut_per_m_n_index_bit: float
 
 
 class DenseEngine(Fitted):

@@ -131,12 +131,13 @@ def static_terms(size: EngineSize) -> Terms:
 
 
 def dynamic_terms(size: EngineSize) -> Terms:
-    """What each LUT coefficient of a dynamic engine is multiplied by: the zero check of every
-    product, and the arbiter's place for every product and multiplier."""
+    """What each LUT coefficient of a dynamic engine is multiplied by: zero checks, the arbiter's
+    counts of requests, and the encoders of the indices that it grants."""
     products = np.asarray(size.products, dtype=np.float64)
     return {
         "lut_per_m_b": products * size.operand_bits / 2,
-        "lut_per_m_n": products * size.fine,
+        "lut_per_m_count_bit": products * clog2(size.fine + 1),
+        "lut_per_m_n_index_bit": products * size.fine * clog2(size.products),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from .. import ops
@@ -14,7 +16,7 @@ from .ops.conv import compute_cycles, conv_cost, engine_stages, position_cycles
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
 from .ops.routing import routing_cost
-from .primitives import Amount, broadcast, ceil_div, fifo, port
+from .primitives import Amount, broadcast, by_distinct, ceil_div, fifo, port
 from .result import LayerCosts
 from .shape import LayerShape
 from .window import lead_frames as window_lead_frames
@@ -60,6 +62,12 @@ def _body(
             return activation_cost(op, streams, arithmetic)
         case ops.Input() | ops.Output() | ops.Fork() | ops.Concat() | ops.Slice() | ops.Pad():
             return routing_cost(op, shape, streams, arithmetic)
+
+
+def _input_port(shape: LayerShape, index: int, act_bits: int, streams: IntArray) -> Amount:
+    """An input's port and FIFO, (n,) by its streams."""
+    queue = fifo(fifo_entries(shape, index, streams), streams * act_bits)
+    return port(streams, act_bits) + queue
 
 
 def lead_frames(shape: LayerShape) -> float:
@@ -114,9 +122,7 @@ def layer_costs(
         latency = np.full(len(foldings), stages, dtype=np.int64)
     total = _body(shape, foldings, sparsity, family, arithmetic)
     for index in range(len(shape.inputs)):
-        entries = fifo_entries(shape, index, inputs)
-        total = total + port(inputs, arithmetic.act_bits)
-        total = total + fifo(entries, inputs * arithmetic.act_bits)
+        total = total + by_distinct(inputs, partial(_input_port, shape, index, arithmetic.act_bits))
     total = broadcast(len(foldings), total + port(outputs, arithmetic.act_bits))
     return LayerCosts(
         frame_ii_cycles=np.maximum(frame_ii, 1),

@@ -5,9 +5,9 @@ All take and return int64 arrays of one length (or scalars that broadcast), amou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -85,22 +85,19 @@ def bram18_banks(depth: Ints, width_bits: Ints) -> tuple[IntArray, IntArray]:
     words, width = np.broadcast_arrays(
         np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
     )
-    depths = np.array([shape[1] for shape in BRAM18_SHAPES], dtype=np.int64)
-    columns = [ceil_div(width, shape[0]) for shape in BRAM18_SHAPES]
-    blocks = columns[:1]  # of one bank of each depth; two BRAM18 of half of it are one RAMB36
-    for shallow, deep in pairwise(columns):
-        blocks.append(np.minimum(deep, 2 * shallow))
-    of_depth = np.stack(blocks)
-    count, banks = np.full(words.shape, np.iinfo(np.int64).max), np.ones(words.shape, np.int64)
-    for bank, own in zip(depths, of_depth, strict=True):
-        full, rest = np.divmod(words, bank)
-        fitting = np.searchsorted(depths, rest)  # the bank of the fewest words that holds the rest
-        last = np.take_along_axis(of_depth, fitting[None], axis=0)[0]
-        total = full * own + np.where(rest > 0, last, 0)
-        better = total <= count
-        count = np.where(better, total, count)
-        banks = np.where(better, full + (rest > 0), banks)
-    return count, banks
+    shape = (len(BRAM18_SHAPES), words.size)
+    widths, depths = np.array(BRAM18_SHAPES, dtype=np.int64).T[..., None]
+    blocks = ceil_div(width.reshape(-1), widths)  # (shapes, n) of one bank
+    blocks[1:] = np.minimum(blocks[1:], 2 * blocks[:-1])  # two of half the depth are one RAMB36
+    full, rest = words.reshape(-1) >> clog2(depths), words.reshape(-1) & (depths - 1)
+    # the bank of the fewest words that holds the rest
+    fitting = np.maximum(clog2(rest) - clog2(depths[0]), 0)
+    last = np.where(rest > 0, blocks.reshape(-1)[fitting * shape[1] + np.arange(shape[1])], 0)
+    total = full * blocks + last
+    best = shape[0] - 1 - total[::-1].argmin(axis=0)  # the deepest of the best
+    chosen = best * shape[1] + np.arange(shape[1])
+    banks = full.reshape(-1)[chosen] + (rest.reshape(-1)[chosen] > 0)
+    return total.reshape(-1)[chosen].reshape(words.shape), banks.reshape(words.shape)
 
 
 def bram18_count(depth: Ints, width_bits: Ints) -> IntArray:
@@ -156,12 +153,20 @@ def rom_lut(depth: Ints, width_bits: Ints) -> IntArray:
 def mux_lut(choices: Ints, width_bits: Ints) -> IntArray:
     """LUTs of a multiplexer of ``choices`` words, a tree of 4:1 ones as in hass_select.sv; a group
     of one word is none."""
-    left = np.asarray(choices, np.int64)
-    stages = np.zeros_like(left)
-    while (left > 1).any():
-        stages = stages + ceil_div(left, 4) - (left % 4 == 1)
-        left = ceil_div(left, 4)
+    many = np.asarray(choices, np.int64)
+    stages = _tree_stages(int(clog2(max(int(many.max(initial=1)), 2)) + 1) // 2)[many]
     return scaled(stages * np.asarray(width_bits), coefficients().fabric.mux4_lut_per_bit.value)
+
+
+@cache
+def _tree_stages(levels: int) -> IntArray:
+    """4:1 multiplexers per bit of a tree over 0, 1, 2, ... 4**levels words."""
+    left = np.arange(4**levels + 1, dtype=np.int64)
+    stages = np.zeros_like(left)
+    for _ in range(levels):
+        stages += ceil_div(left, 4) - (left % 4 == 1)
+        left = ceil_div(left, 4)
+    return stages
 
 
 def dual_port_lut(depth: Ints, width_bits: Ints) -> IntArray:
@@ -219,8 +224,11 @@ def _buffered(depth: IntArray, width: IntArray, lut: IntArray) -> Amount:
     """A memory in ``lut`` LUTs and a register where it is small, else in BRAM; nothing if empty."""
     empty = (depth <= 0) | (width <= 0)
     small = (depth <= LUTRAM_DEPTH) | (depth * width <= LUTRAM_MAX_BITS)
-    in_bram = block_memory(np.maximum(depth, 1), np.maximum(width, 1)).times(~small & ~empty)
-    return amount(lut=lut, ff=width).times(small & ~empty) + in_bram
+    in_luts = amount(lut=lut, ff=width).times(small & ~empty)
+    deep = ~small & ~empty
+    if not deep.any():
+        return in_luts
+    return in_luts + block_memory(np.where(deep, depth, 1), np.where(deep, width, 1)).times(deep)
 
 
 def fifo(entries: Ints, width_bits: Ints) -> Amount:
@@ -284,6 +292,18 @@ def port(streams: Ints, width_bits: int) -> Amount:
         lut=scaled(bits, fabric.port_lut_per_bit.value),
         ff=scaled(bits, fabric.port_ff_per_bit.value),
     )
+
+
+def by_distinct(keys: IntArray, cost: Callable[[IntArray], Amount]) -> Amount:
+    """``cost(keys)``, which is computed once for each distinct key: of many foldings few differ in
+    their streams. Keys are (n,), at least 0 and not large."""
+    present = np.zeros(int(keys.max()) + 1, dtype=np.bool_)
+    present[keys] = True
+    distinct = np.flatnonzero(present)
+    values = broadcast(len(distinct), cost(distinct))
+    place = (np.cumsum(present) - 1)[keys]
+    fields = (values.lut, values.ff, values.dsp, values.bram18, values.uram)
+    return Amount(*(field[place] for field in fields))
 
 
 def broadcast(n: int, values: Amount) -> Amount:

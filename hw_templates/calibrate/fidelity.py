@@ -27,10 +27,11 @@ _REMARKS = {
     "of over the turns.",
     Block.DENSE: "Fitted: the counter of turns. Everything else is counted.",
     Block.PAIR: "Two filters that share their activations, N DSPs for 2 * N products a cycle; the "
-    "model has them on UltraScale+ at 8 bits or fewer, with 2 to 7 multipliers an engine at 8. yosys moves registers and pre-adders into DSP48E1 but not into DSP48E2, so LUT "
-    "and FF are those of 7-series with the filters 16 bits apart (all that a DSP48E1 has room for; "
-    "for one more product than the first the sums would then overflow), of the same fabric; the "
-    "points on UltraScale+, 18 bits apart, count for their DSPs alone.",
+    "model has them on UltraScale+ at 8 bits or fewer, with up to 7 multipliers at 8. yosys "
+    "moves registers and pre-adders into DSP48E1 but not into DSP48E2, so LUT and FF are those of "
+    "7-series with the filters 16 bits apart, all that a DSP48E1 has room for: the same fabric, "
+    "though sums of more than one product may overflow there. The points on UltraScale+, 18 bits "
+    "apart, count for their DSPs alone.",
     Block.FIFO: "Memory, the register that it is read into, two addresses and a count of words.",
     Block.WINDOW: "One stream. Fitted: counters of the position, of the stride's grid and of the "
     "memories' addresses.",

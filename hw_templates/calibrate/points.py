@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-
 RESOURCES = ("lut", "ff", "dsp", "bram18", "uram")
 
 
@@ -82,8 +81,8 @@ _DENSE = (
     *((49, 1, 8), (2, 1, 16), (2, 2, 8), (6, 6, 16)),
 )
 # (M, N, operand bits): on 7-series with the filters 16 bits apart, which is what a DSP48E1's
-# pre-adder has room for. The fabric is the same as with 18, where seven sums fit; yosys moves pre-adders
-# and registers into DSP48E1 alone.
+# pre-adder has room for. The fabric is the same as with 18, where seven sums fit; yosys moves
+# pre-adders and registers into DSP48E1 alone.
 _PAIR_SHIFT = {SynthesisFamily.SERIES7: 16, SynthesisFamily.ULTRASCALE_PLUS: 18}
 _PAIRS = (
     *((4, 2, 8), (9, 3, 8), (16, 4, 8), (25, 5, 8), (36, 6, 8), (49, 7, 8), (64, 4, 8)),

@@ -23,6 +23,7 @@ from ..primitives import (
     adders,
     amount,
     buffer,
+    by_distinct,
     ceil_div,
     clog2,
     counter,
@@ -171,7 +172,9 @@ def conv_cost(
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
     streams_in = foldings.coarse_in * foldings.coarse_group
     streams_out = foldings.coarse_out * foldings.coarse_group
-    window = window_cost(op, shape.inputs[0], streams_in, arithmetic.act_bits)
+    window = by_distinct(
+        streams_in, lambda streams: window_cost(op, shape.inputs[0], streams, arithmetic.act_bits)
+    )
     taps = op.kernel[0] * op.kernel[1]
     gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
         streams_in * arithmetic.act_bits
