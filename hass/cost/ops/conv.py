@@ -75,19 +75,33 @@ def _rounded_up(cycles: FloatArray) -> IntArray:
     return np.asarray(np.ceil(cycles * (1.0 - 1e-12) - 1e-9), dtype=np.int64)
 
 
-def _engines(op: Conv2d, foldings: FoldingArrays, family: Family, arithmetic: Arithmetic) -> Amount:
-    """The dot-product engines of all lanes, a dynamic lane's FIFOs included.
-
-    Dense engines of two filters that see the same activations are built as one where that halves
-    their DSPs: on parts whose DSPs are wide enough, of narrow operands.
-    """
-    size = EngineSize(
+def _engine_size(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> EngineSize:
+    return EngineSize(
         segment_products(op, foldings),
         foldings.fine,
         arithmetic.act_bits,
         arithmetic.weight_bits,
         arithmetic.acc_bits,
     )
+
+
+def engine_pairs(
+    op: Conv2d, foldings: FoldingArrays, family: Family, arithmetic: Arithmetic
+) -> IntArray:
+    """Pairs of dense engines, of two filters that see the same activations, that are built as one
+    with half the DSPs, (n,): all or none. It takes DSPs that are wide enough, and narrow operands.
+    """
+    lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
+    if foldings.engine is not EngineKind.DENSE or family is not Family.ULTRASCALE_PLUS:
+        return np.zeros_like(lanes)
+    even = foldings.coarse_out % 2 == 0
+    together = pairable(_engine_size(op, foldings, arithmetic)) * even
+    return np.asarray(together * (lanes // 2))
+
+
+def _engines(op: Conv2d, foldings: FoldingArrays, family: Family, arithmetic: Arithmetic) -> Amount:
+    """The dot-product engines of all lanes, a dynamic lane's FIFOs included."""
+    size = _engine_size(op, foldings, arithmetic)
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
     match foldings.engine:
         case EngineKind.DYNAMIC:
@@ -95,10 +109,7 @@ def _engines(op: Conv2d, foldings: FoldingArrays, family: Family, arithmetic: Ar
         case EngineKind.STATIC:
             return static_engine(size).times(lanes)
         case _:
-            paired = np.zeros_like(lanes)
-            if family is Family.ULTRASCALE_PLUS:
-                paired = pairable(size) * (foldings.coarse_out % 2 == 0)
-            pairs = paired * (lanes // 2)
+            pairs = engine_pairs(op, foldings, family, arithmetic)
             return pair_engine(size).times(pairs) + dense_engine(size).times(lanes - 2 * pairs)
 
 
