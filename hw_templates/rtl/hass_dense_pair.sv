@@ -1,9 +1,10 @@
-// Two dense engines in one: two filters, FILTER by FILTER, see the same M activations of a segment,
-// and the products of an activation with the weights of both come from one multiplier.
+// Two dense engines in one: two filters see the same M activations of a segment, and the products of
+// an activation with the weights of both come from one multiplier.
 //
 // N multipliers do the work of 2 * N, in the cycles of a dense engine: M / N a segment, back to back.
-// A word of the weight memory is the N weights of filter 0, then those of filter 1; so are carry
-// and out. Everything else is as in hass_dense_engine; hass_pair_sum says which N and bits are allowed.
+// A word of the weight memory is the N weights of filter 0, then those of filter 1; carry and out
+// lie in the same order. All else is as in hass_dense_engine; hass_pair_sum says which N and bits
+// are allowed.
 // LATENCY = N + 4 enabled cycles from the last turn of a segment to its result.
 module hass_dense_pair #(
     parameter int M = 9,

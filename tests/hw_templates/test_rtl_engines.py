@@ -68,6 +68,7 @@ class Engine:
         cycles: (SEGMENTS,) cycles of each segment by the cost model.
         latency_cycles: from the last cycle of a segment to its result, by the multipliers.
         holds_segment: it takes a segment before its first cycle, instead of in its last.
+        has_carry: it adds to sums of earlier channels.
     """
 
     block: str
@@ -77,15 +78,17 @@ class Engine:
     cycles: Callable[[Case, Segments], IntArray]
     latency_cycles: Callable[[int], int]
     holds_segment: bool = False
+    has_carry: bool = True
 
 
-def _drawn(case: Case, filters: int) -> Segments:
+def drawn(case: Case, engine: Engine) -> Segments:
     """Random segments, and one of the largest products."""
+    filters = engine.filters
     rng = np.random.default_rng(case.products * 100 + case.fine)
     act = _operands(case.products, case.act_bits, rng)
     weight = np.stack([_operands(case.products, case.weight_bits, rng) for _ in range(filters)], 1)
     carry = rng.integers(-(1 << 30), 1 << 30, (SEGMENTS, filters))
-    return Segments(act, weight, carry)
+    return Segments(act, weight, carry if engine.has_carry else np.zeros_like(carry))
 
 
 def _operands(products: int, bits: int, rng: np.random.Generator) -> IntArray:
@@ -195,6 +198,7 @@ DYNAMIC = Engine(
     _dynamic_cycles,
     lambda fine: 5 + _cascade(fine),
     holds_segment=True,
+    has_carry=False,
 )
 DENSE = Engine(
     "dense",
@@ -233,7 +237,7 @@ PAIR = Engine(
 ENGINES = (DYNAMIC, DENSE, STATIC, PAIR)
 
 
-def _check_sums(log: Log, expected: IntArray) -> None:
+def check_sums(log: Log, expected: IntArray) -> None:
     """(words, filters) against the words that came out."""
     out = [bench.unpack(word, ACC_BITS, expected.shape[1]) for word in log.words]
     np.testing.assert_array_equal(out, expected)
@@ -259,15 +263,13 @@ def _starts_and_ends(log: Log, cycles: IntArray) -> tuple[IntArray, IntArray]:
 )
 @bench.needs_iverilog
 def test_engine(engine: Engine, case: Case, tmp_path: Path) -> None:
-    segments = _drawn(case, engine.filters)
+    segments = drawn(case, engine)
     stimulus = engine.stimulus(case, segments)
-    if stimulus.carry == (0,):
-        segments = Segments(segments.act, segments.weight, np.zeros_like(segments.carry))
     program = bench.compiled(tmp_path, engine.block, stimulus, case.parameters())
     cycles = engine.cycles(case, segments)
     for traffic in TRAFFICS:
         log = bench.run(program, stimulus, traffic)
-        _check_sums(log, segments.sums())
+        check_sums(log, segments.sums())
         starts, ends = _starts_and_ends(log, cycles)
         taken = starts if engine.holds_segment else ends
         np.testing.assert_array_equal(log.moving()[log.given], taken)
@@ -293,8 +295,8 @@ def test_the_bench_sees_a_wrong_sum_and_a_late_cycle(tmp_path: Path) -> None:
     stimulus = DYNAMIC.stimulus(case, segments)
     program = bench.compiled(tmp_path, "dynamic", stimulus, case.parameters())
     log = bench.run(program, stimulus, bench.FLOWING)
-    _check_sums(log, segments.sums())
+    check_sums(log, segments.sums())
     with pytest.raises(AssertionError):
-        _check_sums(log, segments.sums() + 1)
+        check_sums(log, segments.sums() + 1)
     starts, _ = _starts_and_ends(log, np.full(SEGMENTS, 1))
     assert (log.moving()[log.given] != starts).any()
