@@ -8,7 +8,7 @@ import numpy as np
 
 from .fit import FITS, fitted, rows_of
 from .model import modelled
-from .points import RESOURCES, Block
+from .points import RESOURCES, Block, unseen
 from .table import Row
 
 BEGIN = "<!-- synthesis: made by `hass calibrate --page`; do not edit -->"
@@ -54,6 +54,10 @@ def fidelity_page(rows: Sequence[Row]) -> str:
         "coefficients. SRLs and LUTRAM count as LUTs; a RAMB36 as two BRAM18. No place and route.",
         "",
         *_table(SUMMARY_COLUMNS, summary(rows)),
+        "",
+        "Of these, the points that neither formulas nor coefficients were made from:",
+        "",
+        *_table(SUMMARY_COLUMNS, summary([row for row in rows if row.point in set(unseen())])),
         "",
         "LUT coefficients fitted anew to the same table, each point judged by a fit to all others "
         "(all other resources are counted, without coefficients):",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from hass.cost.coefficients import Fitted, coefficients
 
 from .model import lut_terms, modelled
-from .points import Block, Point
+from .points import Block, Point, unseen
 from .table import Row
 
 FloatArray = npt.NDArray[np.float64]
@@ -96,7 +96,12 @@ FITS = (
 
 def rows_of(fit: Fit, rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows that a fit stands on."""
-    return tuple(row for row in rows if row.point.block in fit.blocks and "lut" in row.point.judged)
+    judges = set(unseen())
+    return tuple(
+        row
+        for row in rows
+        if row.point.block in fit.blocks and "lut" in row.point.judged and row.point not in judges
+    )
 
 
 def measured(rows: Sequence[Row]) -> FloatArray:

@@ -133,8 +133,40 @@ _WINDOWS = (  # (height, width, channels, rows, columns, stride, bits)
 )
 
 
+def unseen() -> tuple[Point, ...]:
+    """Points that neither the formulas nor their coefficients were made from: its judges."""
+    xc7, xcup = SynthesisFamily.SERIES7, SynthesisFamily.ULTRASCALE_PLUS
+    engines = (  # M, N, bits of activations and of weights
+        *((Block.DYNAMIC, 12, 5, 8, 8), (Block.DYNAMIC, 7, 2, 16, 8), (Block.DYNAMIC, 20, 3, 8, 8)),
+        *((Block.DENSE, 30, 6, 8, 8), (Block.DENSE, 15, 3, 16, 8), (Block.STATIC, 21, 7, 8, 6)),
+        (Block.STATIC, 12, 1, 16, 16),
+    )
+    points = [_point(b, xc7, M=m, N=n, ACT_BITS=a, WEIGHT_BITS=w) for b, m, n, a, w in engines]
+    points += [
+        _point(Block.PAIR, xc7, M=m, N=n, ACT_BITS=bits, WEIGHT_BITS=bits, SHIFT=_PAIR_SHIFT[xc7])
+        for m, n, bits in ((30, 5, 8), (12, 3, 6))
+    ]
+    points += [
+        _point(Block.FIFO, xc7, DEPTH=depth, WIDTH=width)
+        for depth, width in ((40, 24), (3000, 20), (10, 16))
+    ]
+    windows = ((20, 33, 5, 3, 3, 1, 16), (40, 24, 12, 3, 2, 2, 8), (21, 21, 2, 5, 3, 1, 8))
+    points += [_window_point(window) for window in (*windows, (30, 30, 20, 3, 3, 3, 8))]
+    points += [
+        _point(Block.MEMORY, xcup, DEPTH=depth, WIDTH=width, ULTRA=ultra)
+        for depth, width, ultra in ((7000, 50, 0), (900, 33, 0), (9000, 10, 1), (18000, 6, 0))
+    ]
+    return tuple(points)
+
+
+def _window_point(window: tuple[int, ...]) -> Point:
+    names = ("HEIGHT", "WIDTH", "CHANNELS", "ROWS", "COLUMNS", "STRIDE", "BITS")
+    sizes = dict(zip(names, window, strict=True))
+    return _point(Block.WINDOW, SynthesisFamily.SERIES7, **sizes)
+
+
 def grid() -> tuple[Point, ...]:
-    """Every point that the shipped coefficients and docs/fidelity.md stand on; small ones first."""
+    """Every point that docs/fidelity.md stands on, the unseen ones too; small ones first."""
     xc7, xcup = SynthesisFamily.SERIES7, SynthesisFamily.ULTRASCALE_PLUS
     engines = ((Block.DYNAMIC, _DYNAMIC), (Block.STATIC, _STATIC), (Block.DENSE, _DENSE))
     points = [
@@ -149,17 +181,14 @@ def grid() -> tuple[Point, ...]:
             for m, n, bits in pairs
         ]
     points += [_point(Block.FIFO, xc7, DEPTH=depth, WIDTH=width) for depth, width in _FIFOS]
-    names = ("HEIGHT", "WIDTH", "CHANNELS", "ROWS", "COLUMNS", "STRIDE", "BITS")
-    points += [
-        _point(Block.WINDOW, xc7, **dict(zip(names, window, strict=True))) for window in _WINDOWS
-    ]
+    points += [_window_point(window) for window in _WINDOWS]
     memories = ((xcup, 0, _MEMORIES), (xcup, 1, _ULTRA_MEMORIES), (xc7, 0, _LUT_MEMORIES))
     for family, ultra, sizes in memories:
         points += [
             _point(Block.MEMORY, family, DEPTH=depth, WIDTH=width, ULTRA=ultra)
             for depth, width in sizes
         ]
-    return tuple(sorted(points, key=_effort))
+    return tuple(sorted([*points, *unseen()], key=_effort))
 
 
 def _effort(point: Point) -> tuple[int, Point]:

@@ -90,11 +90,21 @@ def test_all_but_luts_is_exact(rows: tuple[Row, ...]) -> None:
     assert off == []
 
 
+def test_luts_of_unseen_points_are_foretold(rows: tuple[Row, ...]) -> None:
+    judges = [row for row in rows if row.point in set(calibrate.unseen()) and row.counts.lut]
+    assert len(judges) > 15
+    assert not any(row in calibrate.rows_of(fit, rows) for fit in FITS for row in judges)
+    said = np.array([calibrate.modelled(row.point).lut for row in judges])
+    errors = np.abs(said / calibrate.measured(judges) - 1.0)
+    assert np.median(errors) <= MEDIAN
+    assert errors.max() <= WORST
+
+
 def test_luts_of_memories_are_counted(rows: tuple[Row, ...]) -> None:
     for row in rows:
         if row.point.block is Block.MEMORY:
             said, found = calibrate.modelled(row.point).lut, row.counts.lut
-            assert said == pytest.approx(found, rel=0.04), row.point.text()
+            assert said == pytest.approx(found, rel=0.04, abs=2), row.point.text()
 
 
 def test_an_engine_has_a_dsp_a_multiplier_and_a_pair_one_for_two(rows: tuple[Row, ...]) -> None:
