@@ -90,6 +90,7 @@ _CARRIES = {
     "sliding_window": "windows",
     "replay": "replayed",
     "engine_dense": "products",
+    "engine_pair": "products",
     "engine_dynamic": "products",
     "engine_static": "sums",
     "accumulate": "sums",

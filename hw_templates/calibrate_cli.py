@@ -108,7 +108,7 @@ def command(table: Path | None, jobs: int, page: Path | None) -> None:
         if len(rows_of(fit, rows)) > len(fit.names) + 1:
             result = fitted(fit, rows)
             errors = f"median {result.median_error:.1%}, worst {result.worst_error:.1%}"
-            click.echo(f"[{fit.section}] {fit.resource.upper()}: {errors}")
+            click.echo(f"[{fit.section}] LUT: {errors}")
             for name, value, old in zip(fit.names, result.coefficients, fit.shipped(), strict=True):
                 click.echo(f"  {name} = {value:.4g}  # shipped: {old:.4g}")
     if page is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hass.cost import EngineKind, Folding
+from hass.cost.engines import PAIR_SHIFT_BITS
 from hass.fixed_point import IntArray
 from hass.intmath import ceil_div
 from hass.ops import Conv2d
@@ -34,6 +35,7 @@ class ConvPlan:
         shift_bits: fractional bits of the accumulator minus those of the output.
         clip_limit: inputs with |x| <= clip_limit become zero; 0 clips nothing.
         index: the layer's number, for counters.
+        paired: whether engines of two filters share their multipliers.
     """
 
     op: Conv2d
@@ -46,6 +48,7 @@ class ConvPlan:
     shift_bits: int
     clip_limit: int
     index: int
+    paired: bool
 
     @property
     def taps(self) -> int:
@@ -205,6 +208,9 @@ def _engine(plan: ConvPlan) -> Stage:
         return Stage("engine_static", "engine_static", static, fold.lanes, ACC, tables)
     template: tuple[str | int, ...] = (ACT, WEIGHT, ACC, "LAYER", *lanes, "WEIGHT_ROWS", "SEGMENTS")
     name = "engine_dense"
+    if plan.paired:
+        name = "engine_pair"
+        template = (*template, PAIR_SHIFT_BITS)
     if fold.engine is EngineKind.DYNAMIC:
         name = "engine_dynamic"
         template = (*template, "LANE_FIFO_DEPTH")

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hass import ops
-from hass.cost import EngineKind, Folding
+from hass.cost import EngineKind, Folding, as_arrays
 from hass.cost.lane_filters import dealt_filters
+from hass.cost.ops.conv import engine_pairs
 from hass.cost.static_schedule import static_filters
 from hass.design import Design
 from hass.errors import Mistake, ProfileError, SpecError
@@ -141,6 +142,8 @@ def _blocks(
         name, op = layer.name, layer.op
         if isinstance(op, ops.Conv2d):
             accumulator = formats.accumulator(graph, name)
+            family, one = design.device.family, as_arrays([foldings[name]])
+            pairs = engine_pairs(op, one, family, design.arithmetic)
             plan = ConvPlan(
                 op=op,
                 source=graph.in_maps(name)[0],
@@ -152,6 +155,7 @@ def _blocks(
                 shift_bits=accumulator.frac_bits - formats.outputs[name].frac_bits,
                 clip_limit=limits.get(name, 0),
                 index=index,
+                paired=bool(pairs[0]),
             )
             blocks[name] = conv_block(plan)
         elif not isinstance(op, ops.Input | ops.Output):

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pydantic
 
-COST_MODEL_VERSION = 3  # raised when an estimate of the same folding changes
+COST_MODEL_VERSION = 4  # raised when an estimate of the same folding changes
 
 
 class _Strict(pydantic.BaseModel):
@@ -30,32 +30,46 @@ class SourcedCycles(_Strict):
     origin: str = pydantic.Field(min_length=10)
 
 
-class DynamicEngine(_Strict):
-    """Fit of the dynamic dot-product engine; formula in coefficients.toml."""
+class Fitted(_Strict):
+    """Coefficients that were fitted to synthesis; formula in coefficients.toml."""
 
     origin: str = pydantic.Field(min_length=10)
-    mux_lut_per_stage_bit: float
+
+    def value(self, name: str) -> float:
+        """Of one coefficient."""
+        return float(getattr(self, name))
+
+
+class DynamicEngine(Fitted):
+    """Zero check and arbiter of the dynamic dot-product engine."""
+
     lut_per_m_b: float
-    lut_per_m_n: float
-    ff_per_m_b: float
-    ff_per_n: float
-    ff_per_acc_bit: float
-    ff_skew_per_b: float
+    lut_per_m_count_bit: float
+    lut_per_m_n_index_bit: float
 
 
-class DenseEngine(_Strict):
-    """Fit of the dense and static dot-product engines; formula in coefficients.toml."""
+class DenseEngine(Fitted):
+    """Control of the dense and static dot-product engines, and of pairs of dense ones."""
 
-    origin: str = pydantic.Field(min_length=10)
-    lut_per_acc_bit: float
-    mux_lut_per_stage_bit: float
-    skew_lut_per_n_b: float
     lut_control: float
-    ff_per_acc_bit: float
-    ff_control: float
-    ff_turn_control: float
-    ff_per_n: float
-    ff_skew_per_b: float
+    lut_turn_control: float
+    lut_per_turn_bit: float
+
+
+class Fifo(Fitted):
+    """Addresses and count of a FIFO."""
+
+    lut_control: float
+    lut_per_count_bit: float
+    lut_per_compared_bit: float
+
+
+class Window(Fitted):
+    """Counters of a sliding window."""
+
+    lut_control: float
+    lut_per_counter_bit: float
+    lut_per_stride: float
 
 
 class Fabric(_Strict):
@@ -86,6 +100,8 @@ class Coefficients(_Strict):
     schema_version: Literal[1]
     dynamic_engine: DynamicEngine
     dense_engine: DenseEngine
+    fifo: Fifo
+    window: Window
     fabric: Fabric
     pipeline: PipelineStages
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from .. import ops
@@ -14,7 +16,7 @@ from .ops.conv import compute_cycles, conv_cost, engine_stages, position_cycles
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
 from .ops.routing import routing_cost
-from .primitives import Amount, broadcast, ceil_div, fifo, port
+from .primitives import Amount, broadcast, by_distinct, ceil_div, fifo, port
 from .result import LayerCosts
 from .shape import LayerShape
 from .window import lead_frames as window_lead_frames
@@ -30,29 +32,32 @@ def streams_out(foldings: FoldingArrays) -> IntArray:
     return foldings.coarse_out * foldings.coarse_group
 
 
-def fifo_entries(shape: LayerShape, port_index: int, foldings: FoldingArrays) -> IntArray:
-    """Depth of an input port's FIFO in entries of ``streams_in`` words, (n,).
+def fifo_entries(
+    shape: LayerShape, port_index: int, engine: EngineKind, streams: IntArray
+) -> IntArray:
+    """Depth of an input port's FIFO in entries of ``streams`` words, (n,).
 
     In front of a sparse engine it holds a pixel more: windows of a position take different times.
     """
     need = shape.fifos[port_index]
     words = need.words
-    if foldings.engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
+    if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
         words += shape.inputs[port_index].channels
-    return ceil_div(words, streams_in(foldings)) + need.entries
+    return ceil_div(words, streams) + need.entries
 
 
 def _body(
     shape: LayerShape,
     foldings: FoldingArrays,
     sparsity: LayerSparsity | None,
+    family: Family,
     arithmetic: Arithmetic,
 ) -> Amount:
     op = shape.op
     streams = streams_in(foldings)
     match op:
         case ops.Conv2d():
-            return conv_cost(shape, foldings, sparsity, arithmetic)
+            return conv_cost(shape, foldings, sparsity, family, arithmetic)
         case ops.MaxPool2d():
             return max_pool_cost(op, shape, streams, arithmetic)
         case ops.AvgPool2d():
@@ -65,6 +70,14 @@ def _body(
             return activation_cost(op, streams, arithmetic)
         case ops.Input() | ops.Output() | ops.Fork() | ops.Concat() | ops.Slice() | ops.Pad():
             return routing_cost(op, shape, streams, arithmetic)
+
+
+def _input_port(
+    shape: LayerShape, index: int, engine: EngineKind, act_bits: int, streams: IntArray
+) -> Amount:
+    """An input's port and FIFO, (n,) by its streams."""
+    queue = fifo(fifo_entries(shape, index, engine, streams), streams * act_bits)
+    return port(streams, act_bits) + queue
 
 
 def lead_frames(shape: LayerShape) -> float:
@@ -99,14 +112,13 @@ def layer_costs(
         shape: the layer.
         foldings: n legal foldings (``folding.legal``).
         sparsity: what was measured, or None: every product active.
-        family: fabric of the part. LUT, FF and DSP figures are those of 7-series for every
-            family: the fits of the coefficients were made there.
+        family: fabric of the part: whether its DSPs are wide enough for two narrow products.
+            LUT and FF are those of 7-series for every family: the blocks were synthesised there.
         arithmetic: word lengths.
 
     Raises:
         ProfileError: if the sparsity lacks a histogram that a folding asks for.
     """
-    del family  # one set of coefficients so far; see docstring
     inputs, outputs = streams_in(foldings), streams_out(foldings)
     largest = max(shape.inputs, key=lambda source: source.words, default=shape.out)
     reading = ceil_div(largest.words, inputs) * (shape.haste if largest.pixels == 1 else 1)
@@ -119,11 +131,11 @@ def layer_costs(
     else:
         stages = coefficients().pipeline.stream_cycles.value
         latency = np.full(len(foldings), stages, dtype=np.int64)
-    total = _body(shape, foldings, sparsity, arithmetic)
+    total = _body(shape, foldings, sparsity, family, arithmetic)
     for index in range(len(shape.inputs)):
-        entries = fifo_entries(shape, index, foldings)
-        total = total + port(inputs, arithmetic.act_bits)
-        total = total + fifo(entries, inputs * arithmetic.act_bits)
+        total = total + by_distinct(
+            inputs, partial(_input_port, shape, index, foldings.engine, arithmetic.act_bits)
+        )
     total = broadcast(len(foldings), total + port(outputs, arithmetic.act_bits))
     return LayerCosts(
         frame_ii_cycles=np.maximum(frame_ii, 1),

@@ -122,11 +122,10 @@ def estimate(
 def _fifos(
     graph: Graph, name: str, shape: LayerShape, folding: Folding, arithmetic: Arithmetic
 ) -> list[FifoEstimate]:
-    arrays = as_arrays([folding])
-    streams = streams_in(arrays)
+    streams = streams_in(as_arrays([folding]))
     result = []
     for edge in graph.in_edges(name):
-        entries = fifo_entries(shape, edge.port, arrays)
+        entries = fifo_entries(shape, edge.port, folding.engine, streams)
         cost = fifo(entries, streams * arithmetic.act_bits)
         amounts = (cost.lut, cost.ff, cost.dsp, cost.bram18, cost.uram)
         result.append(

@@ -5,19 +5,24 @@ All take and return int64 arrays of one length (or scalars that broadcast), amou
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from .coefficients import coefficients
+from .coefficients import Fitted, coefficients
 from .foldings import IntArray, MemoryKind
 
 Ints = IntArray | int
+FloatArray = npt.NDArray[np.float64]
+Terms = Mapping[str, FloatArray]  # coefficient -> what it is multiplied by
 
 # UG573 table 1-10 / UG473 table 1-7: widths and depths of one BRAM18; 36 wide in simple dual port.
-BRAM18_SHAPES = ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512))
+BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 URAM_WIDTH_BITS, URAM_DEPTH = 72, 4096  # UG573, UltraRAM resources
+URAM_BYTE_BITS = 9  # UG573: bits per write enable
 LUTRAM_DEPTH = 64  # UG474: a SLICEM's four LUTs hold 64 x 3 (or 32 x 6) bits, simple dual port
 # Above this, a FIFO or buffer goes to BRAM: 4096 bits in LUTRAM cost about 85 LUTs (48 bits each).
 LUTRAM_MAX_BITS = 4096
@@ -28,7 +33,7 @@ def ceil_div(numerator: Ints, denominator: Ints) -> IntArray:
     return np.asarray(-(-np.asarray(numerator, np.int64) // np.asarray(denominator, np.int64)))
 
 
-def scaled(amount: Ints, factor: float) -> IntArray:
+def scaled(amount: Ints | FloatArray, factor: float) -> IntArray:
     """``ceil(amount * factor)``, elementwise."""
     product = np.asarray(amount, np.float64) * factor
     return np.asarray(np.ceil(product - 1e-9), dtype=np.int64)
@@ -58,8 +63,8 @@ class Amount:
             self.uram + other.uram,
         )
 
-    def times(self, count: Ints) -> Amount:
-        """``count`` copies."""
+    def times(self, count: Ints | npt.NDArray[np.bool_]) -> Amount:
+        """``count`` copies; of a truth value one or none."""
         n = np.asarray(count, np.int64)
         return Amount(self.lut * n, self.ff * n, self.dsp * n, self.bram18 * n, self.uram * n)
 
@@ -71,17 +76,70 @@ def amount(
     return Amount(*(np.asarray(x, dtype=np.int64) for x in (lut, ff, dsp, bram18, uram)))
 
 
+def bram18_banks(depth: Ints, width_bits: Ints) -> tuple[IntArray, IntArray]:
+    """BRAM18 of a ``depth`` x ``width_bits`` memory, and the banks that its words lie in.
+
+    Banks are as deep as one of the aspect ratios, the last one as deep as is left; of the depths
+    that need fewest BRAM18 the largest is taken. hass_block_memory.sv cuts memories in this way.
+    """
+    words, width = np.broadcast_arrays(
+        np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
+    )
+    shape = (len(BRAM18_SHAPES), words.size)
+    widths, depths = np.array(BRAM18_SHAPES, dtype=np.int64).T[..., None]
+    blocks = ceil_div(width.reshape(-1), widths)  # (shapes, n) of one bank
+    blocks[1:] = np.minimum(blocks[1:], 2 * blocks[:-1])  # two of half the depth are one RAMB36
+    full, rest = words.reshape(-1) >> clog2(depths), words.reshape(-1) & (depths - 1)
+    # the bank of the fewest words that holds the rest
+    fitting = np.maximum(clog2(rest) - clog2(depths[0]), 0)
+    last = np.where(rest > 0, blocks.reshape(-1)[fitting * shape[1] + np.arange(shape[1])], 0)
+    total = full * blocks + last
+    best = shape[0] - 1 - total[::-1].argmin(axis=0)  # the deepest of the best
+    chosen = best * shape[1] + np.arange(shape[1])
+    banks = full.reshape(-1)[chosen] + (rest.reshape(-1)[chosen] > 0)
+    return total.reshape(-1)[chosen].reshape(words.shape), banks.reshape(words.shape)
+
+
 def bram18_count(depth: Ints, width_bits: Ints) -> IntArray:
-    """BRAM18 of a ``depth`` x ``width_bits`` memory: the best single aspect ratio (UG573)."""
-    counts = [
-        ceil_div(width_bits, width) * ceil_div(depth, words) for width, words in BRAM18_SHAPES
-    ]
-    return np.asarray(np.minimum.reduce(counts))
+    """BRAM18 of a ``depth`` x ``width_bits`` memory (UG573); see ``bram18_banks``."""
+    return bram18_banks(depth, width_bits)[0]
+
+
+def uram_banks(depth: Ints, width_bits: Ints) -> tuple[IntArray, IntArray]:
+    """URAM288 of a ``depth`` x ``width_bits`` memory (UG573), and the words that are read at once.
+
+    Words of up to 36 bits lie side by side in a URAM, 2, 4 or 8 of them, in whole bytes of 9 bits;
+    hass_ultra_memory.sv puts them there.
+    """
+    width = np.asarray(width_bits, np.int64)
+    in_bytes = ceil_div(width, URAM_BYTE_BITS)
+    side = np.select([in_bytes <= 1, in_bytes <= 2, in_bytes <= 4], [8, 4, 2], 1)
+    banks = ceil_div(depth, URAM_DEPTH)
+    return ceil_div(width, URAM_WIDTH_BITS) * ceil_div(banks, side), banks
 
 
 def uram_count(depth: Ints, width_bits: Ints) -> IntArray:
     """URAM288 of a ``depth`` x ``width_bits`` memory (UG573)."""
-    return ceil_div(width_bits, URAM_WIDTH_BITS) * ceil_div(depth, URAM_DEPTH)
+    return uram_banks(depth, width_bits)[0]
+
+
+def block_memory(depth: Ints, width_bits: Ints) -> Amount:
+    """A memory of BRAM18, and what joins its banks."""
+    count, banks = bram18_banks(depth, width_bits)
+    return amount(bram18=count) + _joined(banks, width_bits)
+
+
+def ultra_memory(depth: Ints, width_bits: Ints) -> Amount:
+    """A memory of URAM288, and what joins the words that it reads at once."""
+    count, banks = uram_banks(depth, width_bits)
+    return amount(uram=count) + _joined(banks, width_bits)
+
+
+def _joined(banks: IntArray, width_bits: Ints) -> Amount:
+    """Multiplexer of the words that were read, a register that says of which bank, and a write
+    enable a bank; nothing for one bank."""
+    enables = np.where(banks > 1, banks, 0)
+    return amount(lut=mux_lut(banks, width_bits) + enables, ff=clog2(banks))
 
 
 def rom_lut(depth: Ints, width_bits: Ints) -> IntArray:
@@ -93,17 +151,43 @@ def rom_lut(depth: Ints, width_bits: Ints) -> IntArray:
 
 
 def mux_lut(choices: Ints, width_bits: Ints) -> IntArray:
-    """LUTs of a multiplexer of ``choices`` words: (choices - 1) / 3 4:1 stages per bit."""
-    stages = ceil_div(np.maximum(np.asarray(choices, np.int64) - 1, 0), 3)
+    """LUTs of a multiplexer of ``choices`` words, a tree of 4:1 ones as in hass_select.sv; a group
+    of one word is none."""
+    many = np.asarray(choices, np.int64)
+    stages = _tree_stages(int(clog2(max(int(many.max(initial=1)), 2)) + 1) // 2)[many]
     return scaled(stages * np.asarray(width_bits), coefficients().fabric.mux4_lut_per_bit.value)
 
 
+@cache
+def _tree_stages(levels: int) -> IntArray:
+    """4:1 multiplexers per bit of a tree over 0, 1, 2, ... 4**levels words."""
+    left = np.arange(4**levels + 1, dtype=np.int64)
+    stages = np.zeros_like(left)
+    for _ in range(levels):
+        stages += ceil_div(left, 4) - (left % 4 == 1)
+        left = ceil_div(left, 4)
+    return stages
+
+
 def dual_port_lut(depth: Ints, width_bits: Ints) -> IntArray:
-    """LUTs of a simple dual-port memory: RAM32M (32 x 6) or RAM64M (64 x 3), four LUTs each."""
+    """LUTs of a simple dual-port memory: RAM32M (32 x 6) or RAM64M (64 x 3), four LUTs each; above
+    64 words banks with a multiplexer and a write enable each."""
     depth_array, width = np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
     shallow = 4 * ceil_div(width, 6)
-    deep = 4 * ceil_div(width, 3) * ceil_div(depth_array, LUTRAM_DEPTH)
-    return np.where(depth_array <= 32, shallow, deep + mux_lut(ceil_div(depth_array, 64), width))
+    banks = ceil_div(depth_array, LUTRAM_DEPTH)
+    deep = 4 * ceil_div(width, 3) * banks
+    joined = mux_lut(banks, width) + np.where(banks > 1, banks, 0)
+    return np.where(depth_array <= 32, shallow, deep + joined)
+
+
+def single_port_lut(depth: Ints, width_bits: Ints) -> IntArray:
+    """LUTs of a memory with one address: RAM32M as 32 x 8 in four LUTs, and RAM64X1S, RAM128X1S and
+    RAM256X1S, a LUT per 64 bits (UG474); above 256 words banks with a multiplexer."""
+    words, width = np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
+    deep = (1 << np.maximum(clog2(np.minimum(words, 256)) - 6, 0)) * width
+    banks = ceil_div(words, 256)
+    joined = mux_lut(banks, width) + np.where(banks > 1, banks, 0)
+    return np.where(words <= 32, 4 * ceil_div(width, 8), deep * banks + joined)
 
 
 def weight_memory(kind: MemoryKind, depth: IntArray, width_bits: IntArray) -> Amount:
@@ -114,32 +198,73 @@ def weight_memory(kind: MemoryKind, depth: IntArray, width_bits: IntArray) -> Am
         case MemoryKind.LUTRAM:
             return amount(lut=rom_lut(depth, width_bits), ff=width_bits)
         case MemoryKind.BRAM:
-            return amount(bram18=bram18_count(depth, width_bits))
+            return block_memory(depth, width_bits)
         case MemoryKind.URAM:
-            return amount(uram=uram_count(depth, width_bits))
+            return ultra_memory(depth, width_bits)
 
 
 def buffer(depth: Ints, width_bits: Ints) -> Amount:
-    """A simple dual-port buffer: in LUTs up to 4,096 bits or 64 words, else in BRAM; 0 if empty."""
+    """A simple dual-port buffer with the register that it reads into: in LUTs up to 4,096 bits or
+    64 words, else in BRAM, which has the register; nothing if empty."""
     depth_array, width = np.broadcast_arrays(
         np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
     )
-    empty = (depth_array <= 0) | (width <= 0)
-    small = (depth_array <= LUTRAM_DEPTH) | (depth_array * width <= LUTRAM_MAX_BITS)
-    lut = np.where(empty | ~small, 0, dual_port_lut(np.maximum(depth_array, 1), width))
-    bram18 = np.where(
-        empty | small, 0, bram18_count(np.maximum(depth_array, 1), np.maximum(width, 1))
+    return _buffered(depth_array, width, dual_port_lut(np.maximum(depth_array, 1), width))
+
+
+def ring(depth: Ints, width_bits: Ints) -> Amount:
+    """A buffer in which each word is read where the next one is written: in LUTs, one port does."""
+    depth_array, width = np.broadcast_arrays(
+        np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
     )
-    return amount(lut=lut, bram18=bram18)
+    return _buffered(depth_array, width, single_port_lut(np.maximum(depth_array, 1), width))
+
+
+def _buffered(depth: IntArray, width: IntArray, lut: IntArray) -> Amount:
+    """A memory in ``lut`` LUTs and a register where it is small, else in BRAM; nothing if empty."""
+    empty = (depth <= 0) | (width <= 0)
+    small = (depth <= LUTRAM_DEPTH) | (depth * width <= LUTRAM_MAX_BITS)
+    in_luts = amount(lut=lut, ff=width).times(small & ~empty)
+    deep = ~small & ~empty
+    if not deep.any():
+        return in_luts
+    return in_luts + block_memory(np.where(deep, depth, 1), np.where(deep, width, 1)).times(deep)
 
 
 def fifo(entries: Ints, width_bits: Ints) -> Amount:
-    """A FIFO: its buffer, and two pointers and a fill counter; two entries are a port's registers
-    and cost nothing further here."""
-    deep = np.asarray(entries, np.int64) > 2
-    store = buffer(np.where(deep, entries, 0), width_bits)
-    bits = np.where(deep, 3 * clog2(entries), 0)
-    return store + counter(bits)
+    """A FIFO as synthesised (coefficients.toml, ``fifo``): its buffer, the register that it reads
+    into included, two addresses, a count of words and a valid bit. Two entries are a port's
+    registers and cost nothing further here."""
+    words = np.asarray(entries, np.int64)
+    deep = words > 2
+    store = buffer(np.where(deep, words, 0), width_bits)
+    control = amount(
+        lut=fitted_lut(0, fifo_control_terms(words), coefficients().fifo),
+        ff=2 * clog2(words) + clog2(words + 1) + 1,
+    )
+    return store + control.times(deep)
+
+
+def fifo_control_terms(entries: Ints) -> Terms:
+    """What each LUT coefficient of a FIFO's control is multiplied by. Addresses of a power of two
+    words start again by themselves, others are compared with the last."""
+    words = np.asarray(entries, np.int64)
+    bits = clog2(words + 1)
+    compared = words != 1 << clog2(words)
+    return {
+        "lut_control": np.ones(words.shape),
+        "lut_per_count_bit": bits.astype(np.float64),
+        "lut_per_compared_bit": np.where(compared, bits, 0).astype(np.float64),
+    }
+
+
+def fitted_lut(known: Ints, terms: Terms, section: Fitted) -> IntArray:
+    """LUTs that are known, and those that a section of coefficients.toml was fitted for, rounded
+    up."""
+    total = np.asarray(known, np.float64)
+    for name, term in terms.items():
+        total = total + section.value(name) * term
+    return scaled(total, 1.0)
 
 
 def counter(bits: Ints) -> Amount:
@@ -169,10 +294,16 @@ def port(streams: Ints, width_bits: int) -> Amount:
     )
 
 
-def multiplier_dsps(multipliers: Ints, operand_bits: int) -> IntArray:
-    """DSP slices: two products of up to 8 bits share one (WP486), one each up to 18 x 25 bits."""
-    count = np.asarray(multipliers, np.int64)
-    return ceil_div(count, 2) if operand_bits <= 8 else count
+def by_distinct(keys: IntArray, cost: Callable[[IntArray], Amount]) -> Amount:
+    """``cost(keys)``, which is computed once for each distinct key: of many foldings few differ in
+    their streams. Keys are (n,), at least 0 and not large."""
+    present = np.zeros(int(keys.max()) + 1, dtype=np.bool_)
+    present[keys] = True
+    distinct = np.flatnonzero(present)
+    values = broadcast(len(distinct), cost(distinct))
+    place = (np.cumsum(present) - 1)[keys]
+    fields = (values.lut, values.ff, values.dsp, values.bram18, values.uram)
+    return Amount(*(field[place] for field in fields))
 
 
 def broadcast(n: int, values: Amount) -> Amount:

@@ -7,7 +7,7 @@ come out of it.
 from .fidelity import SUMMARY_COLUMNS, fidelity_page, merged, summary
 from .fit import FITS, Fit, FitResult, fitted, measured, rows_of
 from .model import modelled
-from .points import Block, Point, SynthesisFamily, grid
+from .points import Block, Point, SynthesisFamily, grid, unseen
 from .table import Counts, Row, append_row, read_rows, shipped_rows, sort_file
 from .yosys import rtl_digest, synthesise, yosys_version
 
@@ -35,5 +35,6 @@ __all__ = [
     "sort_file",
     "summary",
     "synthesise",
+    "unseen",
     "yosys_version",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from .fit import FITS, fitted, rows_of
 from .model import modelled
-from .points import Block
+from .points import RESOURCES, Block, unseen
 from .table import Row
 
 BEGIN = "<!-- synthesis: made by `hass calibrate --page`; do not edit -->"
@@ -21,21 +21,22 @@ Cells = Sequence[str]
 # What the numbers below mean, by block; the numbers themselves are computed.
 _REMARKS = {
     Block.DYNAMIC: "Values and cycles of this RTL are held to numpy and to the model in "
-    "tests/hw_templates/test_rtl_engines.py. The model's DSPs at 8 bits are half of what is found: "
-    "it packs two products into a DSP, which needs an operand in common; multipliers behind "
-    "selectors have none, and this RTL packs nothing.",
-    Block.STATIC: "By the dense engine's coefficients, with a multiplexer over the segment "
-    "instead of over the turns. No packing at 8 bits either.",
-    Block.DENSE: "With the counter of turns. Wrong where a multiplexer has 5, 7 or 25 words: yosys "
-    "pads it to a power of two and does not find the savings. No packing at 8 bits, which dense "
-    "lanes that share their activations could have.",
-    Block.FIFO: "Memory, two pointers and a count of words. The FFs that are found and not "
-    "modelled here are the word at the output, which the model counts with the port.",
-    Block.WINDOW: "One stream. Right in memory; the model's counters are fewer than those of the "
-    "stride's grid, and its column buffers in LUTs larger where there are one or two channels.",
-    Block.MEMORY: "UltraScale+. The LUTs are what joins banks of a deep memory, which the model "
-    "leaves out. yosys mixes aspect ratios (19 BRAM18 for 20), and puts four 16-bit words beside "
-    "each other into UltraRAM, which vendors' tools do not do by themselves.",
+    "tests/hw_templates/test_rtl_engines.py, as those of all engines. Fitted: zero check and "
+    "arbiter. One DSP a multiplier at any width: products behind selectors share no operand.",
+    Block.STATIC: "By the dense engine's coefficients, with a multiplexer over the segment instead "
+    "of over the turns.",
+    Block.DENSE: "Fitted: the counter of turns. Everything else is counted.",
+    Block.PAIR: "Two filters that share their activations, N DSPs for 2 * N products a cycle; the "
+    "model has them on UltraScale+ at 8 bits or fewer, with up to 7 multipliers at 8. yosys "
+    "moves registers and pre-adders into DSP48E1 but not into DSP48E2, so LUT and FF are those of "
+    "7-series with the filters 16 bits apart, all that a DSP48E1 has room for: the same fabric, "
+    "though sums of more than one product may overflow there. The points on UltraScale+, 18 bits "
+    "apart, count for their DSPs alone.",
+    Block.FIFO: "Memory, the register that it is read into, two addresses and a count of words.",
+    Block.WINDOW: "One stream. Fitted: counters of the position, of the stride's grid and of the "
+    "memories' addresses.",
+    Block.MEMORY: "BRAM and URAM on UltraScale+, memories in LUTs on 7-series. Nothing is fitted. "
+    "Memories are cut into banks by the RTL, and narrow words put side by side into UltraRAM.",
 }
 
 
@@ -54,10 +55,15 @@ def fidelity_page(rows: Sequence[Row]) -> str:
         "",
         *_table(SUMMARY_COLUMNS, summary(rows)),
         "",
-        "Coefficients fitted anew to the same table, each point judged by a fit to all others:",
+        "Of these, the points that neither formulas nor coefficients were made from:",
+        "",
+        *_table(SUMMARY_COLUMNS, summary([row for row in rows if row.point in set(unseen())])),
+        "",
+        "LUT coefficients fitted anew to the same table, each point judged by a fit to all others "
+        "(all other resources are counted, without coefficients):",
         "",
         *_table(
-            ("fit", "resource", "points", "median", "worst", "coefficients"),
+            ("fit", "points", "median", "worst", "coefficients"),
             _refits(rows),
         ),
     ]
@@ -105,10 +111,11 @@ def summary(rows: Sequence[Row]) -> list[Cells]:
 def _summary(rows: Sequence[Row]) -> Iterable[Cells]:
     for block in Block:
         own = [row for row in rows if row.point.block is block]
-        for resource in ("lut", "ff", "dsp", "bram18", "uram"):
+        for resource in RESOURCES:
             pairs = [
                 (getattr(modelled(row.point), resource), getattr(row.counts, resource))
                 for row in own
+                if resource in row.point.judged
             ]
             pairs = [pair for pair in pairs if pair != (0, 0)]
             if not pairs:
@@ -134,7 +141,7 @@ def _refits(rows: Sequence[Row]) -> Iterable[Cells]:
             for name, value, old in zip(fit.names, result.coefficients, fit.shipped(), strict=True)
         )
         errors = (f"{result.median_error:.1%}", f"{result.worst_error:.1%}")
-        yield (fit.section, fit.resource.upper(), str(len(own)), *errors, values)
+        yield (fit.section, str(len(own)), *errors, values)
 
 
 def _points(block: Block, rows: Sequence[Row]) -> Iterable[Cells]:
@@ -145,7 +152,8 @@ def _points(block: Block, rows: Sequence[Row]) -> Iterable[Cells]:
         cells = [row.point.text()]
         for resource in ("lut", "ff"):
             pair = getattr(said, resource), getattr(found, resource)
-            cells += [_against(*pair), _percent(_error(*pair))]
+            judged = resource in row.point.judged
+            cells += [_against(*pair), _percent(_error(*pair))] if judged else ["", ""]
         cells += [
             _against(getattr(said, resource), getattr(found, resource))
             for resource in ("dsp", "bram18", "uram")

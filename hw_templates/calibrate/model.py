@@ -4,56 +4,81 @@ from __future__ import annotations
 
 import numpy as np
 
-from hass.cost.primitives import (
-    Amount,
-    amount,
-    buffer,
-    fifo,
-    multiplier_dsps,
-    uram_count,
+from hass.cost.engines import (
+    EngineSize,
+    dense_engine,
+    dense_terms,
+    dynamic_engine,
+    dynamic_terms,
+    pair_engine,
+    static_engine,
+    static_terms,
 )
-from hass.cost.window import window_cost
+from hass.cost.primitives import Amount, Terms, buffer, fifo, fifo_control_terms, ultra_memory
+from hass.cost.window import window_cost, window_terms
 from hass.ops import Conv2d
 from hass.values import FeatureMap
 
-from .fit import FITS
 from .points import Block, Point
 from .table import Counts
+
+ACC_BITS = 32  # of all engines of the grid
+_ONE_STREAM = np.array([1])
 
 
 def modelled(point: Point) -> Counts:
     """Resources of the block by coefficients.toml and the formulas of hass.cost."""
+    return _counts(_amount(point))
+
+
+def _amount(point: Point) -> Amount:
     match point.block:
         case Block.FIFO:
-            return _counts(fifo(point["DEPTH"], point["WIDTH"]))
+            return fifo(point["DEPTH"], point["WIDTH"])
         case Block.MEMORY:
-            if point["ULTRA"]:
-                return _counts(amount(uram=uram_count(point["DEPTH"], point["WIDTH"])))
-            return _counts(buffer(point["DEPTH"], point["WIDTH"]))
+            memory = ultra_memory if point["ULTRA"] else buffer
+            return memory(point["DEPTH"], point["WIDTH"])
         case Block.WINDOW:
-            return _counts(_window(point))
-        case Block.DYNAMIC | Block.DENSE | Block.STATIC:
-            return _counts(_engine(point))
+            return window_cost(*_window(point), _ONE_STREAM, point["BITS"], held_pixels=0)
+        case Block.DYNAMIC:
+            return dynamic_engine(_size(point))
+        case Block.DENSE:
+            return dense_engine(_size(point))
+        case Block.STATIC:
+            return static_engine(_size(point))
+        case Block.PAIR:
+            return pair_engine(_size(point))
 
 
-def _engine(point: Point) -> Amount:
-    found = {
-        fit.resource: int(np.ceil(fit.foretold([point], fit.shipped())[0] - 1e-9))
-        for fit in FITS
-        if point.block in fit.blocks
-    }
-    dsp = multiplier_dsps(point["N"], point["ACT_BITS"])
-    return amount(lut=found["lut"], ff=found["ff"], dsp=dsp)
+def lut_terms(point: Point) -> Terms:
+    """What each LUT coefficient is multiplied by in a block, arrays of one; memories: none."""
+    match point.block:
+        case Block.FIFO:
+            return fifo_control_terms(point["DEPTH"])
+        case Block.MEMORY:
+            return {}
+        case Block.WINDOW:
+            return window_terms(*_window(point), _ONE_STREAM)
+        case Block.DYNAMIC:
+            return dynamic_terms(_size(point))
+        case Block.DENSE | Block.PAIR:
+            return dense_terms(_size(point))
+        case Block.STATIC:
+            return static_terms(_size(point))
 
 
-def _window(point: Point) -> Amount:
+def _size(point: Point) -> EngineSize:
+    products, fine = np.array([point["M"]]), np.array([point["N"]])
+    return EngineSize(products, fine, point["ACT_BITS"], point["WEIGHT_BITS"], ACC_BITS)
+
+
+def _window(point: Point) -> tuple[Conv2d, FeatureMap]:
     op = Conv2d(
         out_channels=1,
         kernel=(point["ROWS"], point["COLUMNS"]),
         stride=(point["STRIDE"], point["STRIDE"]),
     )
-    source = FeatureMap(point["HEIGHT"], point["WIDTH"], point["CHANNELS"])
-    return window_cost(op, source, np.array([1]), point["BITS"], held_pixels=0)  # kh - 1 rows
+    return op, FeatureMap(point["HEIGHT"], point["WIDTH"], point["CHANNELS"])
 
 
 def _counts(found: Amount) -> Counts:

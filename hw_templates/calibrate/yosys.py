@@ -99,6 +99,17 @@ def counted(cells: Mapping[str, int]) -> Counts:
     return Counts(*totals)
 
 
+def synthesis_script(point: Point) -> str:
+    """Commands of yosys that make a block's netlist."""
+    module = point.block.module
+    parameters = " ".join(f"-set {name} {value}" for name, value in point.parameters)
+    sources = " ".join(f'"{path}"' for path in _sources(module))
+    return (
+        f"read_verilog -sv {sources}; chparam {parameters} {module}; "
+        f"synth_xilinx -family {point.family} -top {module} -flatten -noiopad -noclkbuf"
+    )
+
+
 def synthesise(point: Point) -> Row:
     """Synthesise a block alone: no pads, no clock buffers, hierarchy dissolved.
 
@@ -108,22 +119,16 @@ def synthesise(point: Point) -> Row:
     version = yosys_version()
     if version is None:
         raise SpecError.at("yosys", None, "a yosys on the PATH (Debian: apt-get install yosys)")
-    module = point.block.module
-    parameters = " ".join(f"-set {name} {value}" for name, value in point.parameters)
-    sources = " ".join(f'"{path}"' for path in _sources(module))
     with tempfile.TemporaryDirectory(prefix="hass-yosys-") as folder:
         report = Path(folder) / "stat.json"
-        script = (
-            f"read_verilog -sv {sources}; chparam {parameters} {module}; "
-            f"synth_xilinx -family {point.family} -top {module} -flatten -noiopad -noclkbuf; "
-            f"tee -q -o {report} stat -json"
-        )
+        script = f"{synthesis_script(point)}; tee -q -o {report} stat -json"
         done = subprocess.run(
             ["yosys", "-q", "-p", script], capture_output=True, text=True, check=False, cwd=folder
         )
         if done.returncode != 0:
             said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise SpecError.at(f"yosys on {module} {point.text()}", said, "a netlist")
+            where = f"yosys on {point.block.module} {point.text()}"
+            raise SpecError.at(where, said, "a netlist")
         text = report.read_text(encoding="utf-8")
     cells = json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
     date = datetime.now(tz=UTC).date().isoformat()

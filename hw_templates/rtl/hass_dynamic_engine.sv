@@ -26,7 +26,6 @@ module hass_dynamic_engine #(
     localparam int INDEX_BITS = M > 1 ? $clog2(M) : 1;
 
     logic enable;
-    assign enable = !out_valid | out_ready;
 
     // zero check
     logic [M-1:0] active;
@@ -84,39 +83,25 @@ module hass_dynamic_engine #(
         end
 
     // operands of the multipliers; one that has nothing to do multiplies by zero
-    logic has_operands, operands_first, operands_last;
     logic [N*ACT_BITS-1:0] act_operand;
     logic [N*WEIGHT_BITS-1:0] weight_operand;
     generate
         for (j = 0; j < N; j = j + 1) begin : operand
             logic [ACT_BITS-1:0] a;
-            logic [WEIGHT_BITS-1:0] w;
             hass_select #(.WORDS(M), .WIDTH(ACT_BITS)) act_select (
                 .words(act_of), .index(where[j*INDEX_BITS+:INDEX_BITS]), .word(a));
             hass_select #(.WORDS(M), .WIDTH(WEIGHT_BITS)) weight_select (
-                .words(weight_of), .index(where[j*INDEX_BITS+:INDEX_BITS]), .word(w));
-            always_ff @(posedge clk)
-                if (enable) begin
-                    act_operand[j*ACT_BITS+:ACT_BITS] <= taken[j] ? a : '0;
-                    weight_operand[j*WEIGHT_BITS+:WEIGHT_BITS] <= w;
-                end
+                .words(weight_of), .index(where[j*INDEX_BITS+:INDEX_BITS]),
+                .word(weight_operand[j*WEIGHT_BITS+:WEIGHT_BITS]));
+            assign act_operand[j*ACT_BITS+:ACT_BITS] = taken[j] ? a : '0;
         end
     endgenerate
-    always_ff @(posedge clk)
-        if (rst) has_operands <= 1'b0;
-        else if (enable) has_operands <= selected;
-    always_ff @(posedge clk)
-        if (enable) begin
-            operands_first <= first;
-            operands_last <= last;
-        end
 
     hass_sum #(
         .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
     ) sum (
-        .clk, .rst, .enable,
-        .in_valid(has_operands), .in_first(operands_first), .in_last(operands_last),
+        .clk, .rst, .enable, .in_valid(selected), .in_first(first), .in_last(last),
         .act(act_operand), .weight(weight_operand),
-        .start({ACC_BITS{1'b0}}), .start_ready(), .out_valid, .out
+        .start({ACC_BITS{1'b0}}), .start_ready(), .out_valid, .out_ready, .out
     );
 endmodule

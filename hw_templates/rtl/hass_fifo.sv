@@ -23,20 +23,26 @@ module hass_fifo #(
     assign in_ready = count != DEPTH;
     assign push = in_valid & in_ready;
     assign pop = (count != 0) & (!out_valid | out_ready);
-    always_ff @(posedge clk)
-        if (rst) begin
-            head <= '0;
-            tail <= '0;
-            count <= '0;
-            out_valid <= 1'b0;
-        end else begin
-            if (push) tail <= tail == DEPTH - 1 ? '0 : tail + 1'b1;
-            if (pop) head <= head == DEPTH - 1 ? '0 : head + 1'b1;
-            if (push & !pop) count <= count + 1'b1;
-            else if (pop & !push) count <= count - 1'b1;
-            if (pop) out_valid <= 1'b1;
-            else if (out_ready) out_valid <= 1'b0;
+    generate
+        if (DEPTH == 1 << ADDRESS_BITS) begin : wrapping
+            // addresses start again from 0 by themselves
+            always_ff @(posedge clk)
+                if (rst) head <= '0;
+                else if (pop) head <= head + 1'b1;
+            always_ff @(posedge clk)
+                if (rst) tail <= '0;
+                else if (push) tail <= tail + 1'b1;
+        end else begin : counting
+            hass_counter #(.SIZE(DEPTH)) heads (.clk, .rst, .step(pop), .value(head), .last());
+            hass_counter #(.SIZE(DEPTH)) tails (.clk, .rst, .step(push), .value(tail), .last());
         end
+    endgenerate
+    always_ff @(posedge clk)
+        if (rst) count <= '0;
+        else if (push ^ pop) count <= count + (push ? COUNT_BITS'(1) : '1);
+    always_ff @(posedge clk)
+        if (rst) out_valid <= 1'b0;
+        else if (pop | out_ready) out_valid <= pop;
 
     hass_memory #(.DEPTH(DEPTH), .WIDTH(WIDTH)) memory (
         .clk, .write(push), .write_address(tail), .in, .read(pop), .read_address(head), .out);

@@ -13,10 +13,7 @@ module hass_grid #(
 );
     localparam int BITS = SIZE > 1 ? $clog2(SIZE) : 1;
     logic [BITS-1:0] position;
-    assign last = position == SIZE - 1;
-    always_ff @(posedge clk)
-        if (rst) position <= '0;
-        else if (step) position <= last ? '0 : position + 1'b1;
+    hass_counter #(.SIZE(SIZE)) positions (.clk, .rst, .step, .value(position), .last);
     generate
         if (STRIDE == 1) begin : every
             assign wanted = position >= KERNEL - 1;
@@ -24,8 +21,7 @@ module hass_grid #(
             logic [BITS-1:0] next;  // the next position at which a window ends
             assign wanted = position == next;
             always_ff @(posedge clk)
-                if (rst) next <= BITS'(KERNEL - 1);
-                else if (step & last) next <= BITS'(KERNEL - 1);
+                if (rst | (step & last)) next <= BITS'(KERNEL - 1);
                 else if (step & wanted) next <= next + BITS'(STRIDE);
         end
     endgenerate

@@ -17,9 +17,8 @@ module hass_recall #(
             localparam int WORDS = DEPTH - 1;
             localparam int ADDRESS_BITS = $clog2(WORDS);
             logic [ADDRESS_BITS-1:0] address;
-            always_ff @(posedge clk)
-                if (rst) address <= '0;
-                else if (enable) address <= address == WORDS - 1 ? '0 : address + 1'b1;
+            hass_counter #(.SIZE(WORDS)) addresses (
+                .clk, .rst, .step(enable), .value(address), .last());
             // reading and writing one address: the old word comes out, WORDS enabled cycles old
             hass_memory #(.DEPTH(WORDS), .WIDTH(WIDTH)) store (
                 .clk, .write(enable), .write_address(address), .in,

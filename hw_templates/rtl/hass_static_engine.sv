@@ -33,44 +33,26 @@ module hass_static_engine #(
     input  logic                     out_ready,
     output logic [ACC_BITS-1:0]      out
 );
-    logic enable;
-    assign enable = !out_valid | out_ready;
+    logic enable, is_first;
     assign step = enable & in_valid;
     assign in_ready = enable & weight_last;
-
-    logic is_first;
     always_ff @(posedge clk)
         if (rst) is_first <= 1'b1;
         else if (step) is_first <= weight_last;
 
-    logic has_operands, operands_first, operands_last;
-    logic [N*ACT_BITS-1:0] act_operand;
-    logic [N*WEIGHT_BITS-1:0] weight_operand;
+    logic [N*ACT_BITS-1:0] act;
     genvar j;
     generate
         for (j = 0; j < N; j = j + 1) begin : operand
-            logic [ACT_BITS-1:0] a;
             hass_select #(.WORDS(M), .WIDTH(ACT_BITS)) act_select (
-                .words(in_act), .index(index[j*INDEX_BITS+:INDEX_BITS]), .word(a));
-            always_ff @(posedge clk) if (enable) act_operand[j*ACT_BITS+:ACT_BITS] <= a;
+                .words(in_act), .index(index[j*INDEX_BITS+:INDEX_BITS]),
+                .word(act[j*ACT_BITS+:ACT_BITS]));
         end
     endgenerate
-    always_ff @(posedge clk)
-        if (rst) has_operands <= 1'b0;
-        else if (enable) has_operands <= in_valid;
-    always_ff @(posedge clk)
-        if (enable) begin
-            weight_operand <= weight;
-            operands_first <= is_first;
-            operands_last <= weight_last;
-        end
-
     hass_sum #(
         .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
     ) sum (
-        .clk, .rst, .enable,
-        .in_valid(has_operands), .in_first(operands_first), .in_last(operands_last),
-        .act(act_operand), .weight(weight_operand),
-        .start(carry), .start_ready(carry_ready), .out_valid, .out
+        .clk, .rst, .enable, .in_valid, .in_first(is_first), .in_last(weight_last), .act, .weight,
+        .start(carry), .start_ready(carry_ready), .out_valid, .out_ready, .out
     );
 endmodule

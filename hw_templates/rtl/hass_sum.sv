@@ -1,9 +1,9 @@
 // Sum of products over the cycles of a segment: N multipliers, and an accumulator that begins each
-// segment with `start` and says when the segment is complete.
+// segment with `start` and offers the sum when the segment is complete.
 //
 // N = 1: the DSP that multiplies also accumulates. N > 1: a DSP cascade adds up the products of a
 // cycle, and one adder in LUTs the cycles.
-// LATENCY = 2 enabled cycles from the last operands to the result for N = 1, else N + 2.
+// LATENCY = 3 enabled cycles from the last operands to the result for N = 1, else N + 3.
 module hass_sum #(
     parameter int N = 3,
     parameter int ACT_BITS = 16,
@@ -12,7 +12,7 @@ module hass_sum #(
 ) (
     input  logic                     clk,
     input  logic                     rst,
-    input  logic                     enable,
+    output logic                     enable,  // false: everything stands still
     input  logic                     in_valid,
     input  logic                     in_first,
     input  logic                     in_last,
@@ -21,9 +21,12 @@ module hass_sum #(
     input  logic [ACC_BITS-1:0]      start,
     output logic                     start_ready,  // start is taken in this cycle
     output logic                     out_valid,
+    input  logic                     out_ready,
     output logic [ACC_BITS-1:0]      out
 );
     localparam int DSP_BITS = 48;
+    assign enable = !out_valid | out_ready;
+
     logic sum_valid, sum_first, sum_last;
     assign start_ready = enable & sum_valid & sum_first;
     always_ff @(posedge clk)
@@ -32,21 +35,25 @@ module hass_sum #(
 
     generate
         if (N == 1) begin : in_dsp
+            logic [1:0] valid, first, last;
             logic signed [ACT_BITS-1:0] a;
             logic signed [WEIGHT_BITS-1:0] w;
             logic signed [ACT_BITS+WEIGHT_BITS-1:0] product;
             logic signed [DSP_BITS-1:0] base, total;
-            assign a = act;
-            assign w = weight;
             always_ff @(posedge clk)
-                if (rst) sum_valid <= 1'b0;
-                else if (enable) sum_valid <= in_valid;
+                if (rst) valid <= '0;
+                else if (enable) valid <= {valid[0], in_valid};
             always_ff @(posedge clk)
                 if (enable) begin
+                    a <= act;
+                    w <= weight;
                     product <= a * w;
-                    sum_first <= in_first;
-                    sum_last <= in_last;
+                    first <= {first[0], in_first};
+                    last <= {last[0], in_last};
                 end
+            assign sum_valid = valid[1];
+            assign sum_first = first[1];
+            assign sum_last = last[1];
             assign base = sum_first ? {{(DSP_BITS - ACC_BITS){start[ACC_BITS-1]}}, start} : total;
             always_ff @(posedge clk)
                 if (enable & sum_valid) total <= base + DSP_BITS'(product);
@@ -54,13 +61,15 @@ module hass_sum #(
         end else begin : in_luts
             logic [ACC_BITS-1:0] cycle_sum;
             hass_cascade #(
-                .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
+                .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .SUM_BITS(ACC_BITS)
             ) cascade (
                 .clk, .rst, .enable, .in_valid, .in_first, .in_last, .act, .weight,
                 .sum_valid, .sum_first, .sum_last, .sum(cycle_sum)
             );
-            always_ff @(posedge clk)
-                if (enable & sum_valid) out <= (sum_first ? start : out) + cycle_sum;
+            logic [ACC_BITS-1:0] total;
+            hass_add #(.WIDTH(ACC_BITS)) add (
+                .x(cycle_sum), .y(sum_first ? start : out), .carry(1'b0), .sum(total));
+            always_ff @(posedge clk) if (enable & sum_valid) out <= total;
         end
     endgenerate
 endmodule

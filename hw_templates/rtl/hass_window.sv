@@ -24,20 +24,15 @@ module hass_window #(
     input  logic                         out_ready,
     output logic [ROWS*COLUMNS*BITS-1:0] out
 );
-    localparam int CHANNEL_BITS = CHANNELS > 1 ? $clog2(CHANNELS) : 1;
-
     // where the word at the input belongs, and whether a window ends there that is on the stride's
     // grid and inside the frame
     logic take, wanted, row_wanted, column_wanted, last_channel, last_column;
-    logic [CHANNEL_BITS-1:0] channel;
     assign wanted = row_wanted & column_wanted;
     assign out_valid = in_valid & wanted;
     assign in_ready = !wanted | out_ready;
     assign take = in_valid & in_ready;
-    assign last_channel = channel == CHANNELS - 1;
-    always_ff @(posedge clk)
-        if (rst) channel <= '0;
-        else if (take) channel <= last_channel ? '0 : channel + 1'b1;
+    hass_counter #(.SIZE(CHANNELS)) channels (
+        .clk, .rst, .step(take), .value(), .last(last_channel));
     hass_grid #(.SIZE(WIDTH), .KERNEL(COLUMNS), .STRIDE(STRIDE)) column_grid (
         .clk, .rst, .step(take & last_channel), .last(last_column), .wanted(column_wanted));
     hass_grid #(.SIZE(HEIGHT), .KERNEL(ROWS), .STRIDE(STRIDE)) row_grid (

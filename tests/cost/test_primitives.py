@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 from hass.cost import MemoryKind
 from hass.cost.coefficients import coefficients
 from hass.cost.primitives import (
+    BRAM18_SHAPES,
+    block_memory,
+    bram18_banks,
     bram18_count,
     buffer,
     dual_port_lut,
     fifo,
-    multiplier_dsps,
+    mux_lut,
     rom_lut,
+    uram_banks,
     uram_count,
     weight_memory,
 )
@@ -65,9 +69,52 @@ def test_weight_memories_use_the_kind_that_is_asked() -> None:
     assert weight_memory(MemoryKind.LUTRAM, depth, width).lut.tolist() >= [4096]
 
 
-def test_two_narrow_products_share_a_dsp() -> None:
-    assert int(multiplier_dsps(5, 16)) == 5
-    assert int(multiplier_dsps(5, 8)) == 3
+def _fewest_bram18(depth: int, width: int) -> int:
+    """By trying every depth of the banks, one memory at a time."""
+    shapes = sorted(BRAM18_SHAPES, key=lambda shape: shape[1])
+
+    def blocks(index: int) -> int:
+        own = -(-width // shapes[index][0])
+        return min(own, 2 * -(-width // shapes[index - 1][0])) if index else own
+
+    def total(index: int) -> int:
+        full, rest = divmod(depth, shapes[index][1])
+        last = next(i for i, shape in enumerate(shapes) if shape[1] >= rest)
+        return full * blocks(index) + (blocks(last) if rest else 0)
+
+    return min(total(index) for index in range(len(shapes)))
+
+
+@given(st.lists(st.tuples(st.integers(1, 70_000), st.integers(1, 700)), min_size=1, max_size=20))
+def test_many_memories_at_once_have_the_fewest_bram18(sizes: list[tuple[int, int]]) -> None:
+    depths, widths = np.array(sizes, dtype=np.int64).T
+    count, banks = bram18_banks(depths, widths)
+    assert count.tolist() == [_fewest_bram18(*size) for size in sizes]
+    assert (banks * 16_384 >= depths).all() and (banks >= 1).all()
+
+
+def test_a_memory_of_two_aspect_ratios() -> None:
+    """2,048 words of 9 bits a BRAM18, and 256 of 36: 15 + 4, where the best single one needs 20."""
+    count, banks = bram18_banks(2304, 128)
+    assert (int(count), int(banks)) == (19, 2)
+    joined = block_memory(2304, 128)
+    assert (int(joined.lut), int(joined.ff)) == (130, 1)
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "count", "banks"),
+    [(16384, 16, 1, 4), (8192, 36, 1, 2), (8192, 37, 2, 2), (20000, 8, 1, 5), (4097, 72, 2, 2)],
+)
+def test_narrow_words_lie_side_by_side_in_uram(
+    depth: int, width: int, count: int, banks: int
+) -> None:
+    found = uram_banks(depth, width)
+    assert (int(found[0]), int(found[1])) == (count, banks)
+
+
+def test_multiplexers_are_trees_of_four() -> None:
+    choices = np.array([1, 2, 4, 5, 7, 8, 9, 16, 17, 25, 64])
+    assert mux_lut(choices, 1).tolist() == [0, 1, 1, 2, 3, 3, 3, 5, 6, 9, 21]
 
 
 def test_every_coefficient_has_an_origin() -> None:

@@ -9,30 +9,25 @@ import pytest
 from click.testing import CliRunner
 
 from hass.cli import main
-from hass.cost.foldings import EngineKind, Folding, MemoryKind, as_arrays
-from hass.cost.ops import conv
-from hass.cost.primitives import clog2, counter
 from hass.errors import SpecError
 from hass.hw_templates import calibrate
-from hass.hw_templates.calibrate import FITS, Block, Point, Row, SynthesisFamily
+from hass.hw_templates.calibrate import FITS, Block, Row
 from hass.hw_templates.calibrate.yosys import counted
-from hass.ops import Conv2d
-from hass.values import Arithmetic
 
 ROOT = Path(__file__).parents[2]
 REFRESH = (
     "run: hass calibrate --synthesise hw_templates/calibrate/synthesis.csv --page docs/fidelity.md"
 )
-# (median, worst) relative error of each point by a fit to all others, as coefficients.toml and
-# docs/fidelity.md state them. The worst LUT errors are multiplexers of 5, 7 and 25 words, of which
-# yosys makes more LUTs than their share of 4:1 multiplexers.
+# What LUTs of points that a fit has not seen may be off by, in the median and at worst: issue 3.
+# Everything but LUTs is exact.
+MEDIAN, WORST = 0.10, 0.20
+# docs/fidelity.md and coefficients.toml state what is reached, (median, worst).
 STATED = {
-    ("dynamic_engine", "lut"): (0.09, 0.25),
-    ("dynamic_engine", "ff"): (0.02, 0.06),
-    ("dense_engine", "lut"): (0.06, 0.34),
-    ("dense_engine", "ff"): (0.03, 0.12),
+    "dynamic_engine": (0.05, 0.12),
+    "dense_engine": (0.01, 0.08),
+    "fifo": (0.02, 0.15),
+    "window": (0.04, 0.11),
 }
-HALF_MEDIAN = 0.12  # of a fit to every other point, judged by the rest
 
 
 @pytest.fixture(scope="module")
@@ -48,78 +43,74 @@ def test_the_table_is_whole_and_of_this_rtl(rows: tuple[Row, ...]) -> None:
     assert not stale, f"the RTL has changed since it was synthesised; {REFRESH}"
 
 
-@pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"{fit.section}-{fit.resource}")
+@pytest.mark.parametrize("fit", FITS, ids=lambda fit: fit.section)
 def test_shipped_coefficients_reproduce_the_table(
     rows: tuple[Row, ...], fit: calibrate.Fit
 ) -> None:
     own = calibrate.rows_of(fit, rows)
-    said = np.array([getattr(calibrate.modelled(row.point), fit.resource) for row in own])
-    found = calibrate.measured(fit, own)
+    said = np.array([calibrate.modelled(row.point).lut for row in own])
+    found = calibrate.measured(own)
     errors = np.maximum(np.abs(said - found) - 1, 0) / found  # the model rounds up
-    median, worst = STATED[fit.section, fit.resource]
+    median, worst = STATED[fit.section]
     assert np.median(errors) <= median
     assert errors.max() <= worst
     assert said.min() > 0
 
 
-@pytest.mark.parametrize("fit", FITS, ids=lambda fit: f"{fit.section}-{fit.resource}")
-def test_a_fit_to_some_points_foretells_the_others(
+@pytest.mark.parametrize("fit", FITS, ids=lambda fit: fit.section)
+def test_a_fit_foretells_points_that_it_has_not_seen(
     rows: tuple[Row, ...], fit: calibrate.Fit
 ) -> None:
-    own = calibrate.rows_of(fit, sorted(rows, key=lambda row: row.point))
-    result = calibrate.fitted(fit, own[::2])
-    assert result.coefficients.min() >= 0.0, "no coefficient takes away"
-    points = [row.point for row in own]
-    foretold = fit.foretold(points[1::2], result.coefficients)
-    errors = np.abs(foretold / calibrate.measured(fit, own[1::2]) - 1.0)
-    assert np.median(errors) <= HALF_MEDIAN
     whole = calibrate.fitted(fit, rows)
-    median, worst = STATED[fit.section, fit.resource]
+    assert whole.coefficients.min() >= 0.0, "no coefficient takes away"
+    median, worst = STATED[fit.section]
+    assert median <= MEDIAN
+    assert worst <= WORST
     assert whole.median_error <= median
     assert whole.worst_error <= worst
+    # every other point, judged by the rest
+    own = calibrate.rows_of(fit, sorted(rows, key=lambda row: row.point))
+    points = [row.point for row in own]
+    half = calibrate.fitted(fit, own[::2])
+    foretold = fit.foretold(points[1::2], half.coefficients)
+    assert np.median(np.abs(foretold / calibrate.measured(own[1::2]) - 1.0)) <= MEDIAN
     shipped, refit = fit.foretold(points, fit.shipped()), fit.foretold(points, whole.coefficients)
     np.testing.assert_allclose(shipped, refit, rtol=0.01, err_msg=REFRESH)
 
 
-def test_memories_and_multipliers_are_exact(rows: tuple[Row, ...]) -> None:
+def test_all_but_luts_is_exact(rows: tuple[Row, ...]) -> None:
+    """Flip-flops, multipliers and memories of every block; and nothing is zero that is not."""
     off = []
     for row in rows:
         said, found = calibrate.modelled(row.point), row.counts
-        if said.bram18 != found.bram18 or said.uram != found.uram:
-            off.append(f"{row.point.block} {row.point.text()}")
-    assert off == KNOWN_OFF
+        for resource in row.point.judged:
+            pair = getattr(said, resource), getattr(found, resource)
+            if (pair[0] == 0) != (pair[1] == 0) or (resource != "lut" and pair[0] != pair[1]):
+                off.append(f"{row.point.block} {row.point.text()}: {resource} {pair}")
+    assert off == []
+
+
+def test_luts_of_unseen_points_are_foretold(rows: tuple[Row, ...]) -> None:
+    judges = [row for row in rows if row.point in set(calibrate.unseen()) and row.counts.lut]
+    assert len(judges) > 15
+    assert not any(row in calibrate.rows_of(fit, rows) for fit in FITS for row in judges)
+    said = np.array([calibrate.modelled(row.point).lut for row in judges])
+    errors = np.abs(said / calibrate.measured(judges) - 1.0)
+    assert np.median(errors) <= MEDIAN
+    assert errors.max() <= WORST
+
+
+def test_luts_of_memories_are_counted(rows: tuple[Row, ...]) -> None:
+    for row in rows:
+        if row.point.block is Block.MEMORY:
+            said, found = calibrate.modelled(row.point).lut, row.counts.lut
+            assert said == pytest.approx(found, rel=0.04, abs=2), row.point.text()
+
+
+def test_an_engine_has_a_dsp_a_multiplier_and_a_pair_one_for_two(rows: tuple[Row, ...]) -> None:
     engines = [row for row in rows if row.counts.dsp]
-    assert len(engines) > 50
+    assert len(engines) > 70
     assert all(row.counts.dsp == row.point["N"] for row in engines)
-
-
-# yosys serves 2304 x 128 from columns of several widths, one BRAM18 less than the best single
-# width; and puts four 16-bit words beside each other into an UltraRAM's 72 bits.
-KNOWN_OFF = [
-    "memory DEPTH=2304 WIDTH=128 ULTRA=0",
-    "memory DEPTH=16384 WIDTH=16 ULTRA=1",
-]
-
-
-@pytest.mark.parametrize("engine", [EngineKind.DENSE, EngineKind.DYNAMIC])
-@pytest.mark.parametrize(("packed", "fine", "bits"), [(1, 1, 16), (1, 3, 8), (4, 4, 16), (2, 9, 8)])
-def test_the_model_charges_what_is_fitted(
-    engine: EngineKind, packed: int, fine: int, bits: int
-) -> None:
-    """The formulas of hass.cost and those of the fits are the same."""
-    folding = Folding(
-        engine=engine, fine=fine, packed=packed, weight_memory=MemoryKind.BRAM, lane_fifo_depth=1
-    )
-    op, foldings = Conv2d(4, (3, 3)), as_arrays([folding])
-    arithmetic = Arithmetic(act_bits=bits, weight_bits=bits)
-    block = Block.DENSE if engine is EngineKind.DENSE else Block.DYNAMIC
-    sizes = (("M", 9 * packed), ("N", fine), ("ACT_BITS", bits), ("WEIGHT_BITS", bits))
-    said = calibrate.modelled(Point(block, SynthesisFamily.SERIES7, sizes))
-    if engine is EngineKind.DENSE:
-        charged = conv._dense_engine(op, foldings, arithmetic)
-    else:
-        charged = conv._dynamic_engine(op, foldings, arithmetic)
-    assert (said.lut, said.ff) == (int(charged.lut[0]), int(charged.ff[0]))
 
 
 @pytest.mark.skipif(
@@ -175,7 +166,7 @@ def test_a_cell_of_unknown_cost_is_refused() -> None:
 
 def _without_fits(page: str) -> str:
     """Without the table of fits, whose last digits depend on the machine's linear algebra."""
-    before, fits = page.split("Coefficients fitted anew", 1)
+    before, fits = page.split("LUT coefficients fitted anew", 1)
     return before + fits[fits.index("###") :]
 
 
@@ -192,12 +183,3 @@ def test_the_page_is_what_the_command_makes(rows: tuple[Row, ...], tmp_path: Pat
     assert page.read_text(encoding="utf-8") == text
     shipped = (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
     assert _without_fits(calibrate.fidelity_page(rows)) in _without_fits(shipped), REFRESH
-
-
-def test_counters_are_the_models() -> None:
-    """A dense engine's count of its turns is charged once."""
-    sizes = (("M", 9), ("N", 1), ("ACT_BITS", 16), ("WEIGHT_BITS", 16))
-    point = Point(Block.DENSE, SynthesisFamily.SERIES7, sizes)
-    (fit,) = (fit for fit in FITS if Block.DENSE in fit.blocks and fit.resource == "lut")
-    bare = int(np.ceil((fit.matrix([point]) @ fit.shipped())[0] - 1e-9))
-    assert calibrate.modelled(point).lut == bare + int(counter(clog2(9)).lut)

@@ -11,7 +11,9 @@ from block_bench import Case, run_cases
 
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
 from hass.cost.lane_filters import dealt_filters
+from hass.cost.ops.conv import engine_pairs
 from hass.cost.static_schedule import static_cycles, static_filters, static_window_cycles
+from hass.device import Family
 from hass.fixed_point import IntArray, requantise, wrap
 from hass.hw_templates.conv_block import ConvPlan, conv_block, folding_mistake
 from hass.intmath import ceil_div
@@ -23,6 +25,7 @@ from hass.values import Arithmetic, FeatureMap, FixedPoint
 
 FRAMES = 2
 ARITHMETIC = Arithmetic(16, 16, 32)
+BYTES = Arithmetic(8, 8, 20)
 NARROW = Arithmetic(8, 6, 18)  # accumulators that wrap
 
 
@@ -130,6 +133,14 @@ SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
         _folding(S, fine=5, packed=2, coarse_in=2, coarse_out=2, coarse_group=2),
         0,
     ),
+    # dense engines of an even number of filters, which share multipliers at few bits
+    (
+        (5, 4, 8),
+        Conv2d(8, (3, 3), pads=(1, 1, 1, 1), groups=2),
+        _folding(D, fine=3, coarse_in=2, coarse_out=4, coarse_group=2),
+        0,
+    ),
+    ((4, 3, 12), Conv2d(4, (1, 1)), _folding(D, fine=6, packed=6, coarse_in=2, coarse_out=4), 0),
 ]
 
 
@@ -163,6 +174,7 @@ def _plan(index: int, arithmetic: Arithmetic) -> tuple[ConvPlan, IntArray]:
         shift_bits=arithmetic.acc_bits - arithmetic.act_bits - index % 3,
         clip_limit=min(limit, act.high // 2),
         index=index,
+        paired=bool(engine_pairs(op, as_arrays([folding]), Family.ULTRASCALE_PLUS, arithmetic)),
     )
     return plan, frames
 
@@ -205,7 +217,16 @@ def _lane_iterations(plan: ConvPlan, frames: IntArray) -> list[int]:
     return [int(count) for count in counts.ravel()]
 
 
-@pytest.mark.parametrize("arithmetic", [ARITHMETIC, NARROW], ids=["16-bit", "narrow"])
+def test_pairs_of_engines_are_among_the_shapes() -> None:
+    for arithmetic, pairs in ((ARITHMETIC, 0), (BYTES, 3), (NARROW, 4)):
+        plans = [_plan(index, arithmetic)[0] for index in range(len(SHAPES))]
+        assert sum(plan.paired for plan in plans) == pairs
+        assert all("engine_pair" in str(conv_block(plan)) for plan in plans if plan.paired)
+
+
+@pytest.mark.parametrize(
+    "arithmetic", [ARITHMETIC, BYTES, NARROW], ids=["16-bit", "8-bit", "narrow"]
+)
 def test_convolutions_match_the_reference_and_the_model(
     arithmetic: Arithmetic, tmp_path: Path
 ) -> None:

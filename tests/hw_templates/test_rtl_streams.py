@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,31 @@ def test_fifo(depth: int, tmp_path: Path) -> None:
     blocked = bench.run(program, stimulus, Traffic(1.0, 0.15, 6))
     held = np.cumsum(blocked.given) - np.cumsum(blocked.taken)
     assert held.max() == depth + 1, "a full FIFO holds what was paid for, and its register"
+
+
+# (depth, width, ultra): in LUTs, in one BRAM and in banks of several depths, in URAM with 8, 2 and
+# 1 words side by side
+MEMORIES = [
+    *((16, 8, 0), (100, 16, 0), (600, 13, 0), (2304, 24, 0), (5000, 16, 0), (3000, 9, 0)),
+    *((9000, 5, 1), (12000, 36, 1), (5000, 80, 1)),
+]
+
+
+@pytest.mark.parametrize("case", MEMORIES, ids=lambda case: "x".join(map(str, case)))
+@bench.needs_iverilog
+def test_memory(case: tuple[int, int, int], tmp_path: Path) -> None:
+    """Random writes and reads; the bench compares, and says how many words it saw."""
+    names = ("DEPTH", "WIDTH", "ULTRA")
+    program = tmp_path / "memory.vvp"
+    settings = [f"-Pmemory_bench.{name}={value}" for name, value in zip(names, case, strict=True)]
+    source = bench.RTL / "bench" / "memory_bench.sv"
+    library = ("-y", str(bench.RTL), "-Y", ".sv", "-s", "memory_bench")
+    subprocess.run(
+        ["iverilog", "-g2012", *library, *settings, "-o", str(program), str(source)], check=True
+    )
+    done = subprocess.run(["vvp", "-N", str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert int(done.stdout.split()[0]) > 10_000
 
 
 # (height, width, channels, rows, columns, stride): odd shapes, one row, 1x1, no rows, wide buffers

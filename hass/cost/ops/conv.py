@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...device import Family
 from ...ops import Conv2d
 from ...sparsity import LayerSparsity
 from ...values import Arithmetic
 from ..coefficients import coefficients
+from ..engines import (
+    EngineSize,
+    dense_engine,
+    dynamic_engine,
+    pair_engine,
+    pairable,
+    static_engine,
+)
 from ..even_flow import window_flow
 from ..foldings import EngineKind, FoldingArrays, IntArray
 from ..lanes import FloatArray
@@ -16,11 +25,11 @@ from ..primitives import (
     adders,
     amount,
     buffer,
+    by_distinct,
     ceil_div,
     clog2,
     counter,
     fifo,
-    multiplier_dsps,
     mux_lut,
     rom_lut,
     scaled,
@@ -66,64 +75,49 @@ def _rounded_up(cycles: FloatArray) -> IntArray:
     return np.asarray(np.ceil(cycles * (1.0 - 1e-12) - 1e-9), dtype=np.int64)
 
 
-def _dense_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
-    """``fine`` multipliers, operand multiplexers and the accumulator (over the turns of a segment
-    and over channels), as synthesised (coefficients.toml). One multiplier accumulates in its own
-    DSP; more are summed in the DSP cascade and have one adder in LUTs.
-
-    A dense engine's multiplier sees one activation per turn, a static one's any of the segment's:
-    that is the only difference, of which the same coefficients are taken.
-    """
-    fit = coefficients().dense_engine
-    bits = (arithmetic.act_bits + arithmetic.weight_bits) / 2
-    fine = foldings.fine
-    products = segment_products(op, foldings)
-    turns = ceil_div(products, fine)
-    choices = products if foldings.engine is EngineKind.STATIC else turns
-    outside = np.where(fine > 1, arithmetic.acc_bits, 0)  # bits of an accumulator in LUTs
-    adder = fit.lut_per_acc_bit * outside
-    select = np.where(turns > 1, adder, 0.0)
-    mux = fit.mux_lut_per_stage_bit * ceil_div(choices - 1, 3) * fine * arithmetic.act_bits
-    skew = fit.skew_lut_per_n_b * bits * np.maximum(fine - 4, 0)
-    ff = fit.ff_per_acc_bit * outside + fit.ff_control + fit.ff_per_n * fine
-    ff = ff + np.where(turns > 1, fit.ff_turn_control, 0.0)
-    ff = ff + fit.ff_skew_per_b * bits * _skewed_words(fine)
-    return amount(
-        lut=np.ceil(adder + select + mux + skew + fit.lut_control - 1e-9).astype(np.int64),
-        ff=np.ceil(ff - 1e-9).astype(np.int64),
-    ) + counter(clog2(turns))
-
-
-def _skewed_words(fine: IntArray) -> IntArray:
-    """Operand pairs that a cascade of ``fine`` multipliers delays in flip-flops: the third by one
-    cycle and the fourth by two, beyond the registers of the DSPs; later ones wait in SRLs."""
-    return np.asarray(np.minimum((fine - 1) * (fine - 2) // 2, 3))
-
-
-def _dynamic_engine(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> Amount:
-    """Zero check, selector, multipliers and accumulator as synthesised (coefficients.toml), and
-    the lane's FIFOs: windows in front, results behind."""
-    fit = coefficients().dynamic_engine
-    products = segment_products(op, foldings).astype(np.float64)
-    fine = foldings.fine.astype(np.float64)
-    bits = (arithmetic.act_bits + arithmetic.weight_bits) / 2
-    outside = np.where(foldings.fine > 1, arithmetic.acc_bits, 0)
-    dense = (
-        coefficients().dense_engine
-    )  # the accumulator is the same: an adder, and a choice of its start
-    lut = 2.0 * dense.lut_per_acc_bit * outside
-    lut = lut + fit.mux_lut_per_stage_bit * np.ceil((products - 1) / 3) * fine * bits
-    lut = lut + fit.lut_per_m_b * products * bits + fit.lut_per_m_n * products * fine
-    ff = fit.ff_per_m_b * products * bits + fit.ff_per_n * fine
-    ff = ff + fit.ff_per_acc_bit * outside
-    ff = ff + fit.ff_skew_per_b * bits * _skewed_words(foldings.fine)
-    engine = amount(
-        lut=np.ceil(lut - 1e-9).astype(np.int64), ff=np.ceil(ff - 1e-9).astype(np.int64)
+def _engine_size(op: Conv2d, foldings: FoldingArrays, arithmetic: Arithmetic) -> EngineSize:
+    return EngineSize(
+        segment_products(op, foldings),
+        foldings.fine,
+        arithmetic.act_bits,
+        arithmetic.weight_bits,
+        arithmetic.acc_bits,
     )
+
+
+def engine_pairs(
+    op: Conv2d, foldings: FoldingArrays, family: Family, arithmetic: Arithmetic
+) -> IntArray:
+    """Pairs of dense engines, of two filters that see the same activations, that are built as one
+    with half the DSPs, (n,): all or none. It takes DSPs that are wide enough, and narrow operands.
+    """
+    lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
+    if foldings.engine is not EngineKind.DENSE or family is not Family.ULTRASCALE_PLUS:
+        return np.zeros_like(lanes)
+    even = foldings.coarse_out % 2 == 0
+    together = pairable(_engine_size(op, foldings, arithmetic)) * even
+    return np.asarray(together * (lanes // 2))
+
+
+def _engines(op: Conv2d, foldings: FoldingArrays, family: Family, arithmetic: Arithmetic) -> Amount:
+    """The dot-product engines of all lanes, a dynamic lane's FIFOs included."""
+    size = _engine_size(op, foldings, arithmetic)
+    lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
+    match foldings.engine:
+        case EngineKind.DYNAMIC:
+            return (dynamic_engine(size) + _lane_fifos(size, foldings)).times(lanes)
+        case EngineKind.STATIC:
+            return static_engine(size).times(lanes)
+        case _:
+            pairs = engine_pairs(op, foldings, family, arithmetic)
+            return pair_engine(size).times(pairs) + dense_engine(size).times(lanes - 2 * pairs)
+
+
+def _lane_fifos(size: EngineSize, foldings: FoldingArrays) -> Amount:
+    """Of a dynamic lane that may run ahead: windows in front, results behind."""
     deep = np.where(foldings.lane_fifo_depth > 1, foldings.lane_fifo_depth, 0)
-    ahead = fifo(deep, segment_products(op, foldings) * arithmetic.act_bits)
-    results = fifo(deep, np.full_like(deep, arithmetic.acc_bits))
-    return engine + ahead + results
+    ahead = fifo(deep, size.products * size.act_bits)
+    return ahead + fifo(deep, np.full_like(deep, size.acc_bits))
 
 
 def _lane_order(foldings: FoldingArrays, filters: IntArray, arithmetic: Arithmetic) -> Amount:
@@ -197,6 +191,7 @@ def conv_cost(
     shape: LayerShape,
     foldings: FoldingArrays,
     sparsity: LayerSparsity | None,
+    family: Family,
     arithmetic: Arithmetic,
 ) -> Amount:
     """All of a convolution block but its stream ports and input FIFOs."""
@@ -206,15 +201,14 @@ def conv_cost(
     streams_in = foldings.coarse_in * foldings.coarse_group
     streams_out = foldings.coarse_out * foldings.coarse_group
     held = window_flow(op, shape.inputs[0], shape.out, shape.haste).held_pixels
-    window = window_cost(op, shape.inputs[0], streams_in, arithmetic.act_bits, held)
+    window = by_distinct(
+        streams_in,
+        lambda streams: window_cost(op, shape.inputs[0], streams, arithmetic.act_bits, held),
+    )
     taps = op.kernel[0] * op.kernel[1]
     gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
         streams_in * arithmetic.act_bits
     )
-    if foldings.engine is EngineKind.DYNAMIC:
-        engine = _dynamic_engine(op, foldings, arithmetic)
-    else:
-        engine = _dense_engine(op, foldings, arithmetic)
     if foldings.engine is not EngineKind.DENSE:
         # clip |x| <= t: two comparisons per input stream
         engine_clip = scaled(
@@ -223,8 +217,9 @@ def conv_cost(
         window = window + amount(lut=engine_clip)
     blocks = shape.inputs[0].channels // (op.groups * foldings.coarse_in * foldings.packed)
     filters = op.out_channels // (op.groups * foldings.coarse_out)
+    engines = _engines(op, foldings, family, arithmetic)
     if foldings.engine is EngineKind.STATIC:
-        engine = engine + _lane_order(foldings, filters, arithmetic)
+        engines = engines + _lane_order(foldings, filters, arithmetic).times(lanes)
     # the cascade's adder accumulates over channels too, a dynamic engine's only over a segment
     outside = (blocks > 1) & (foldings.engine is EngineKind.DYNAMIC)
     accumulate = adders(np.where(outside, 1, 0), arithmetic.acc_bits) + buffer(
@@ -239,16 +234,15 @@ def conv_cost(
     schedule = counter(clog2(blocks) + clog2(filters) + clog2(op.groups))
     if foldings.engine is EngineKind.STATIC:
         schedule = schedule + _filter_exchange(op, foldings, sparsity, arithmetic)
-    dsp = multiplier_dsps(lanes * foldings.fine, max(arithmetic.act_bits, arithmetic.weight_bits))
     return (
         window
         + gather
-        + (engine + accumulate).times(lanes)
+        + engines
+        + accumulate.times(lanes)
         + tree
         + finish.times(streams_out)
         + schedule
         + _weights(op, shape, foldings, sparsity, arithmetic)
-        + amount(dsp=dsp)
     )
 
 

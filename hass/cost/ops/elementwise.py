@@ -15,7 +15,6 @@ from ..primitives import (
     bram18_count,
     buffer,
     ceil_div,
-    multiplier_dsps,
     scaled,
 )
 from ..shape import LayerShape
@@ -30,7 +29,7 @@ def activation_cost(op: Activation, streams: IntArray, arithmetic: Arithmetic) -
     fabric = coefficients().fabric
     gate = amount(lut=np.asarray(bits), ff=np.asarray(bits))
     clamp = amount(lut=scaled(2 * bits, fabric.max_lut_per_bit.value), ff=np.asarray(2 * bits))
-    one = amount(dsp=multiplier_dsps(1, bits))
+    one = amount(dsp=1)
     match op:
         case Relu():
             each = gate
@@ -54,7 +53,7 @@ def binary_cost(
     if isinstance(op, Add):
         each = adders(1, bits + 1) + adders(1, bits)
     else:
-        each = amount(dsp=multiplier_dsps(1, bits)) + adders(1, bits)
+        each = amount(dsp=1) + adders(1, bits)
     held = amount()
     if len({source.pixels for source in shape.inputs}) > 1:
         held = buffer(ceil_div(shape.out.channels, streams), np.full_like(streams, bits))

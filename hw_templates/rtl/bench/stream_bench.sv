@@ -4,7 +4,7 @@
 // cycle: offer a word, accept a word), and for engines side.hex (what the weight memory holds) and
 // carry.hex (sums of earlier channels). A line a cycle: in_valid in_ready out_valid out_ready out.
 module stream_bench;
-    parameter BLOCK = "dynamic";  // or dense, static, fifo, window
+    parameter BLOCK = "dynamic";  // or dense, pair, static, fifo, window
     parameter int M = 9;
     parameter int N = 1;
     parameter int ACT_BITS = 16;
@@ -27,10 +27,11 @@ module stream_bench;
     parameter int CARRY_WORDS = 1;
     parameter int CYCLES = 1000;
     localparam int INDEX_BITS = M > 1 ? $clog2(M) : 1;
+    localparam int CARRY_BITS = BLOCK == "pair" ? 2 * ACC_BITS : ACC_BITS;
 
     logic [IN_BITS-1:0] in_words [0:IN_WORDS-1];
     logic [SIDE_BITS-1:0] side_words [0:SIDE_WORDS-1];
-    logic [ACC_BITS-1:0] carry_words [0:CARRY_WORDS-1];
+    logic [CARRY_BITS-1:0] carry_words [0:CARRY_WORDS-1];
     logic offer [0:CYCLES-1];
     logic accept [0:CYCLES-1];
 
@@ -52,10 +53,10 @@ module stream_bench;
     // always shows a word
     logic [IN_BITS-1:0] in;
     logic [SIDE_BITS-1:0] side;
-    logic [ACC_BITS-1:0] carry;
+    logic [CARRY_BITS-1:0] carry;
     assign in = in_valid ? in_words[given] : {IN_BITS{1'bx}};
     assign side = side_words[side_index < SIDE_WORDS ? side_index : 0];
-    assign carry = carry_ready ? carry_words[carry_index] : {ACC_BITS{1'bx}};
+    assign carry = carry_ready ? carry_words[carry_index] : {CARRY_BITS{1'bx}};
 
     generate
         if (BLOCK == "dynamic") begin : dynamic_engine
@@ -69,6 +70,13 @@ module stream_bench;
             assign carry_ready = 1'b0;
         end else if (BLOCK == "dense") begin : dense_engine
             hass_dense_engine #(
+                .M(M), .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
+            ) engine (
+                .clk, .rst, .in_valid, .in_ready, .in_act(in), .weight(side), .step, .carry,
+                .carry_ready, .out_valid, .out_ready, .out
+            );
+        end else if (BLOCK == "pair") begin : dense_pair
+            hass_dense_pair #(
                 .M(M), .N(N), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
             ) engine (
                 .clk, .rst, .in_valid, .in_ready, .in_act(in), .weight(side), .step, .carry,
