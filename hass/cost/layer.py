@@ -11,6 +11,7 @@ from ..device import Family
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
 from .coefficients import coefficients
+from .flow import SPARSE_SLACK_PIXELS
 from .foldings import EngineKind, FoldingArrays, IntArray
 from .ops.conv import compute_cycles, conv_cost, engine_stages, position_cycles
 from .ops.elementwise import activation_cost, binary_cost
@@ -37,12 +38,12 @@ def fifo_entries(
 ) -> IntArray:
     """Depth of an input port's FIFO in entries of ``streams`` words, (n,).
 
-    In front of a sparse engine it holds a pixel more: windows of a position take different times.
+    In front of a sparse engine it holds some pixels more (``flow.SPARSE_SLACK_PIXELS``).
     """
     need = shape.fifos[port_index]
     words = need.words
     if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
-        words += shape.inputs[port_index].channels
+        words += SPARSE_SLACK_PIXELS * shape.inputs[port_index].channels
     return ceil_div(words, streams) + need.entries
 
 

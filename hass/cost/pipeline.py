@@ -67,7 +67,7 @@ def estimate(
         absent = [layer.name for layer in graph.convs if layer.name not in profile.layers]
         if absent:
             raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
-    shapes = layer_shapes(graph)
+    shapes = layer_shapes(graph, profile)
     costs = {
         layer.name: layer_costs(
             shapes[layer.name],

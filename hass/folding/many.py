@@ -145,7 +145,7 @@ def folding_space(
     memories = memories_of(device)
     known: dict[tuple[LayerShape, LayerSparsity | None], IntArray] = {}
     names, all_groups, costs = [], [], []
-    for name, shape in layer_shapes(graph).items():
+    for name, shape in layer_shapes(graph, profile).items():
         sparsity = None if profile is None else profile.layers.get(name)
         groups = legal_foldings(shape, engines, memories, sparsity)
         if not groups:

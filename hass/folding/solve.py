@@ -68,7 +68,7 @@ def _problem(
             raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
     memories = memories_of(device)
     names, tables = [], []
-    for name, shape in layer_shapes(graph).items():
+    for name, shape in layer_shapes(graph, profile).items():
         sparsity = None if profile is None else profile.layers.get(name)
         key = TableKey(shape, sparsity, device.family, arithmetic, engines, memories, device.budget)
         names.append(name)

@@ -67,7 +67,7 @@ def tables_of(graph: Graph, budget: Resources, seed: int | None) -> list[OptionT
                 budget,
             )
         )
-        for name, shape in layer_shapes(graph).items()
+        for name, shape in layer_shapes(graph, profile).items()
     ]
 
 
@@ -106,7 +106,7 @@ def test_what_holds_of_every_plan(graph: Graph, budget: Resources, seed: int) ->
         assert found.resources.fits(budget)
         assert plan.proved_bound_cycles <= found.frame_ii_cycles
         assert plan.gap == found.frame_ii_cycles / plan.proved_bound_cycles - 1
-        for name, shape in layer_shapes(graph).items():
+        for name, shape in layer_shapes(graph, profile).items():
             sparsity = profile.layers.get(name)
             folding = plan.foldings[name]
             assert is_legal(shape, folding, ALL_ENGINES, memories_of(device), sparsity)
