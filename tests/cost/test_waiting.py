@@ -112,7 +112,7 @@ def test_joined_lanes_take_what_the_simulation_takes(case: Case, depth: int) -> 
         weight_memory=MemoryKind.BRAM,
     )
     op = Conv2d(case.lanes_out * case.filters, (3, 3))
-    modelled = joined_segment_cycles(op, measured(case, active), as_arrays([folding]))
+    modelled = joined_segment_cycles(op, measured(case, active), as_arrays([folding]), WINDOWS)
     assert float(modelled[0]) == pytest.approx(
         simulated(work, depth) / case.filters, rel=case.tolerance
     )
