@@ -58,10 +58,12 @@ def strayed(
     """Square of how far the slowest of lanes that are joined after every ``joined`` windows strays
     from its own mean, per window.
 
-    It falls as the variance of a lane's mean does. Within a position the windows are a finite
-    population: m times the variance is linear in m. Beyond, a part of what sets lanes apart stays
-    for a frame; the rest is correlated with its neighbours', so that the mean of n positions has
-    about 1 / (1 + (n - 1) * fresh) of its variance, fresh being the share of a position that is
+    It falls as the variance of a lane's mean does: m times it is constant, but for two effects
+    within a position. Lanes may even out towards its end, as what is left of a finite population
+    does: then m times it falls linearly. Or a window has too few different lengths for one of many
+    lanes to stand out: as skewness, that fades with 1 / m. Beyond, a part of what sets lanes apart
+    stays for a frame; the rest is correlated with its neighbours', so that the mean of n positions
+    has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being the share of a position that is
     new. Frames are independent.
 
     Args:
@@ -74,8 +76,11 @@ def strayed(
     frame = correlation.frame
     r = min(max(correlation.neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
     fresh = (1.0 - r) / (1.0 + r)
-    inside = np.minimum((joined - 1.0) / np.maximum(per_position - 1.0, _LEAST), 1.0)
-    near = (window + (per_position * position - window) * inside) / joined
+    more = per_position * position - window
+    last = np.maximum(per_position, 1.0 + _LEAST)
+    evened = (joined - 1.0) / (last - 1.0)
+    faded = (1.0 - 1.0 / joined) / (1.0 - 1.0 / last)
+    near = (window + more * np.where(more > 0.0, faded, evened)) / joined
     together = np.maximum(joined / per_position, 1.0)
     lasting = frame / np.maximum(together / correlation.frame_positions, 1.0)
     far = position * (lasting + (1.0 - frame) / (1.0 + (together - 1.0) * fresh))
