@@ -9,6 +9,7 @@ where to go over, it loses only a share of the D - 1 windows: ``lost_share``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -17,9 +18,12 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
-# Windows that a path may stay with a lane; the longest path is off by less than a percent of what
-# it is above the mean, as steps are at most 3 : 2, and by 31 / 2**14 at the end, at depth 32.
-STAYS = np.array([1, *(s << k for k in range(13) for s in (2, 3)), 1 << 14], dtype=np.float64)
+# Windows that a path may stay with a lane. The best of them is off by a percent of what the longest
+# path is above the mean where steps are 3 : 2 at most, by 4 % where they are 2 : 1; that is where
+# paths of 64 windows are best, which are little above it.
+STAYS = np.array(
+    [1, *(s << k for k in range(5) for s in (2, 3)), *(1 << k for k in range(6, 15))], np.float64
+)
 # lanes of which there is a ``lost_share`` at once; between them it is interpolated
 _LANES = np.unique(np.geomspace(2, 1 << 14, 64).astype(np.int64))
 
@@ -62,3 +66,16 @@ def lost_share(longest: FloatArray) -> FloatArray:
     [0.0, 0.17, 0.64]
     """
     return np.asarray(np.interp(longest, *_lost_shares()))
+
+
+def longest_paths(joined: FloatArray, lost: FloatArray, depths: Sequence[int]) -> FloatArray:
+    """Cycles per window of lanes with FIFOs of each of the depths, (depths, ...).
+
+    Args:
+        joined: cycles per window of lanes that are joined after ``STAYS`` windows, (stays, ...).
+        lost: ``lost_share``, (...).
+        depths: windows that a lane may be ahead; 1 in lockstep.
+    """
+    stays = STAYS.reshape(-1, *(1,) * lost.ndim)
+    slower = lost / stays
+    return np.stack([(joined / (1.0 + slower * (depth - 1))).max(axis=0) for depth in depths])

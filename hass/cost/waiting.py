@@ -23,7 +23,7 @@ from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
 from .foldings import FoldingArrays, IntArray
-from .lane_fifos import STAYS, longest_of, lost_share
+from .lane_fifos import STAYS, longest_of, longest_paths, lost_share
 from .lanes import FloatArray, lane_cycles
 
 # Tables are made for a multiple of so many values of ``fine``: few are made twice.
@@ -52,7 +52,7 @@ def strayed(
     window: FloatArray,
     position: FloatArray,
     per_position: FloatArray,
-    joined: float,
+    joined: FloatArray,
     correlation: Correlation,
 ) -> FloatArray:
     """Square of how far the slowest of lanes that are joined after every ``joined`` windows strays
@@ -135,16 +135,11 @@ def _joined(
     deviation = counted.variation[row][:, None, None] * mean
     longest = np.sqrt(window) / np.maximum(deviation, _LEAST)
     lost = lost_share(np.minimum(longest, most.reshape(lanes.shape)[..., None]))
-    result = np.empty((len(depths), *never.shape))
-    result[:] = never
-    result[np.array(depths) == 1] = windows
-    for stay in STAYS.tolist():
-        square = strayed(window, position, per_position, stay, correlation)
-        path = stay * (mean + np.sqrt(imbalance + square))
-        for index, depth in enumerate(depths):
-            if depth > 1:
-                path_of = path / (stay + lost * (depth - 1))
-                np.maximum(result[index], path_of, out=result[index])
+
+    stays = STAYS[:, None, None, None, None]
+    square = strayed(window, position, per_position, stays, correlation)
+    joined = mean + np.sqrt(imbalance + square)
+    result = np.maximum(longest_paths(joined, lost, depths), never)
     dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
     # an engine with more multipliers can always do as one with fewer
     result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)
