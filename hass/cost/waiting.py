@@ -6,16 +6,15 @@ window is handed to the coarse_out lanes of its input stream at once, a lane com
 it and accumulates on its own. With lane_fifo_depth D a lane may be D windows ahead of the slowest.
 
 Lanes that are joined after every m windows wait the less the larger m is. It is counted in a sample
-(``lanes``) for m = 1 and for the windows of a position; what lies between and beyond follows from
-how variances add up (``waiting_over``). Lanes with FIFOs wait as those do that are joined after
-``stretch`` windows: a lane's work strays from its mean by the square root of so many times its
-deviation, and needs that long to stray by the D - 1 windows that the others may be ahead.
+(``lanes``) for m = 1, for the windows of a position, and without end; what lies between and beyond
+follows from how variances add up (``strayed``). What lanes with FIFOs take follows from that for
+all m (``lane_fifos``).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,7 @@ from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
 from .foldings import FoldingArrays, IntArray
+from .lane_fifos import STAYS, longest_of, longest_paths, lost_share
 from .lanes import FloatArray, lane_cycles
 
 # Tables are made for a multiple of so many values of ``fine``: few are made twice.
@@ -33,63 +33,58 @@ _LEAST_LANES = 4  # of a sample of some filters, that stand for more
 _LEAST = 1e-9  # instead of zero in a denominator
 
 
-@lru_cache(maxsize=4096)
-def longest_of(lanes: int) -> float:
-    """Expected largest of so many standard normal numbers (Blom, Statistical Estimates and
-    Transformed Beta-Variables, 1958).
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """How alike the positions of a layer are.
 
-    >>> longest_of(1), round(longest_of(2), 2), round(longest_of(64), 2)
-    (0.0, 0.59, 2.34)
-    """
-    return NormalDist().inv_cdf((lanes - 0.375) / (lanes + 0.25))
-
-
-def stretch(variation: FloatArray, depth: int) -> FloatArray:
-    """Windows after which lanes with FIFOs do as if they were joined; 1 in lockstep.
-
-    Args:
-        variation: standard deviation / mean of a lane's cycles of a window.
-        depth: windows that a lane may be ahead.
-    """
-    return (1.0 + (depth - 1) / np.maximum(variation, _LEAST)) ** 2
-
-
-def waiting_over(
-    windows: FloatArray,
-    positions: FloatArray,
-    per_position: FloatArray,
-    neighbours: float,
-    frame: float,
-    joined: FloatArray,
-    imbalance: FloatArray,
-) -> FloatArray:
-    """Waiting per window of lanes that are joined after every ``joined`` windows.
-
-    Within a position the windows are a finite population: m * (waiting over m)**2 is linear in m.
-    A part of what sets lanes apart stays for a frame; the rest is correlated with its neighbours',
-    so that the mean of n positions has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being
-    the share of a position that is new. Lanes of equal means wait in proportion to the deviation;
-    others overtake the slowest the less often the smaller it is: towards its square.
-
-    Args:
-        windows: waiting per window of lanes that are joined after every window.
-        positions: of lanes that are joined after every position, at most ``windows``.
-        per_position: windows of a lane per position.
+    Attributes:
         neighbours: correlation of neighbouring positions.
         frame: correlation of positions of a frame however far apart.
-        joined: windows, at least 1.
-        imbalance: share of what lanes joined after every position are above their mean that is
-            the slowest lane's own, 0..1.
+        frame_positions: positions of a frame.
     """
-    r = min(max(neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
+
+    neighbours: float
+    frame: float
+    frame_positions: int
+
+
+def strayed(
+    window: FloatArray,
+    position: FloatArray,
+    per_position: FloatArray,
+    joined: FloatArray,
+    correlation: Correlation,
+) -> FloatArray:
+    """Square of how far the slowest of lanes that are joined after every ``joined`` windows strays
+    from its own mean, per window.
+
+    It falls as the variance of a lane's mean does: m times it is constant, but for two effects
+    within a position. Lanes may even out towards its end, as what is left of a finite population
+    does: then m times it falls linearly. Or a window has too few different lengths for one of many
+    lanes to stand out: as skewness, that fades with 1 / m. Beyond, a part of what sets lanes apart
+    stays for a frame; the rest is correlated with its neighbours', so that the mean of n positions
+    has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being the share of a position that is
+    new. Frames are independent.
+
+    Args:
+        window: of lanes that are joined after every window.
+        position: of lanes that are joined after every position, at most ``window``.
+        per_position: windows of a lane per position.
+        joined: windows, at least 1.
+        correlation: of positions.
+    """
+    frame = correlation.frame
+    r = min(max(correlation.neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
     fresh = (1.0 - r) / (1.0 + r)
-    one, all_ = windows**2, per_position * positions**2  # of windows * waiting**2
-    inside = np.minimum((joined - 1.0) / np.maximum(per_position - 1.0, _LEAST), 1.0)
-    near = np.sqrt(np.maximum(one + (all_ - one) * inside, 0.0) / joined)
-    beyond = np.maximum(joined / per_position - 1.0, 0.0)
-    variance = frame + (1.0 - frame) / (1.0 + beyond * fresh)
-    far = positions * variance ** ((1.0 + imbalance) / 2.0)
-    return np.asarray(np.where(joined < per_position, near, np.minimum(far, windows)))
+    more = per_position * position - window
+    last = np.maximum(per_position, 1.0 + _LEAST)
+    evened = (joined - 1.0) / (last - 1.0)
+    faded = (1.0 - 1.0 / joined) / (1.0 - 1.0 / last)
+    near = (window + more * np.where(more > 0.0, faded, evened)) / joined
+    together = np.maximum(joined / per_position, 1.0)
+    lasting = frame / np.maximum(together / correlation.frame_positions, 1.0)
+    far = position * (lasting + (1.0 - frame) / (1.0 + (together - 1.0) * fresh))
+    return np.asarray(np.where(joined < per_position, near, far))
 
 
 def _never_more(joined: FloatArray, lanes: IntArray, axis: int) -> None:
@@ -112,8 +107,7 @@ def _joined(
     sample: WindowSample,
     histogram: SegmentHistogram,
     filter_rates: tuple[float, ...],
-    neighbours: float,
-    frame: float,
+    correlation: Correlation,
     groups: int,
     max_fine: int,
     depths: tuple[int, ...],
@@ -130,22 +124,23 @@ def _joined(
     never = np.maximum(never, counted.mean)
     windows = np.maximum(windows, never)
     positions = positions.clip(never, windows)
-    variation = counted.variation[row][:, None, None]
     per_position = histogram.counts.shape[0] / (counted.ins[:, None] * counted.groups)[..., None]
+    # of lanes joined after every window and every position; a lane's own variance and the lanes'
+    # means' add up to what sets the slowest apart
+    mean, imbalance = counted.mean, (never - counted.mean) ** 2
+    window = np.maximum((windows - mean) ** 2 - imbalance, 0.0)
+    position = np.maximum((positions - mean) ** 2 - imbalance, 0.0)
+    lanes = outs[:, None, None] * counted.ins[:, None] * counted.groups
+    most = np.array([longest_of(count) for count in lanes.reshape(-1).tolist()])
+    deviation = counted.variation[row][:, None, None] * mean
+    longest = np.sqrt(window) / np.maximum(deviation, _LEAST)
+    lost = lost_share(np.minimum(longest, most.reshape(lanes.shape)[..., None]))
+
+    stays = STAYS[:, None, None, None, None]
+    square = strayed(window, position, per_position, stays, correlation)
+    joined = mean + np.sqrt(imbalance + square)
+    result = np.maximum(longest_paths(joined, lost, depths), never)
     dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
-    above = np.maximum(positions - counted.mean, _LEAST)
-    imbalance = np.minimum((never - counted.mean) / above, 1.0)
-    result = np.empty((len(depths), *never.shape))
-    for index, depth in enumerate(depths):
-        result[index] = never + waiting_over(
-            windows - never,
-            positions - never,
-            per_position,
-            neighbours,
-            frame,
-            stretch(variation, depth),
-            imbalance,
-        )
     # an engine with more multipliers can always do as one with fewer
     result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)
     for axis, lanes in enumerate((outs, counted.ins, counted.groups), 1):
@@ -178,7 +173,7 @@ def _lanes_out(
 
 
 def joined_segment_cycles(
-    op: Conv2d, sparsity: LayerSparsity, foldings: FoldingArrays
+    op: Conv2d, sparsity: LayerSparsity, foldings: FoldingArrays, frame_positions: int
 ) -> FloatArray:
     """Mean cycles per segment of the joined lanes of dynamic engines, (n,).
 
@@ -188,6 +183,7 @@ def joined_segment_cycles(
         op: the layer.
         sparsity: what was measured in it.
         foldings: n legal foldings.
+        frame_positions: output positions of a frame.
 
     Raises:
         ProfileError: if a ``packed`` of the foldings was not measured.
@@ -195,6 +191,9 @@ def joined_segment_cycles(
     result = np.empty(len(foldings), dtype=np.float64)
     outs = np.array(divisors(op.out_channels // op.groups))
     groups = np.array(divisors(op.groups))
+    correlation = Correlation(
+        sparsity.lag1_correlation, sparsity.frame_correlation, frame_positions
+    )
     for packed in np.unique(foldings.packed).tolist():
         histogram = sparsity.histogram(packed)
         rows = np.flatnonzero(foldings.packed == packed)
@@ -205,8 +204,7 @@ def joined_segment_cycles(
             sparsity.sample,
             histogram,
             sparsity.filter_rates,
-            sparsity.lag1_correlation,
-            sparsity.frame_correlation,
+            correlation,
             op.groups,
             min(most, histogram.segment_products),
             tuple(depths.tolist()),

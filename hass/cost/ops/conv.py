@@ -66,7 +66,7 @@ def compute_cycles(
         return segments * ceil_div(products, foldings.fine)
     if foldings.engine is EngineKind.STATIC:
         return shape.out.pixels * static_cycles(op, sparsity.weight_counts, foldings).cycles
-    joined = joined_segment_cycles(op, sparsity, foldings)
+    joined = joined_segment_cycles(op, sparsity, foldings, shape.out.pixels)
     return _rounded_up(segments * joined)
 
 
