@@ -125,7 +125,8 @@ def test_drawn_lanes_wait_as_long_as_the_model_says(
     graph, _ = network(CHAIN, SOURCE)
     profile = _levelled(random_profile(graph, seed=5))
     graph, modelled = _folded(_dynamic(lanes_in, lanes_out, 1, depth), profile)
-    setup = Setup(source=profile_source(graph, modelled, profile, 1))
+    # of 4 frames alone, two seeds differ by 1 to 2 %
+    setup = Setup(frames=24, source=profile_source(graph, modelled, profile, 1))
     cycles = _conv_cycles(graph, modelled, setup)
     # as tests/cost/test_waiting.py
     assert modelled.layers["conv"].frame_ii_cycles == pytest.approx(cycles, rel=0.02)
