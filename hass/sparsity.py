@@ -179,8 +179,9 @@ class LayerSparsity:
         histograms: one per supported ``packed``, ascending; the first has packed = 1.
         filter_rates: mean active products per segment (packed = 1) of each output channel,
             relative to the mean over all output channels; (out_channels,).
-        lag1_correlation: correlation of the active products of a channel between neighbouring
-            positions of a row, in [-1, 1]; lanes with positive correlation need deeper FIFOs.
+        lag1_correlation: correlation between neighbouring positions of a row of what sets the
+            windows of a position (channels and filters) apart from their mean, in [-1, 1]; lanes
+            with positive correlation need deeper FIFOs.
         frame_correlation: the same between positions of an image however far apart: the share of
             the variance that lies between images, in [0, 1].
         sampled_positions: output positions that the histograms were taken from.

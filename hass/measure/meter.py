@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import ops
 from ..graph import FloatArray
-from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
+from ..sparsity import CountArray, LayerSparsity, SegmentHistogram, WindowSample
 from ..values import FeatureMap
 from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector, weight_counts
 from .products import (
@@ -18,6 +19,7 @@ from .products import (
     filter_masks,
     gather_windows,
     products_together,
+    taps_of_filters,
     window_products,
 )
 from .sampling import Positions, plan_samples
@@ -25,6 +27,18 @@ from .sampling import Positions, plan_samples
 # Images are counted when so many words have come together (a byte each): one small image at a
 # time costs more in calls than in counting.
 WAITING_WORDS = 1 << 18
+
+
+_ROUNDING = 1e-12  # of a variance, as a share of the mean square
+
+# Filters of a group whose windows' correlations are measured: with all channels enough of them.
+LAG_FILTERS = 4
+
+
+def _apart(products: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """What sets the windows of a position apart, (P, C, m): for what they share no lane waits."""
+    values = products.astype(np.float64)
+    return np.asarray(values - values.mean(axis=(1, 2), keepdims=True))
 
 
 class LayerMeter:
@@ -62,8 +76,10 @@ class LayerMeter:
         self._pairs: list[int] = []  # active pairs of each image
         self._positions = 0
         self._together: list[SmallCounts] = []
-        self._lag = np.zeros((6, source.channels))  # n, sums of l, r, l*l, r*r, l*r
-        self._frames = np.zeros((2, source.channels))  # sums of an image's mean and of its square
+        self._lag_filters = self._plan.together_filters[:LAG_FILTERS]
+        windows = source.channels * len(self._lag_filters)
+        self._lag = np.zeros((6, windows))  # n, sums of l, r, l*l, r*r, l*r
+        self._frames = np.zeros((2, windows))  # sums of an image's mean and of its square
 
     def add(self, inputs: FloatArray) -> None:
         """Add the layer's inputs (clipped) for the next images, (n, C, H, W)."""
@@ -84,8 +100,7 @@ class LayerMeter:
         self._occupancy += occupancy.sum(axis=0)
         work = (occupancy * self._tap_filters).sum(axis=(2, 3))
         self._pairs += work.sum(axis=1).tolist()
-        means = work / self._out.pixels
-        self._frames += (means.sum(axis=0), (means**2).sum(axis=0))
+        self._add_frames(occupancy)
         positions = self._plan.positions(first, count)
         windows = gather_windows(active, self._op, positions)
         filters = self._plan.chosen_filters(first, count)
@@ -105,15 +120,24 @@ class LayerMeter:
         self._together.append(products_together(at, self._masks, self._plan.together_filters))
 
     def _add_lag(self, windows: FloatArray, inside: MaskArray) -> None:
-        # over all filters, or the filters chosen for an image would look like correlation
-        taps = self._tap_filters.reshape(len(windows), -1).astype(np.float32)
-        work = np.einsum("cnpk,ck->cnp", windows, taps).astype(np.float64)
-        cells = inside.shape[1] // 2
+        channels, images, places, taps = windows.shape
+        at = windows.reshape(channels, images * places, taps)
+        apart = _apart(taps_of_filters(at, self._masks, self._lag_filters))
+        apart = apart.reshape(images, places, -1)
+        cells = places // 2
         pairs = inside[:, cells:]
-        left, right = work[:, :, :cells][:, pairs], work[:, :, cells:][:, pairs]
+        left, right = apart[:, :cells][pairs], apart[:, cells:][pairs]
         self._lag[0] += int(np.count_nonzero(pairs))
         for row, values in enumerate((left, right, left * left, right * right, left * right), 1):
-            self._lag[row] += values.sum(axis=1)
+            self._lag[row] += values.sum(axis=0)
+
+    def _add_frames(self, occupancy: CountArray) -> None:
+        images, channels = occupancy.shape[:2]
+        by_tap = np.broadcast_to(occupancy, (images, channels, *self._op.kernel))
+        taps = by_tap.reshape(images, channels, -1).swapaxes(0, 1).astype(np.float64)
+        means = taps_of_filters(taps, self._masks, self._lag_filters)
+        apart = _apart(means / self._out.pixels).reshape(images, -1)
+        self._frames += (apart.sum(axis=0), (apart**2).sum(axis=0))
 
     def result(self) -> LayerSparsity:
         """What was measured.
@@ -146,20 +170,20 @@ class LayerMeter:
         )
 
     def _correlation(self) -> float:
-        """Of left and right neighbours, around the channels' own means; 0 without variance."""
+        """Of left and right neighbours, around the windows' own means; 0 without variance."""
         count, left, right, left2, right2, product = self._lag
         if count[0] == 0:
             return 0.0
-        # times count**2: whole numbers, so that no variance is exactly zero
         covariance = float((count * product - left * right).sum())
         variance_left = float((count * left2 - left * left).sum())
         variance_right = float((count * right2 - right * right).sum())
-        if variance_left <= 0 or variance_right <= 0:
+        nothing = _ROUNDING * float((count * (left2 + right2)).sum())
+        if variance_left <= nothing or variance_right <= nothing:
             return 0.0
         return max(-1.0, min(1.0, covariance / math.sqrt(variance_left * variance_right)))
 
     def _frame_correlation(self) -> float:
-        """Variance between images over that of single positions, both of channels around their
+        """Variance between images over that of single positions, both of windows around their
         own means; 0 for one image or without variance."""
         images, count = len(self._pairs), self._lag[0]
         if images < 2 or count[0] == 0:
@@ -168,4 +192,6 @@ class LayerMeter:
         between = float((squares - total**2 / images).sum()) / (images - 1)
         left, left2 = self._lag[1], self._lag[3]
         single = float((left2 / count - (left / count) ** 2).sum())
-        return max(0.0, min(1.0, between / single)) if single > 0.0 else 0.0
+        if single <= _ROUNDING * float((left2 / count).sum()):
+            return 0.0
+        return max(0.0, min(1.0, between / single))

@@ -118,12 +118,29 @@ def products_together(
     Returns:
         (P, C, m).
     """
-    groups, _, channels, taps = masks.shape
-    chosen = masks[:, list(filters)].transpose(0, 2, 3, 1).astype(np.float32)
-    by_group = windows.reshape(groups, channels, -1, taps)
-    counts = np.matmul(by_group, chosen).reshape(groups * channels, -1, len(filters))
-    kind = np.uint8 if taps <= BYTE_MAX else np.uint32
-    return np.asarray(counts.swapaxes(0, 1), dtype=kind)
+    counts = taps_of_filters(windows, masks, filters)
+    kind = np.uint8 if windows.shape[2] <= BYTE_MAX else np.uint32
+    return np.asarray(counts, dtype=kind)
+
+
+def taps_of_filters(
+    taps: npt.NDArray[np.floating], masks: MaskArray, filters: tuple[int, ...]
+) -> npt.NDArray[np.floating]:
+    """Sums of numbers of each channel's taps over the taps where some filters have weights.
+
+    Args:
+        taps: (C, P, K).
+        masks: (G, F / G, C / G, K) of the weights.
+        filters: m of each group.
+
+    Returns:
+        (P, C, m).
+    """
+    groups, _, channels, count = masks.shape
+    chosen = masks[:, list(filters)].transpose(0, 2, 3, 1).astype(taps.dtype)
+    by_group = taps.reshape(groups, channels, -1, count)
+    sums = np.matmul(by_group, chosen).reshape(groups * channels, -1, len(filters))
+    return np.asarray(sums.swapaxes(0, 1))
 
 
 def add_to_histograms(histograms: dict[int, CountArray], counts: SmallCounts) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hass import ops
-from hass.measure.meter import LayerMeter
+from hass.measure.meter import LAG_FILTERS, LayerMeter
 from hass.measure.products import packings
 from hass.measure.sampling import TOGETHER_COUNTS, TOGETHER_LEAST_POSITIONS
 from hass.shapes import output_map
@@ -106,7 +106,8 @@ def test_all_positions_sampled_equals_brute_force(layer, images, density, seed) 
 def test_lag1_is_the_correlation_of_neighbours(layer, seed) -> None:
     op, source = layer
     weights, inputs = sparse_arrays(op, source, 2, 0.5, seed)
-    work = brute_counts(inputs != 0, weights != 0, op).sum(axis=1)  # over the filters
+    counts = brute_counts(inputs != 0, weights != 0, op)[:, :LAG_FILTERS].astype(float)
+    work = (counts - counts.mean(axis=(0, 1))).reshape(-1, *counts.shape[2:])  # what sets apart
     pairs = work.shape[-1] // 2 * 2
     left, right = (work[..., k:pairs:2].reshape(len(work), -1).astype(float) for k in (0, 1))
     left, right = (v - v.mean(axis=1, keepdims=True) if v.size else v for v in (left, right))
