@@ -12,6 +12,7 @@ from hass.files import write_text_atomic
 
 from .calibrate import (
     FITS,
+    SECTION,
     SUMMARY_COLUMNS,
     Point,
     Row,
@@ -19,7 +20,6 @@ from .calibrate import (
     fidelity_page,
     fitted,
     grid,
-    merged,
     read_rows,
     rows_of,
     rtl_digest,
@@ -60,7 +60,7 @@ def synthesise_missing(path: Path, jobs: int, advance: ProgressCallback) -> int:
 
 def _write_page(path: Path, rows: tuple[Row, ...]) -> None:
     old = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_text_atomic(path, merged(old, fidelity_page(rows)))
+    write_text_atomic(path, SECTION.merged(old, fidelity_page(rows), "Fidelity"))
 
 
 @click.command(

@@ -4,7 +4,7 @@ Runs yosys as a program; the core never imports this package, it only reads the 
 come out of it.
 """
 
-from .fidelity import SUMMARY_COLUMNS, fidelity_page, merged, summary
+from .fidelity import SECTION, SUMMARY_COLUMNS, fidelity_page, summary
 from .fit import FITS, Fit, FitResult, fitted, measured, rows_of
 from .model import modelled
 from .points import Block, Point, SynthesisFamily, grid, unseen
@@ -13,6 +13,7 @@ from .yosys import rtl_digest, synthesise, yosys_version
 
 __all__ = [
     "FITS",
+    "SECTION",
     "SUMMARY_COLUMNS",
     "Block",
     "Counts",
@@ -26,7 +27,6 @@ __all__ = [
     "fitted",
     "grid",
     "measured",
-    "merged",
     "modelled",
     "read_rows",
     "rows_of",

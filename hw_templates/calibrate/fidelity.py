@@ -6,17 +6,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from hass.page import Cells, Section, markdown_table
+
 from .fit import FITS, fitted, rows_of
 from .model import modelled
 from .points import RESOURCES, Block, unseen
 from .table import Row
 
-BEGIN = "<!-- synthesis: made by `hass calibrate --page`; do not edit -->"
-END = "<!-- end of synthesis -->"
+SECTION = Section("synthesis", "hass calibrate --page")
 
 SUMMARY_COLUMNS = ("block", "resource", "points", "mean", "median of abs.", "worst", "exact")
-
-Cells = Sequence[str]
 
 # What the numbers below mean, by block; the numbers themselves are computed.
 _REMARKS = {
@@ -41,11 +40,9 @@ _REMARKS = {
 
 
 def fidelity_page(rows: Sequence[Row]) -> str:
-    """Markdown between ``BEGIN`` and ``END``."""
+    """The section, in Markdown."""
     origin = sorted({f"{row.tool}, yosys {row.version}, {row.date}" for row in rows})
     lines = [
-        BEGIN,
-        "",
         "## Synthesis",
         "",
         f"Modelled against synthesised resources of {len(rows)} blocks "
@@ -53,16 +50,18 @@ def fidelity_page(rows: Sequence[Row]) -> str:
         "UltraScale+). Errors are (modelled - synthesised) / synthesised, of the shipped "
         "coefficients. SRLs and LUTRAM count as LUTs; a RAMB36 as two BRAM18. No place and route.",
         "",
-        *_table(SUMMARY_COLUMNS, summary(rows)),
+        *markdown_table(SUMMARY_COLUMNS, summary(rows)),
         "",
         "Of these, the points that neither formulas nor coefficients were made from:",
         "",
-        *_table(SUMMARY_COLUMNS, summary([row for row in rows if row.point in set(unseen())])),
+        *markdown_table(
+            SUMMARY_COLUMNS, summary([row for row in rows if row.point in set(unseen())])
+        ),
         "",
         "LUT coefficients fitted anew to the same table, each point judged by a fit to all others "
         "(all other resources are counted, without coefficients):",
         "",
-        *_table(
+        *markdown_table(
             ("fit", "points", "median", "worst", "coefficients"),
             _refits(rows),
         ),
@@ -70,24 +69,8 @@ def fidelity_page(rows: Sequence[Row]) -> str:
     for block in Block:
         lines += ["", f"### hass_{block}", "", _REMARKS[block], ""]
         header = ("parameters", "LUT", "error", "FF", "error", "DSP", "BRAM18", "URAM")
-        lines += _table(header, _points(block, rows))
-    return "\n".join([*lines, "", END, ""])
-
-
-def merged(page: str, section: str) -> str:
-    """A page with its synthesis section replaced, or added at the end."""
-    if BEGIN in page and END in page:
-        before, rest = page.split(BEGIN, 1)
-        after = rest.split(END, 1)[1].removeprefix("\n")
-        return before + section + after
-    return (page.rstrip("\n") + "\n\n" if page.strip() else "# Fidelity\n\n") + section
-
-
-def _table(header: Cells, body: Iterable[Cells]) -> list[str]:
-    def line(cells: Cells) -> str:
-        return "| " + " | ".join(cells) + " |"
-
-    return [line(header), line(["---"] * len(header)), *map(line, body)]
+        lines += markdown_table(header, _points(block, rows))
+    return SECTION.wrap(lines)
 
 
 def _error(said: int, found: int) -> float | None:
