@@ -44,9 +44,11 @@ class Section:
 
 
 def markdown_table(header: Cells, body: Iterable[Cells]) -> list[str]:
-    """Lines of a table."""
+    """Lines of a table; what a cell says cannot end it."""
 
     def line(cells: Cells) -> str:
-        return "| " + " | ".join(cells) + " |"
+        return (
+            "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+        )
 
     return [line(header), line(["---"] * len(header)), *map(line, body)]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hass.cli import main
-from hass.page import Section
+from hass.page import Section, markdown_table
 
 SECTION = Section("simulation", "hass fidelity --page")
 
@@ -91,3 +91,8 @@ def test_a_section_is_added_where_there_is_none() -> None:
     assert SECTION.merged("# Mine\n", text, "Page") == "# Mine\n\n" + text
     again = SECTION.wrap(["two"])
     assert SECTION.merged("# Mine\n\n" + text, again, "Page") == "# Mine\n\n" + again
+
+
+def test_no_cell_breaks_a_table() -> None:
+    *_, row = markdown_table(("a", "b"), [("x | y", "two\nlines")])
+    assert row == "| x \\| y | two lines |"
