@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ..cost import layer_costs, layer_shapes, off_chip_bound_cycles
+from ..cost import layer_shapes, off_chip_bound_cycles
 from ..cost.foldings import FACTOR_NAMES, EngineKind, Folding, FoldingArrays, IntArray
 from ..cost.shape import LayerShape
 from ..device import RESOURCE_NAMES, Device, Resources
@@ -22,7 +22,7 @@ from ..graph import Graph
 from ..sparsity import LayerSparsity, SparsityProfile
 from ..values import Arithmetic
 from .legal import ALL_ENGINES, legal_foldings
-from .tables import memories_of
+from .tables import all_costs, memories_of
 
 _AT_ONCE = 4096  # foldings looked up together, so that what is added up stays in the cache
 
@@ -113,18 +113,6 @@ class FoldingSpace:
         return rng.integers(0, self.sizes, size=(count, len(self.names)), dtype=np.int64)
 
 
-def _table(
-    shape: LayerShape,
-    groups: tuple[FoldingArrays, ...],
-    sparsity: LayerSparsity | None,
-    device: Device,
-    arithmetic: Arithmetic,
-) -> IntArray:
-    parts = [layer_costs(shape, group, sparsity, device.family, arithmetic) for group in groups]
-    cycles = np.concatenate([part.frame_ii_cycles for part in parts])
-    return np.column_stack([cycles, np.concatenate([part.resources() for part in parts])])
-
-
 def folding_space(
     graph: Graph,
     device: Device,
@@ -151,7 +139,8 @@ def folding_space(
         if not groups:
             raise SpecError.at("engines", ", ".join(sorted(engines)), f"an engine for {name}")
         if (shape, sparsity) not in known:
-            known[shape, sparsity] = _table(shape, groups, sparsity, device, arithmetic)
+            cycles, use = all_costs(shape, groups, sparsity, device.family, arithmetic)
+            known[shape, sparsity] = np.column_stack([cycles, use])
         names.append(name)
         all_groups.append(groups)
         costs.append(known[shape, sparsity])

@@ -97,13 +97,21 @@ def option_costs(
     if len(table):
         return table.cycles, table.use, np.arange(len(table), dtype=np.intp)
     key = table.key
-    costs = [
-        layer_costs(key.shape, group, key.sparsity, key.family, key.arithmetic)
-        for group in _legal(key)
-    ]
-    cycles = np.concatenate([cost.frame_ii_cycles for cost in costs])
-    use = np.concatenate([cost.resources() for cost in costs])
+    cycles, use = all_costs(key.shape, _legal(key), key.sparsity, key.family, key.arithmetic)
     return cycles, use, np.arange(len(cycles), dtype=np.intp)
+
+
+def all_costs(
+    shape: LayerShape,
+    groups: tuple[FoldingArrays, ...],
+    sparsity: LayerSparsity | None,
+    family: Family,
+    arithmetic: Arithmetic,
+) -> tuple[IntArray, IntArray]:
+    """Frame II, (n,), and resources, (n, 5), of all foldings of the groups."""
+    costs = [layer_costs(shape, group, sparsity, family, arithmetic) for group in groups]
+    cycles = np.concatenate([cost.frame_ii_cycles for cost in costs])
+    return cycles, np.concatenate([cost.resources() for cost in costs])
 
 
 def _promising(key: TableKey, group: FoldingArrays) -> npt.NDArray[np.intp]:
