@@ -56,22 +56,12 @@ def window_last_users(size: int, count: int, kernel: int, stride: int, pad: int)
     return np.where(last * stride + kernel > index, last, -1)
 
 
-def _latest(needed: Ints, out_step: int, in_step: int, source: FeatureMap, out: FeatureMap) -> int:
-    """Largest ``needed[i] * in_step * P - i * out_step * Q`` over indices that need any."""
-    index = np.flatnonzero(needed >= 0)
+def _furthest(partners: Ints, partner_step: int, step: int) -> int:
+    """Largest ``partners[i] * partner_step - i * step`` over indices with a partner; 0 without."""
+    index = np.flatnonzero(partners >= 0)
     if not len(index):
         return 0
-    ahead = needed[index] * (in_step * out.pixels) - index * (out_step * source.pixels)
-    return int(ahead.max())
-
-
-def _longest(last: Ints, out_step: int, in_step: int, source: FeatureMap, out: FeatureMap) -> int:
-    """Largest ``last[i] * out_step * Q - i * in_step * P`` over indices that are used."""
-    index = np.flatnonzero(last >= 0)
-    if not len(index):
-        return 0
-    kept = last[index] * (out_step * source.pixels) - index * (in_step * out.pixels)
-    return int(kept.max())
+    return int((partners[index] * partner_step - index * step).max())
 
 
 @lru_cache(maxsize=4096)
@@ -83,13 +73,16 @@ def _sliding(
     if not isinstance(op, ops.Pad):
         kernel, stride = op.kernel, op.stride
     height, width = source.height, source.width
+    # a pixel and a position, in units of 1 / (P * Q) frame times
+    pixel, position = out.pixels, source.pixels
     rows = (kernel[0], stride[0], op.pads[0])
     columns = (kernel[1], stride[1], op.pads[1])
-    lead = _latest(window_ends(height, out.height, *rows), out.width, width, source, out)
-    lead += _latest(window_ends(width, out.width, *columns), 1, 1, source, out)
+    in_row, out_row = width * pixel, out.width * position
+    lead = _furthest(window_ends(height, out.height, *rows), in_row, out_row)
+    lead += _furthest(window_ends(width, out.width, *columns), pixel, position)
     lead = max(lead, 0)
-    hold = _longest(window_last_users(height, out.height, *rows), out.width, width, source, out)
-    hold += _longest(window_last_users(width, out.width, *columns), 1, 1, source, out)
+    hold = _furthest(window_last_users(height, out.height, *rows), out_row, in_row)
+    hold += _furthest(window_last_users(width, out.width, *columns), position, pixel)
     # a position is held while it is worked on, but for the share of a pixel that is let go
     # word by word; where there are more positions than pixels, a pixel must be whole before
     work = max(ceil_div(source.pixels, haste) - out.pixels, 0)
@@ -123,11 +116,12 @@ def slice_flow(op: ops.Slice, source: FeatureMap, out: FeatureMap) -> EvenFlow:
     """Of a slice: its positions come when their pixels do."""
     rows = np.arange(op.rows.start, op.rows.stop, op.rows.step, dtype=np.int64)
     columns = np.arange(op.columns.start, op.columns.stop, op.columns.step, dtype=np.int64)
-    lead = _latest(rows, out.width, source.width, source, out)
-    lead += _latest(columns, 1, 1, source, out)
-    early = np.arange(out.height) * (out.width * source.pixels) - rows * (source.width * out.pixels)
-    early_columns = np.arange(out.width) * source.pixels - columns * out.pixels
-    hold = lead + int(early.max()) + int(early_columns.max())
+    row_times = rows * (source.width * out.pixels) - np.arange(out.height) * (
+        out.width * source.pixels
+    )
+    column_times = columns * out.pixels - np.arange(out.width) * source.pixels
+    lead = int(row_times.max() + column_times.max())
+    hold = lead - int(row_times.min() + column_times.min())
     return EvenFlow(
         (lead + out.pixels) / (out.pixels * source.pixels), 0, 1 + ceil_div(hold, source.pixels)
     )
