@@ -20,8 +20,9 @@ from hass.cli.common import (
     talk,
 )
 from hass.cli.inputs import load_profile
-from hass.cost import Estimate, FifoEstimate, estimate, off_chip_bound_cycles
+from hass.cost import Estimate, FifoEstimate, off_chip_bound_cycles
 from hass.cost.depths import with_depths
+from hass.cost.result import Edge
 from hass.design import Design, summarise
 from hass.design_file import load_design_model, read_design, write_design
 from hass.errors import ProfileError, SpecError
@@ -30,7 +31,7 @@ from hass.onnx_io import ImportedModel
 from hass.ops import Input
 from hass.sparsity import SparsityProfile
 
-from .result import Edge
+from .judged import judged_estimate
 from .show import cure_json, print_run, print_sizes, run_json, sizes_json
 
 if TYPE_CHECKING:
@@ -172,16 +173,7 @@ def _modelled(design: Design, path: str, graph: Graph, profile: SparsityProfile 
         return stored
     if profile.settings != design.settings:
         talk("the profile has other clips than the design: judging the model at the profile's")
-    judged = estimate(
-        graph,
-        design.plan.foldings,
-        design.device,
-        profile=profile,
-        arithmetic=design.arithmetic,
-        clock_mhz=stored.clock_mhz,
-    )
-    depths = {(fifo.src, fifo.dst, fifo.port): fifo.depth_words for fifo in stored.fifos}
-    return with_depths(judged, depths, design.arithmetic)
+    return judged_estimate(design, graph, profile)
 
 
 def _depths(texts: tuple[str, ...], modelled: Estimate) -> dict[Edge, int]:
@@ -195,7 +187,7 @@ def _depths(texts: tuple[str, ...], modelled: Estimate) -> dict[Edge, int]:
         edges = [fifo for fifo in modelled.fifos if names in _names(fifo)]
         if not edges:
             raise SpecError.at("--fifo", text, "names of two layers with a FIFO between them")
-        found |= {(fifo.src, fifo.dst, fifo.port): int(depth) for fifo in edges}
+        found |= {fifo.edge: int(depth) for fifo in edges}
     return found
 
 

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hass.cost import EngineKind, Estimate, estimate, layer_shapes, off_chip_bound_cycles
+from hass.cost import EngineKind, Estimate, layer_shapes, off_chip_bound_cycles
 from hass.design_file import read_design
-from hass.device import load_device
+from hass.device import Device, load_device
 from hass.errors import SpecError
 from hass.folding import FoldingPlan, Infeasibility, solve
 from hass.graph import Graph, Weights
 from hass.measure import Dataset, input_magnitudes, measure_profile, open_dataset
-from hass.onnx_io import ImportedModel, read_model
+from hass.onnx_io import read_model
 from hass.ops import Input
 from hass.sparsity import Settings, SparsityProfile, SparsitySetting
 from hass.values import Arithmetic
 
 from .fidelity_cases import FidelityCase
+from .judged import judged_estimate
 from .result import SimResult
 from .run import ProgressCallback, Setup, simulate
 from .trace import trace_source
@@ -69,28 +70,11 @@ def clips(
     }
 
 
-def _profile(
-    case: FidelityCase, model: ImportedModel, dataset: Dataset, settings: Settings
-) -> SparsityProfile:
-    return measure_profile(model.graph, model.weights, dataset, settings, images=case.images)
-
-
 def _planned(
-    case: FidelityCase, model: ImportedModel, profile: SparsityProfile | None
+    case: FidelityCase, device: Device, graph: Graph, profile: SparsityProfile | None
 ) -> Estimate | None:
-    """The estimate that is judged; None where nothing fits."""
-    device = load_device(case.device)
-    if case.design is not None:
-        design = read_design(case.design)
-        return estimate(
-            model.graph,
-            design.plan.foldings,
-            design.device,
-            profile=profile,
-            arithmetic=design.arithmetic,
-            clock_mhz=design.plan.estimate.clock_mhz,
-        )
-    match solve(model.graph, device, profile=profile, engines=case.engines.kinds):
+    """The fastest design; None where nothing fits."""
+    match solve(graph, device, profile=profile, engines=case.engines.kinds):
         case FoldingPlan() as plan:
             return plan.estimate
         case Infeasibility():
@@ -107,24 +91,29 @@ def run_case(case: FidelityCase, progress: ProgressCallback | None = None) -> Fi
     """
     model = read_model(case.model)
     graph = model.graph
+    device = load_device(case.device)
+    design = None if case.design is None else read_design(case.design)
+    if design is not None and design.device.part != device.part:
+        raise SpecError.at(f"{case.design}: device", design.device.name, case.device)
     dataset = profile = None
     if case.data is not None:
         dataset = open_dataset(str(case.data), graph.of_type(Input)[0].out)
-        if case.design is not None:
-            design = read_design(case.design)
-            if design.device.part != load_device(case.device).part:
-                raise SpecError.at(f"{case.design}: device", design.device.name, case.device)
+        if design is not None:
             settings = design.settings
         else:
             settings = clips(graph, model.weights, dataset, case.weight_sparsity, case.act_share)
-        profile = _profile(case, model, dataset, settings)
-    modelled = _planned(case, model, profile)
+        profile = measure_profile(graph, model.weights, dataset, settings, images=case.images)
+    if design is not None and profile is not None:  # a design comes with data
+        modelled: Estimate | None = judged_estimate(design, graph, profile)
+    else:
+        modelled = _planned(case, device, graph, profile)
     if modelled is None:
         return FidelityRow(case, (), None, ())
     source = None
     if dataset is not None and profile is not None:
         source = trace_source(graph, model.weights, modelled, profile, dataset, images=case.frames)
-    pace = off_chip_bound_cycles(graph, load_device(case.device), modelled.clock_mhz, Arithmetic())
+    arithmetic = Arithmetic() if design is None else design.arithmetic
+    pace = off_chip_bound_cycles(graph, device, modelled.clock_mhz, arithmetic)
     setup = Setup(frames=case.frames, source=source, pace_cycles=pace)
     result = simulate(graph, modelled, setup, progress=progress)
     return FidelityRow(case, _kinds(modelled), result, _layer_errors(graph, modelled, result))

@@ -1,0 +1,27 @@
+"""The estimate of a design that a simulation judges."""
+
+from __future__ import annotations
+
+from hass.cost import Estimate, estimate
+from hass.cost.depths import with_depths
+from hass.design import Design
+from hass.graph import Graph
+from hass.sparsity import SparsityProfile
+
+
+def judged_estimate(design: Design, graph: Graph, profile: SparsityProfile) -> Estimate:
+    """The design's foldings and FIFO depths at a profile, which may have other clips than it.
+
+    Raises:
+        ProfileError: if the profile does not belong to the graph.
+    """
+    stored = design.plan.estimate
+    found = estimate(
+        graph,
+        design.plan.foldings,
+        design.device,
+        profile=profile,
+        arithmetic=design.arithmetic,
+        clock_mhz=stored.clock_mhz,
+    )
+    return with_depths(found, {f.edge: f.depth_words for f in stored.fifos}, design.arithmetic)
