@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -226,15 +226,8 @@ def build_machine(
             streams = folding.coarse_in * folding.coarse_group
             engines[layer.name] = _add_steps(draft, layer, graph, streams, frames, pace_cycles)
     fifos = tuple(
-        FifoEstimate(
-            f.src,
-            f.dst,
-            f.port,
-            f.streams,
-            depths.get((f.src, f.dst, f.port), f.depth_words),
-            f.resources,
-        )
-        for f in estimate.fifos
+        replace(fifo, depth_words=depths.get(fifo.edge, fifo.depth_words))
+        for fifo in estimate.fifos
     )
     actors = _table(draft.actors, c.ACTOR_COLUMNS)
     state = np.zeros((len(actors), c.STATE_COLUMNS), dtype=np.int64)

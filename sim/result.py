@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-Edge = tuple[str, str, int]  # src, dst, port
+from hass.cost.result import Edge
 
 
 class Waits(StrEnum):

@@ -10,12 +10,13 @@ import numpy as np
 
 from hass import ops
 from hass.cost import Estimate
+from hass.cost.result import Edge
 from hass.graph import Graph
 
 from . import columns as c
 from .kernel import Advance, compiled_advance
 from .machine import Machine, build_machine
-from .result import Blocked, Deadlock, Edge, FifoRun, LayerRun, SimResult, Waits
+from .result import Blocked, Deadlock, FifoRun, LayerRun, SimResult, Waits
 from .work import Numbers, Source, make_source
 
 ProgressCallback = Callable[[int, int], None]  # (done, total)
@@ -66,7 +67,7 @@ def simulate(
     Raises:
         ValueError: if ``setup.depths`` name no FIFO.
     """
-    unknown = set(setup.depths) - {(f.src, f.dst, f.port) for f in estimate.fifos}
+    unknown = set(setup.depths) - {fifo.edge for fifo in estimate.fifos}
     if unknown:
         raise ValueError(f"no FIFO on {sorted(unknown)}")
     source = setup.source if setup.source is not None else make_source([], Numbers(), {})

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from hass.cli.common import Cell, print_table
+from hass.cost.result import Edge
 from hass.files import JsonValue
 
-from .result import Deadlock, Edge, FifoRun, LayerRun, SimResult, Sizes
+from .result import Deadlock, FifoRun, LayerRun, SimResult, Sizes
 
 
 def _error(modelled: float, simulated: float | None) -> float | None:

@@ -13,10 +13,11 @@ from dataclasses import replace
 
 from hass.cost import Estimate
 from hass.cost.depths import with_depths
+from hass.cost.result import Edge
 from hass.graph import Graph
 from hass.values import Arithmetic
 
-from .result import Edge, SimResult, Sizes
+from .result import SimResult, Sizes
 from .run import ProgressCallback, Setup, simulate
 
 ROUNDS = 8  # of deepening; each doubles what is too shallow

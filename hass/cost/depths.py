@@ -8,17 +8,14 @@ from dataclasses import replace
 from ..device import Resources
 from ..values import Arithmetic
 from .primitives import fifo
-from .result import Estimate, FifoEstimate
-
-Edge = tuple[str, str, int]  # src, dst, port
+from .result import Edge, Estimate
 
 
-def _with_depth(item: FifoEstimate, depth_words: int, arithmetic: Arithmetic) -> FifoEstimate:
-    cost = fifo(depth_words, item.streams * arithmetic.act_bits)
+def fifo_resources(depth_words: int, streams: int, arithmetic: Arithmetic) -> Resources:
+    """What one FIFO of so many entries, each ``streams`` words wide, costs."""
+    cost = fifo(depth_words, streams * arithmetic.act_bits)
     amounts = (cost.lut, cost.ff, cost.dsp, cost.bram18, cost.uram)
-    return replace(
-        item, depth_words=depth_words, resources=Resources(*(int(amount) for amount in amounts))
-    )
+    return Resources(*(int(amount) for amount in amounts))
 
 
 def _moved(amounts: Resources, old: Resources, new: Resources) -> Resources:
@@ -36,19 +33,20 @@ def with_depths(estimate: Estimate, depths: Mapping[Edge, int], arithmetic: Arit
     Raises:
         ValueError: if an edge has no FIFO, or a depth is below 1.
     """
-    unknown = set(depths) - {(f.src, f.dst, f.port) for f in estimate.fifos}
+    unknown = set(depths) - {item.edge for item in estimate.fifos}
     if unknown:
         raise ValueError(f"no FIFO on {sorted(unknown)}")
     if any(depth < 1 for depth in depths.values()):
         raise ValueError(f"a FIFO needs at least one entry, got {dict(depths)}")
     layers, total, fifos = dict(estimate.layers), estimate.resources, []
     for item in estimate.fifos:
-        depth = depths.get((item.src, item.dst, item.port), item.depth_words)
-        new = item if depth == item.depth_words else _with_depth(item, depth, arithmetic)
+        depth = depths.get(item.edge, item.depth_words)
+        if depth == item.depth_words:
+            fifos.append(item)
+            continue
+        cost = fifo_resources(depth, item.streams, arithmetic)
         reader = layers[item.dst]
-        layers[item.dst] = replace(
-            reader, resources=_moved(reader.resources, item.resources, new.resources)
-        )
-        total = _moved(total, item.resources, new.resources)
-        fifos.append(new)
+        layers[item.dst] = replace(reader, resources=_moved(reader.resources, item.resources, cost))
+        total = _moved(total, item.resources, cost)
+        fifos.append(replace(item, depth_words=depth, resources=cost))
     return replace(estimate, layers=layers, fifos=tuple(fifos), resources=total)

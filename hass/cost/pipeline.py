@@ -11,11 +11,11 @@ from ..errors import ProfileError
 from ..graph import Graph, macs_per_frame
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
+from .depths import fifo_resources
 from .first_frame import first_frame
 from .flow import layer_shapes
 from .foldings import Folding, as_arrays
 from .layer import fifo_entries, layer_costs, lead_frames, streams_in
-from .primitives import fifo
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import LayerShape
 
@@ -107,7 +107,7 @@ def estimate(
     order = {(edge.src, edge.dst, edge.port): i for i, edge in enumerate(graph.edges)}
     return Estimate(
         layers=layers,
-        fifos=tuple(sorted(fifos, key=lambda f: order[f.src, f.dst, f.port])),
+        fifos=tuple(sorted(fifos, key=lambda f: order[f.edge])),
         frame_ii_cycles=frame_ii,
         depth_cycles=math.ceil(times[last].start_cycles),
         latency_cycles=math.ceil(times[last].end_cycles),
@@ -125,17 +125,8 @@ def _fifos(
     streams = streams_in(as_arrays([folding]))
     result = []
     for edge in graph.in_edges(name):
-        entries = fifo_entries(shape, edge.port, folding.engine, streams)
-        cost = fifo(entries, streams * arithmetic.act_bits)
-        amounts = (cost.lut, cost.ff, cost.dsp, cost.bram18, cost.uram)
-        result.append(
-            FifoEstimate(
-                edge.src,
-                edge.dst,
-                edge.port,
-                int(streams[0]),
-                int(entries[0]),
-                Resources(*(int(x.reshape(-1)[0]) for x in amounts)),
-            )
-        )
+        depth = int(fifo_entries(shape, edge.port, folding.engine, streams)[0])
+        wide = int(streams[0])
+        cost = fifo_resources(depth, wide, arithmetic)
+        result.append(FifoEstimate(edge.src, edge.dst, edge.port, wide, depth, cost))
     return result

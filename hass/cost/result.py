@@ -77,6 +77,9 @@ class LayerEstimate:
     resources: Resources
 
 
+Edge = tuple[str, str, int]  # src, dst, port
+
+
 @dataclass(frozen=True, slots=True)
 class FifoEstimate:
     """The FIFO on one edge.
@@ -94,6 +97,11 @@ class FifoEstimate:
     streams: int
     depth_words: int
     resources: Resources
+
+    @property
+    def edge(self) -> Edge:
+        """Where it lies."""
+        return self.src, self.dst, self.port
 
 
 @dataclass(frozen=True, slots=True)
