@@ -103,7 +103,7 @@ def command(
         frames=frames,
         source=_source(model, modelled, profile, trace, frames, seed),
         pace_cycles=off_chip_bound_cycles(
-            graph, design.device, modelled.clock_mhz, design.arithmetic
+            graph, design.device, modelled.clock_mhz, design.arithmetic, modelled.off_chip_bits
         ),
         depths=_depths(fifo_texts, modelled),
     )

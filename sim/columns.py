@@ -36,8 +36,9 @@ WRITE_BIT = 1 << 16  # of a program's step; the bits below it are input ports
     CYCLES,  # of a segment, where not drawn
     DRAWN,  # row in ``Work.engines``, or -1
     SCHEDULE,  # offset of the cycles of a position's windows in ``Work.numbers``, or -1
-) = range(26)
-ACTOR_COLUMNS = 26
+    WHOLE,  # WINDOW, ENGINE: 1: whole pixels wait for whole positions, not block by block
+) = range(27)
+ACTOR_COLUMNS = 27
 
 # columns of ``state``
 (

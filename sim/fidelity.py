@@ -113,7 +113,9 @@ def run_case(case: FidelityCase, progress: ProgressCallback | None = None) -> Fi
     if dataset is not None and profile is not None:
         source = trace_source(graph, model.weights, modelled, profile, dataset, images=case.frames)
     arithmetic = Arithmetic() if design is None else design.arithmetic
-    pace = off_chip_bound_cycles(graph, device, modelled.clock_mhz, arithmetic)
+    pace = off_chip_bound_cycles(
+        graph, device, modelled.clock_mhz, arithmetic, modelled.off_chip_bits
+    )
     setup = Setup(frames=case.frames, source=source, pace_cycles=pace)
     result = simulate(graph, modelled, setup, progress=progress)
     return FidelityRow(case, _kinds(modelled), result, _layer_errors(graph, modelled, result))

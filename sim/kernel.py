@@ -199,6 +199,8 @@ def _space_at(t: Tables, actor: int) -> int:
         return 0
     block = (beat - pixel * t.actors[actor, c.BEATS_PER_PIXEL]) // t.actors[engine, c.PACKED]
     per_position = t.actors[engine, c.ROUNDS] * t.actors[engine, c.BLOCKS]
+    if t.actors[engine, c.WHOLE]:
+        block = per_position - 1
     window = (frame * t.actors[engine, c.POSITIONS] + last) * per_position + block
     if window >= t.state[engine, c.STEP]:
         return _wait(t, actor, c.WAITS_PARTNER, -1)
@@ -237,7 +239,9 @@ def _window_at(t: Tables, actor: int) -> int:
     frame = position // t.actors[actor, c.POSITIONS]
     pixel = t.positions[t.actors[actor, c.TABLE] + position - frame * t.actors[actor, c.POSITIONS]]
     beat = frame * t.actors[buffer, c.BEATS_PER_FRAME] - 1
-    if pixel >= 0:
+    if pixel >= 0 and t.actors[actor, c.WHOLE]:
+        beat += (pixel + 1) * t.actors[buffer, c.BEATS_PER_PIXEL]
+    elif pixel >= 0:
         beat += (
             pixel * t.actors[buffer, c.BEATS_PER_PIXEL] + (block + 1) * t.actors[actor, c.PACKED]
         )

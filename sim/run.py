@@ -136,7 +136,7 @@ def _fifo_runs(machine: Machine) -> tuple[FifoRun, ...]:
             fifo.depth_words,
             min(fifo.depth_words, -(-int(peak) // fifo.streams)),
         )
-        for fifo, peak in zip(machine.fifos, peaks, strict=True)
+        for fifo, peak in zip(machine.fifos, peaks[: len(machine.fifos)], strict=True)
     )
 
 
@@ -145,7 +145,7 @@ def _layer_run(
 ) -> LayerRun:
     state = machine.tables.state
     engine = machine.engines[name]
-    first_out = int(state[engine, c.FIRST_OUT])
+    first_out = int(state[machine.outlets[name], c.FIRST_OUT])
     work = int(state[engine, c.BUSY])
     if name in machine.windows:
         work = max(work, int(state[machine.windows[name], c.BUSY]))
@@ -171,7 +171,7 @@ def _deadlock(machine: Machine, fifos: tuple[FifoRun, ...]) -> Deadlock:
     ring = []
     for member in path[path.index(actor) :]:
         side, fifo = tables.state[member, [c.WAITS_SIDE, c.WAITS_FIFO]]
-        if side != c.WAITS_PARTNER:
+        if side != c.WAITS_PARTNER and fifo < len(fifos):
             waits = Waits.INPUT if side == c.WAITS_INPUT else Waits.OUTPUT
             ring.append(Blocked(machine.actor_layers[member], waits, fifos[fifo]))
     return Deadlock(int(tables.state[:, c.LAST_TIME].max()), tuple(ring))
@@ -181,7 +181,5 @@ def _waited_for(machine: Machine, actor: int) -> int:
     side, index = machine.tables.state[actor, [c.WAITS_SIDE, c.WAITS_FIFO]]
     if side == c.WAITS_PARTNER:
         return int(machine.tables.actors[actor, c.PARTNER])
-    fifo = machine.fifos[index]
-    if side == c.WAITS_INPUT:
-        return machine.engines[fifo.src]
-    return machine.windows.get(fifo.dst, machine.engines[fifo.dst])
+    writer, reader = machine.links[index]
+    return int(writer) if side == c.WAITS_INPUT else int(reader)

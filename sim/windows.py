@@ -31,6 +31,18 @@ def _both(
     return _crossed(rows, columns, width)
 
 
+def pass_ends(op: WindowOp, source: FeatureMap, out: FeatureMap, rows: int) -> tuple[Ints, Ints]:
+    """Where ``rows`` output rows are worked on together: (positions,) last pixel that the windows
+    of a position's pass cover, -1 where it is all padding; (pixels,) last position of the last pass
+    that needs a pixel, -1 where none does."""
+    size = rows * out.width
+    completing = completing_pixels(op, source, out).reshape(-1, size).max(axis=1)
+    last = last_positions(op, source, out)
+    ends = (last // size + 1) * size - 1
+    # a row of pixels stays together: its first ones may be in no window of their own
+    return np.repeat(completing, size), np.where(last < 0, -1, ends)
+
+
 def completing_pixels(op: WindowOp, source: FeatureMap, out: FeatureMap) -> Ints:
     """(positions,) pixel that completes each position's window; -1 where it is all padding."""
     return _both(window_ends, op, source, out, source.width)

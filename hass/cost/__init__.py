@@ -4,7 +4,14 @@ from .coefficients import COST_MODEL_VERSION
 from .flow import layer_shapes
 from .foldings import EngineKind, Folding, FoldingArrays, MemoryKind, as_arrays
 from .layer import layer_costs
-from .pipeline import OFF_CHIP, estimate, off_chip_bound_cycles
+from .pipeline import (
+    OFF_CHIP,
+    estimate,
+    frame_bits,
+    off_chip_bits_per_cycle,
+    off_chip_bound_cycles,
+    passes_of,
+)
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import FifoNeed, LayerShape
 
@@ -23,7 +30,10 @@ __all__ = [
     "MemoryKind",
     "as_arrays",
     "estimate",
+    "frame_bits",
     "layer_costs",
     "layer_shapes",
+    "off_chip_bits_per_cycle",
     "off_chip_bound_cycles",
+    "passes_of",
 ]

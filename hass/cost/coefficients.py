@@ -94,6 +94,13 @@ class PipelineStages(_Strict):
     stream_cycles: SourcedCycles
 
 
+class OffChip(_Strict):
+    """Reading from off-chip memory."""
+
+    latency_cycles: SourcedCycles
+    burst_beats: SourcedCycles
+
+
 class Coefficients(_Strict):
     """All of coefficients.toml."""
 
@@ -103,6 +110,7 @@ class Coefficients(_Strict):
     fifo: Fifo
     window: Window
     fabric: Fabric
+    off_chip: OffChip
     pipeline: PipelineStages
 
 

@@ -112,6 +112,29 @@ def window_flow(op: WindowOp, source: FeatureMap, out: FeatureMap, haste: int = 
 
 
 @lru_cache(maxsize=4096)
+def pass_flow(op: ops.Conv2d, source: FeatureMap, out: FeatureMap, rows: int) -> EvenFlow:
+    """Of a convolution that works on ``rows`` output rows together, a divisor of their number.
+
+    Work on such a pass takes its share of the frame time. It begins once the last pixel of the last
+    row's windows is there, and lets go of no pixel before its end.
+    """
+    columns = window_ends(source.width, out.width, op.kernel[1], op.stride[1], op.pads[1])
+    along = (source.height, out.height, op.kernel[0], op.stride[0], op.pads[0])
+    ends = window_ends(*along)[rows - 1 :: rows]
+    passes = out.height // rows
+    # in units of 1 / (passes * Q) frame times
+    pixel, work = passes, source.pixels
+    number = np.arange(passes, dtype=np.int64)
+    arrived = np.where(ends < 0, 0, ends * source.width + int(columns.max()) + 1)
+    lead = max(0, int((arrived * pixel - number * work).max()))
+    users = window_last_users(*along)
+    index = np.flatnonzero(users >= 0)
+    let_go = lead + (users[index] // rows + 1) * work
+    held = int((let_go - index * source.width * pixel).max()) if len(index) else 0
+    return EvenFlow(lead / (passes * source.pixels), ceil_div(held, pixel), 0)
+
+
+@lru_cache(maxsize=4096)
 def slice_flow(op: ops.Slice, source: FeatureMap, out: FeatureMap) -> EvenFlow:
     """Of a slice: its positions come when their pixels do."""
     rows = np.arange(op.rows.start, op.rows.stop, op.rows.step, dtype=np.int64)

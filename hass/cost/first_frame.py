@@ -19,7 +19,7 @@ from ..graph import Graph
 from ..values import FeatureMap
 from .coefficients import coefficients
 from .even_flow import window_ends
-from .foldings import Folding, as_arrays
+from .foldings import Folding, MemoryKind, as_arrays
 from .ops.conv import engine_stages
 from .result import LayerCosts
 from .shape import LayerShape
@@ -86,9 +86,12 @@ def _work(shape: LayerShape, folding: Folding, costs: LayerCosts) -> _Work:
         case ops.Conv2d():
             engine = int(engine_stages(as_arrays([folding]))[0])
             # frame II is exact where the engine sets it, a position's work rounded up elsewhere
+            together = 1
+            if folding.weight_memory is MemoryKind.OFF_CHIP:
+                together = out.width * folding.rows_per_pass
             cycles = min(
                 int(costs.frame_ii_cycles[0]) / (shape.haste * out.pixels),
-                float(costs.latency_cycles[0] - engine),
+                float(costs.latency_cycles[0] - engine) / together,
             )
             rounds = op.groups // folding.coarse_group
             beats_in = shape.inputs[0].channels // (folding.coarse_in * folding.coarse_group)
@@ -159,6 +162,28 @@ def _through(shape: LayerShape, work: _Work, come: RowTimes) -> RowTimes:
     )
 
 
+def _through_passes(shape: LayerShape, folding: Folding, work: _Work, come: RowTimes) -> RowTimes:
+    """A convolution that computes several rows together: they leave once all are done."""
+    source, out = shape.inputs[0], shape.out
+    rows, columns = _window_rows(shape.op, source, out)
+    together = folding.rows_per_pass
+    ready = come.at(rows[together - 1 :: together], columns[1], source.width)
+    pass_cycles = work.cycles * out.width * together
+    number = np.arange(len(ready)) * pass_cycles
+    done = number + np.maximum.accumulate(ready - number) + pass_cycles + work.stages
+    beats = out.channels / (folding.coarse_out * folding.coarse_group)
+    begun = np.repeat(done, together) + np.tile(np.arange(together) * out.width * beats, len(done))
+    row_cycles = out.width * beats
+    order = np.arange(out.height) * row_cycles
+    begun = order + np.maximum.accumulate(begun - order)
+    stages = coefficients().pipeline.stream_cycles.value
+    return RowTimes(
+        np.asarray(begun + beats + stages, np.float64),
+        np.asarray(begun + row_cycles + stages, np.float64),
+        beats - 1.0,
+    )
+
+
 def _joined(shape: LayerShape, sources: Sequence[RowTimes]) -> RowTimes:
     """What a block may read: what the latest of its inputs has brought."""
     maps = []
@@ -214,7 +239,9 @@ def first_frame(
                 for source, edge in zip(shape.inputs, graph.in_edges(layer.name), strict=True)
             ],
         )
-        if isinstance(layer.op, ops.GlobalAvgPool):
+        if folding.weight_memory is MemoryKind.OFF_CHIP and shape.out.pixels > 1:
+            times[layer.name] = _through_passes(shape, folding, work, come)
+        elif isinstance(layer.op, ops.GlobalAvgPool):
             end = np.array([come.end_cycles + work.stages])
             times[layer.name] = RowTimes(end, end, work.burst_cycles)
         else:

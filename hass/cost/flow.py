@@ -9,15 +9,16 @@ exceeds. So a layer's cost depends on its own folding alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .. import ops
 from ..graph import Graph, Layer
 from ..sparsity import SparsityProfile
 from ..values import FeatureMap
 from .coefficients import coefficients
-from .even_flow import burst_words, pad_flow, slice_flow, window_flow
+from .even_flow import burst_words, pad_flow, pass_flow, slice_flow, window_flow
 from .shape import FifoNeed, LayerShape
 
 # Layers on a single position, with a join behind them, must be done in this part of a frame
@@ -32,6 +33,7 @@ BRANCH_HASTE = 8
 # than with FIFOs without end, with 4 it takes 1.6 % more.
 SPARSE_SLACK_PIXELS = 4
 
+NO_PASSES: Mapping[str, int] = MappingProxyType({})
 _ROUNDING = 1e-9  # of sums of fractions of a frame
 
 
@@ -117,12 +119,18 @@ def _spread(layer: Layer, sources: Sequence[_Passage]) -> float:
     return max(source.spread_frames for source in sources)
 
 
-def _passed(shape: LayerShape, begin: float, sources: Sequence[_Passage]) -> tuple[float, float]:
+def _passed(
+    shape: LayerShape, begin: float, sources: Sequence[_Passage], rows_per_pass: int
+) -> tuple[float, float]:
     """Start and spread of what a layer puts out, in frame times."""
     arriving = max((source.spread_frames for source in sources), default=1.0)
     op, positions = shape.op, shape.out.pixels
     single = 1.0 / shape.haste
     match op:
+        case ops.Conv2d() if rows_per_pass and positions > 1:
+            lead = pass_flow(op, shape.inputs[0], shape.out, rows_per_pass).delay_frames
+            done = lead * arriving + rows_per_pass / shape.out.height
+            return begin + done + 1.0 / positions, 1.0
         case ops.Conv2d():
             lead = window_flow(op, shape.inputs[0], shape.out, shape.haste).delay_frames
             if positions == 1:
@@ -156,12 +164,18 @@ def _extra_words(layer: Layer, port: int, maps: Sequence[FeatureMap]) -> int:
             return 0
 
 
-def layer_shapes(graph: Graph, profile: SparsityProfile | None = None) -> dict[str, LayerShape]:
+def layer_shapes(
+    graph: Graph,
+    profile: SparsityProfile | None = None,
+    rows_per_pass: Mapping[str, int] = NO_PASSES,
+) -> dict[str, LayerShape]:
     """Layer name -> what its cost depends on, FIFO needs included.
 
     Args:
         graph: the network.
         profile: measured sparsity; without it no engine is sparse, and none needs slack.
+        rows_per_pass: convolution whose weights are off chip -> output rows that it computes
+            together, for which the other branches in front of a join wait longer.
     """
     slack = 0 if profile is None else SPARSE_SLACK_PIXELS
     shapes: dict[str, LayerShape] = {}
@@ -195,7 +209,7 @@ def layer_shapes(graph: Graph, profile: SparsityProfile | None = None) -> dict[s
             haste=_haste(layer, maps, layer.name in hasty),
         )
         shapes[layer.name] = shape
-        start, spread = _passed(shape, begin, sources)
+        start, spread = _passed(shape, begin, sources, rows_per_pass.get(layer.name, 0))
         convs += isinstance(layer.op, ops.Conv2d)
         passages[layer.name] = _Passage(start, spread, deepest + _stages(layer.op), convs)
     return shapes

@@ -28,6 +28,7 @@ class MemoryKind(StrEnum):
     LUTRAM = "lutram"
     BRAM = "bram"
     URAM = "uram"
+    OFF_CHIP = "off-chip"  # streamed in passes; weight_passes.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Folding:
         packed: input channels per segment; M = packed * kh * kw.
         lane_fifo_depth: windows that a lane may run ahead of the others; 1 = lockstep.
         weight_memory: where the weights are kept.
+        rows_per_pass: output rows that are computed with one reading of weights that are off chip;
+            1 where they are on chip.
     """
 
     engine: EngineKind = EngineKind.NONE
@@ -54,6 +57,7 @@ class Folding:
     packed: int = 1
     lane_fifo_depth: int = 1
     weight_memory: MemoryKind = MemoryKind.NONE
+    rows_per_pass: int = 1
 
     def __post_init__(self) -> None:
         for name in FACTOR_NAMES:
@@ -61,6 +65,8 @@ class Folding:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if (self.engine is EngineKind.NONE) != (self.weight_memory is MemoryKind.NONE):
             raise ValueError(f"engine and weight_memory go together, got {self}")
+        if self.rows_per_pass > 1 and self.weight_memory is not MemoryKind.OFF_CHIP:
+            raise ValueError(f"only weights off chip are read in passes, got {self}")
 
     @property
     def lanes(self) -> int:
@@ -73,7 +79,15 @@ class Folding:
         return 0 if self.engine is EngineKind.NONE else self.lanes * self.fine
 
 
-FACTOR_NAMES = ("coarse_in", "coarse_out", "coarse_group", "fine", "packed", "lane_fifo_depth")
+FACTOR_NAMES = (
+    "coarse_in",
+    "coarse_out",
+    "coarse_group",
+    "fine",
+    "packed",
+    "lane_fifo_depth",
+    "rows_per_pass",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +102,7 @@ class FoldingArrays:
     fine: IntArray
     packed: IntArray
     lane_fifo_depth: IntArray
+    rows_per_pass: IntArray
 
     def __post_init__(self) -> None:
         sizes = {getattr(self, name).shape for name in FACTOR_NAMES}

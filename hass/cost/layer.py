@@ -20,6 +20,7 @@ from .ops.routing import routing_cost
 from .primitives import Amount, broadcast, by_distinct, ceil_div, fifo, port
 from .result import LayerCosts
 from .shape import LayerShape
+from .weight_passes import in_passes, off_chip_bits, pass_positions
 from .window import lead_frames as window_lead_frames
 
 
@@ -128,10 +129,13 @@ def layer_costs(
     if isinstance(shape.op, ops.Conv2d):
         compute = compute_cycles(shape, foldings, sparsity)
         frame_ii = np.maximum(compute * shape.haste, frame_ii)
-        latency = engine_stages(foldings) + position_cycles(shape, compute)
+        together = pass_positions(shape, foldings) if in_passes(shape, foldings) else 1
+        latency = engine_stages(foldings) + position_cycles(shape, compute) * together
+        traffic = off_chip_bits(shape.op, shape, foldings, arithmetic)
     else:
         stages = coefficients().pipeline.stream_cycles.value
         latency = np.full(len(foldings), stages, dtype=np.int64)
+        traffic = np.zeros(len(foldings), dtype=np.int64)
     total = _body(shape, foldings, sparsity, family, arithmetic)
     for index in range(len(shape.inputs)):
         total = total + by_distinct(
@@ -146,4 +150,5 @@ def layer_costs(
         dsp=total.dsp,
         bram18=total.bram18,
         uram=total.uram,
+        off_chip_bits=traffic,
     )

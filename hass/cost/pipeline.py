@@ -14,7 +14,7 @@ from ..values import Arithmetic
 from .depths import fifo_resources
 from .first_frame import first_frame
 from .flow import layer_shapes
-from .foldings import Folding, as_arrays
+from .foldings import Folding, MemoryKind, as_arrays
 from .layer import fifo_entries, layer_costs, lead_frames, streams_in
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import LayerShape
@@ -22,14 +22,37 @@ from .shape import LayerShape
 OFF_CHIP = "off-chip bandwidth"
 
 
-def off_chip_bound_cycles(
-    graph: Graph, device: Device, clock_mhz: float, arithmetic: Arithmetic
-) -> int:
-    """Cycles per frame that off-chip memory needs for a frame in and its result out."""
+def frame_bits(graph: Graph, arithmetic: Arithmetic) -> int:
+    """Bits of a frame in and its result out."""
     words = sum(layer.out.words for layer in graph.of_type(ops.Input, ops.Output))
-    bytes_per_frame = words * arithmetic.act_bits / 8
-    seconds = bytes_per_frame / (device.off_chip_gbytes_per_s * 1e9)
-    return max(1, math.ceil(seconds * clock_mhz * 1e6 - 1e-9))
+    return words * arithmetic.act_bits
+
+
+def off_chip_bits_per_cycle(device: Device, clock_mhz: float) -> float:
+    """What off-chip memory moves in a cycle of the design."""
+    return device.off_chip_gbytes_per_s * 8e9 / (clock_mhz * 1e6)
+
+
+def off_chip_bound_cycles(
+    graph: Graph,
+    device: Device,
+    clock_mhz: float,
+    arithmetic: Arithmetic,
+    weight_bits_per_frame: int = 0,
+) -> int:
+    """Cycles per frame that off-chip memory needs for a frame in, its result out, and weights."""
+    bits = frame_bits(graph, arithmetic) + weight_bits_per_frame
+    return max(1, math.ceil(bits / off_chip_bits_per_cycle(device, clock_mhz) - 1e-9))
+
+
+def passes_of(foldings: Mapping[str, Folding]) -> dict[str, int]:
+    """Layer -> output rows that one reading of its weights serves, of layers whose weights are off
+    chip."""
+    return {
+        name: folding.rows_per_pass
+        for name, folding in foldings.items()
+        if folding.weight_memory is MemoryKind.OFF_CHIP
+    }
 
 
 def _resources(costs: LayerCosts) -> Resources:
@@ -67,7 +90,7 @@ def estimate(
         absent = [layer.name for layer in graph.convs if layer.name not in profile.layers]
         if absent:
             raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
-    shapes = layer_shapes(graph, profile)
+    shapes = layer_shapes(graph, profile, passes_of(foldings))
     costs = {
         layer.name: layer_costs(
             shapes[layer.name],
@@ -96,9 +119,11 @@ def estimate(
             start_cycles=math.ceil(times[layer.name].start_cycles),
             active_macs=active,
             resources=_resources(costs[layer.name]),
+            off_chip_bits=int(costs[layer.name].off_chip_bits[0]),
         )
         fifos.extend(_fifos(graph, layer.name, shapes[layer.name], folding, arithmetic))
-    bound = off_chip_bound_cycles(graph, device, clock, arithmetic)
+    streamed = sum(item.off_chip_bits for item in layers.values())
+    bound = off_chip_bound_cycles(graph, device, clock, arithmetic, streamed)
     bottleneck = max(layers, key=lambda name: layers[name].frame_ii_cycles)
     frame_ii = layers[bottleneck].frame_ii_cycles
     if bound > frame_ii:

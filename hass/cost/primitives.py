@@ -21,7 +21,9 @@ Terms = Mapping[str, FloatArray]  # coefficient -> what it is multiplied by
 
 # UG573 table 1-10 / UG473 table 1-7: widths and depths of one BRAM18; 36 wide in simple dual port.
 BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+BRAM18_BITS = 36 * 512
 URAM_WIDTH_BITS, URAM_DEPTH = 72, 4096  # UG573, UltraRAM resources
+URAM_BITS = URAM_WIDTH_BITS * URAM_DEPTH
 URAM_BYTE_BITS = 9  # UG573: bits per write enable
 LUTRAM_DEPTH = 64  # UG474: a SLICEM's four LUTs hold 64 x 3 (or 32 x 6) bits, simple dual port
 # Above this, a FIFO or buffer goes to BRAM: 4096 bits in LUTRAM cost about 85 LUTs (48 bits each).
@@ -193,7 +195,7 @@ def single_port_lut(depth: Ints, width_bits: Ints) -> IntArray:
 def weight_memory(kind: MemoryKind, depth: IntArray, width_bits: IntArray) -> Amount:
     """A read-only memory of weights in the given kind of memory."""
     match kind:
-        case MemoryKind.NONE:
+        case MemoryKind.NONE | MemoryKind.OFF_CHIP:
             return amount()
         case MemoryKind.LUTRAM:
             return amount(lut=rom_lut(depth, width_bits), ff=width_bits)

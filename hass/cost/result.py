@@ -20,8 +20,9 @@ class LayerCosts:
     Attributes:
         frame_ii_cycles: (n,) cycles between frames, lane waiting included, >= 1.
         latency_cycles: (n,) cycles from the last word a layer needs for its first output
-            to that output: arithmetic pipeline and the work on one output position.
+            to that output: arithmetic pipeline and the work on one output position, or on a pass.
         dsp, lut, ff, bram18, uram: (n,) amounts.
+        off_chip_bits: (n,) bits that are read from off-chip memory per frame.
     """
 
     frame_ii_cycles: IntArray
@@ -31,10 +32,15 @@ class LayerCosts:
     dsp: IntArray
     bram18: IntArray
     uram: IntArray
+    off_chip_bits: IntArray
 
     def resources(self) -> IntArray:
         """(n, 5) in the order of ``RESOURCE_NAMES``."""
         return np.stack([self.lut, self.ff, self.dsp, self.bram18, self.uram], axis=1)
+
+    def with_traffic(self) -> IntArray:
+        """(n, 6): ``resources`` and ``off_chip_bits``."""
+        return np.column_stack([self.resources(), self.off_chip_bits])
 
     def __len__(self) -> int:
         return int(self.frame_ii_cycles.shape[0])
@@ -49,6 +55,7 @@ class LayerCosts:
             self.dsp[indices],
             self.bram18[indices],
             self.uram[indices],
+            self.off_chip_bits[indices],
         )
 
 
@@ -66,6 +73,7 @@ class LayerEstimate:
             entering an empty pipeline at 0.
         active_macs: active MACs per frame (dense MACs without a profile).
         resources: of the layer, its stream ports and its input FIFOs.
+        off_chip_bits: of weights, read from off-chip memory per frame.
     """
 
     folding: Folding
@@ -75,6 +83,7 @@ class LayerEstimate:
     start_cycles: int
     active_macs: float
     resources: Resources
+    off_chip_bits: int = 0
 
 
 Edge = tuple[str, str, int]  # src, dst, port
@@ -139,6 +148,11 @@ class Estimate:
     def throughput_fps(self) -> float:
         """Frames per second in steady state: clock / frame II."""
         return self.clock_mhz * 1e6 / self.frame_ii_cycles
+
+    @property
+    def off_chip_bits(self) -> int:
+        """Bits of weights that are read from off-chip memory per frame."""
+        return sum(layer.off_chip_bits for layer in self.layers.values())
 
     @property
     def latency_us(self) -> float:

@@ -56,11 +56,15 @@ def window_cost(
     else:
         line_buffer = _recall(lines, bits * (rows - 1))
     tap_buffer = _recall(taps, bits * rows * (columns - 1))
-    control = amount(
+    return line_buffer + tap_buffer + window_control(op, source, streams)
+
+
+def window_control(op: WindowOp, source: FeatureMap, streams: IntArray) -> Amount:
+    """Counters of a window and what they decide, (n,) by its streams."""
+    return amount(
         lut=fitted_lut(0, window_terms(op, source, streams), coefficients().window),
         ff=sum(_counter_bits(op, source, streams)),
     )
-    return line_buffer + tap_buffer + control
 
 
 def _rolling_rows(depth: IntArray, bits: IntArray, rows: int, stored: int) -> Amount:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ..cost.foldings import IntArray
-from .choice import FloatArray, IndexArray, Options
+from .choice import Budget, FloatArray, IndexArray, Options
 
 # Above all rounding of sums of some hundred shares; a proof must clear 1 by this much.
 PROOF_MARGIN = 1e-9
@@ -27,7 +28,7 @@ class Relaxed:
     """What the linear relaxation says at one frame II.
 
     Attributes:
-        prices: (5,) non-negative, adding up to 1.
+        prices: (k,) non-negative, adding up to 1.
         bound: cost of the cheapest choice at these prices: no choice has all shares below it.
         choices: choices met on the way that make up the best mix, each (layers,) rows.
     """
@@ -114,18 +115,38 @@ def relax(options: Options) -> Relaxed:
 class PricedBound:
     """For fixed prices, the cheapest cost of a choice at every frame II at once."""
 
-    def __init__(self, curves: Sequence[tuple[IntArray, FloatArray]]) -> None:
-        """``curves``: per layer ascending frame IIs, and the cheapest cost up to each."""
-        self._curves = curves
+    def __init__(
+        self,
+        layers: Sequence[tuple[IntArray, npt.NDArray[np.integer]]],
+        prices: FloatArray,
+        budget: Budget,
+    ) -> None:
+        """Of (cycles ascending, (n, k) use) of each layer, at (k,) prices of a share."""
+        fixed = len(prices) - bool(budget.bits_per_cycle)
+        rates = prices[:fixed] / np.maximum(budget.amounts[:fixed], 1)
+        self._budget = budget
+        self._traffic_price = float(prices[-1])
+        self._layers = []
+        for ticks, use in layers:
+            cost = use[:, :fixed] @ rates
+            if not budget.bits_per_cycle:  # nothing else depends on the frame II
+                cost = np.minimum.accumulate(cost)
+            self._layers.append((ticks, cost, use[:, -1]))
 
     def at(self, cycles: int) -> float:
         """Cost at a frame II; infinite where some layer is not that fast."""
         total = 0.0
-        for ticks, curve in self._curves:
-            index = int(np.searchsorted(ticks, cycles, side="right")) - 1
-            if index < 0:
+        rate = 0.0
+        if self._budget.bits_per_cycle:
+            rate = self._traffic_price / max(int(self._budget.at(cycles)[-1]), 1)
+        for ticks, cost, bits in self._layers:
+            end = int(np.searchsorted(ticks, cycles, side="right"))
+            if end == 0:
                 return float("inf")
-            total += float(curve[index])
+            if self._budget.bits_per_cycle:
+                total += float((cost[:end] + rate * bits[:end]).min())
+            else:
+                total += float(cost[end - 1])
         return total
 
     def first_open(self, candidates: IntArray) -> int:
@@ -143,6 +164,6 @@ class PricedBound:
 
 def priced_bound(options: Options, prices: FloatArray) -> PricedBound:
     """The bound that ``prices`` give over the rows of ``options``."""
-    priced = options.shares() @ prices
-    layers = [options.rows_of(layer) for layer in range(options.layers)]
-    return PricedBound([(options.cycles[r], np.minimum.accumulate(priced[r])) for r in layers])
+    rows = [options.rows_of(layer) for layer in range(options.layers)]
+    layers = [(options.cycles[some], options.use[some]) for some in rows]
+    return PricedBound(layers, prices, options.budget)

@@ -1,9 +1,14 @@
-"""The problem under folding: one option per layer, the slowest sets frame II, resources add up."""
+"""The problem under folding: one option per layer, the slowest sets frame II, resources add up.
+
+Where weights may be off chip, the bits that are read per frame are one more resource, of which a
+longer frame time allows more.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +20,41 @@ FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.intp]
 
 
+NO_LIMIT = int(np.iinfo(np.int64).max)
+_MOST = 1 << 62
+_ROUNDING = 1e-9  # of a cycle; as in cost.off_chip_bound_cycles
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Budget:
+    """What all layers together may use.
+
+    Attributes:
+        amounts: (k,) resources; where weights may be off chip, the last one is bits per frame, less
+            those of the frames themselves: below zero.
+        bits_per_cycle: that off-chip memory moves; 0: weights are on chip, no column counts bits.
+    """
+
+    amounts: IntArray
+    bits_per_cycle: float = 0.0
+
+    def at(self, cycles: int) -> IntArray:
+        """(k,) what may be used in a frame time of ``cycles``."""
+        if not self.bits_per_cycle:
+            return self.amounts
+        moved = self.bits_per_cycle * (cycles + _ROUNDING)
+        allowed = self.amounts.copy()
+        allowed[-1] = _MOST if moved > _MOST else allowed[-1] + int(moved)
+        return allowed
+
+    def traffic_cycles(self, usage: IntArray) -> int:
+        """Frame time that off-chip memory needs for what (k,) ``usage`` reads."""
+        if not self.bits_per_cycle:
+            return 1
+        bits = int(usage[-1]) - int(self.amounts[-1])
+        return max(1, math.ceil(bits / self.bits_per_cycle - _ROUNDING))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Options:
     """Options of all layers, one layer after the other, each layer's fastest first.
@@ -22,16 +62,23 @@ class Options:
     Attributes:
         starts: (layers + 1,) first row of each layer, and the number of rows.
         cycles: (n,) frame_ii_cycles, ascending within a layer, never below the off-chip bound.
-        use: (n, 5) resources.
+        use: (n, k) resources.
         source: (n,) the row in the layer's table.
-        budget: (5,) what all layers together may use.
+        budget: what all layers together may use.
+        limit_cycles: no frame time is longer.
     """
 
     starts: IndexArray
     cycles: IntArray
     use: IntArray
     source: IndexArray
-    budget: IntArray
+    budget: Budget
+    limit_cycles: int = NO_LIMIT
+
+    @property
+    def allowed(self) -> IntArray:
+        """(k,) what may be used in the longest frame time."""
+        return self.budget.at(self.limit_cycles)
 
     @property
     def layers(self) -> int:
@@ -47,34 +94,41 @@ class Options:
         return np.repeat(np.arange(self.layers), np.diff(self.starts))
 
     def shares(self) -> FloatArray:
-        """(n, 5) use as shares of the budget; 0 where neither is any."""
-        return np.asarray(self.use / np.maximum(self.budget, 1), dtype=np.float64)
+        """(n, k) use as shares of what is allowed; 0 where neither is any."""
+        return np.asarray(self.use / np.maximum(self.allowed, 1), dtype=np.float64)
 
     def floor_cycles(self) -> int:
         """Frame II that no choice undercuts: the slowest of the layers' fastest options."""
         return int(self.cycles[self.starts[:-1]].max())
 
     def usage(self, chosen: IndexArray) -> IntArray:
-        """(5,) resources of one row per layer."""
+        """(k,) resources of one row per layer."""
         return np.asarray(self.use[chosen].sum(axis=0))
 
     def fits(self, chosen: IndexArray) -> bool:
-        """Whether one row per layer stays within the budget; exact, in integers."""
-        return bool((self.usage(chosen) <= self.budget).all())
+        """Whether one row per layer stays within what is allowed; exact, in integers."""
+        return bool((self.usage(chosen) <= self.allowed).all())
 
     def frame_ii(self, chosen: IndexArray) -> int:
         """Frame II of one row per layer."""
-        return int(self.cycles[chosen].max())
+        slowest = int(self.cycles[chosen].max())
+        return max(slowest, self.budget.traffic_cycles(self.usage(chosen)))
 
     def keep(self, rows: npt.NDArray[np.bool_]) -> Options:
         """Only the rows with a True in (n,) ``rows``; each layer must keep one."""
         counts = np.add.reduceat(rows.astype(np.intp), self.starts[:-1])
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
-        return Options(starts, self.cycles[rows], self.use[rows], self.source[rows], self.budget)
+        return replace(
+            self,
+            starts=starts,
+            cycles=self.cycles[rows],
+            use=self.use[rows],
+            source=self.source[rows],
+        )
 
     def up_to(self, cycles: int) -> Options:
-        """Only the rows with at most ``cycles``."""
-        return self.keep(self.cycles <= cycles)
+        """Only the rows with at most ``cycles``, in a frame time of so many."""
+        return replace(self.keep(self.cycles <= cycles), limit_cycles=cycles)
 
     def pruned(self, lowest: int) -> Options:
         """Pareto-optimal rows of each layer when no frame II below ``lowest`` matters.
@@ -92,7 +146,7 @@ class Options:
 
 def join_options(
     parts: Sequence[tuple[IntArray, npt.NDArray[np.integer], IndexArray]],
-    budget: IntArray,
+    budget: Budget,
     least_cycles: int,
 ) -> Options:
     """Options of all layers from (cycles, use, source rows) of each, cycles ascending.

@@ -18,14 +18,19 @@ import numpy as np
 from ..cost.foldings import IntArray
 from ..errors import SolverError
 from .bound import PROOF_MARGIN, relax
-from .choice import FloatArray, IndexArray, Options, join_options
+from .choice import NO_LIMIT, Budget, FloatArray, IndexArray, Options, join_options
 from .milp import Limits, Undecided, find
-from .outline import first_choice, outlined, quick_choice, relaxed_floor, ticks_of
+from .outline import (
+    first_choice,
+    least_open,
+    outlined,
+    quick_choice,
+    relaxed_floor,
+    ticks_of,
+)
 from .pareto import pareto_front
 from .repair import cheapest, repaired, trimmed
 from .tables import OptionTable
-
-NO_LIMIT = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +62,7 @@ class Effort:
     seconds: float | None = None
 
 
-class _Budget:
+class _Left:
     """What is left of an effort."""
 
     def __init__(self, effort: Effort) -> None:
@@ -73,7 +78,7 @@ class _Budget:
 
 def _core(
     tables: Sequence[OptionTable],
-    budget: IntArray,
+    budget: Budget,
     least_cycles: int,
     window: tuple[int, int],
     prices: FloatArray,
@@ -81,7 +86,7 @@ def _core(
     """Rows that a choice with a frame II in ``window`` can need, as far as prices and dominance
     tell, when no frame II below the window is in reach; None if there is no such choice."""
     low, high = window
-    rates = prices / np.maximum(budget, 1)
+    rates = prices / np.maximum(budget.at(high), 1)
     counts = [int(np.searchsorted(t.cycles, high, "right")) for t in tables]
     if min(counts) == 0:
         return None
@@ -100,14 +105,15 @@ def _core(
     return join_options(parts, budget, least_cycles)
 
 
-def _frugal(tables: Sequence[OptionTable], budget: IntArray, cycles: int) -> IndexArray | None:
+def _frugal(tables: Sequence[OptionTable], budget: Budget, cycles: int) -> IndexArray | None:
     """Of each table the row with at most ``cycles`` and the smallest summed share of the budget,
     if these fit together."""
-    rates = 1.0 / np.maximum(budget, 1)
+    allowed = budget.at(cycles)
+    rates = 1.0 / np.maximum(allowed, 1)
     ends = [int(np.searchsorted(t.cycles, cycles, "right")) for t in tables]
     rows = [int((t.use[:end] @ rates).argmin()) for t, end in zip(tables, ends, strict=True)]
     used = sum(t.use[row].astype(np.int64) for t, row in zip(tables, rows, strict=True))
-    return np.array(rows, dtype=np.intp) if bool((used <= budget).all()) else None
+    return np.array(rows, dtype=np.intp) if bool((used <= allowed).all()) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,9 +140,9 @@ def _quick(core: Options, cycles: int) -> IndexArray | _Doubt | None:
     return _Doubt(small, answer.prices) if found is None else _same_rows(core, small, found)
 
 
-def _decide(core: Options, doubt: _Doubt, budget: _Budget) -> IndexArray | Undecided | None:
+def _decide(core: Options, doubt: _Doubt, left: _Left) -> IndexArray | Undecided | None:
     """The integer program's word where there is doubt."""
-    found = find(doubt.options, doubt.prices, budget.limits())
+    found = find(doubt.options, doubt.prices, left.limits())
     if found is None or isinstance(found, Undecided):
         return found
     return _same_rows(core, doubt.options, found)
@@ -160,13 +166,14 @@ def _same_rows(core: Options, part: Options, chosen: IndexArray) -> IndexArray:
     return np.array(found, dtype=np.intp)
 
 
-def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray | None, int]:
+def _search(
+    core: Options, ticks: IntArray, reachable: bool, left: _Left
+) -> tuple[IndexArray | None, int]:
     """Best choice of core rows found, and the number of leading ticks proved to be out of reach.
 
     First without integer programs, by halving; then with them between the bound and what was
     found, until the gap is small enough. ``reachable`` says that the last tick is in reach.
     """
-    ticks = ticks_of(core)
     proved = relaxed_floor(core, ticks).index
     high = len(ticks) - 1 if reachable else len(ticks)  # the first tick known to be in reach
     best: IndexArray | None = None
@@ -191,17 +198,19 @@ def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray
         probe = (low + high) // 2
     low = proved
     while low < high:
-        if high < len(ticks) and ticks[high] <= ticks[proved] * (1.0 + budget.gap):
-            break
+        if high < len(ticks):
+            open_from = least_open(ticks, proved, core.budget)
+            if ticks[high] <= open_from * (1.0 + left.gap):
+                break
         probe = (low + high) // 2
         doubt = doubts.get(probe) or _quick(core, int(ticks[probe]))
-        answer = _decide(core, doubt, budget) if isinstance(doubt, _Doubt) else doubt
+        answer = _decide(core, doubt, left) if isinstance(doubt, _Doubt) else doubt
         if not isinstance(answer, Undecided):
             settle(probe, answer)
         low = probe + 1 if probe < high else low
     if best is None and high < len(ticks):
         doubt = _quick(core, int(ticks[high]))
-        answer = _decide(core, doubt, budget) if isinstance(doubt, _Doubt) else doubt
+        answer = _decide(core, doubt, left) if isinstance(doubt, _Doubt) else doubt
         best = None if isinstance(answer, Undecided) else answer
     return best, proved
 
@@ -226,20 +235,20 @@ def _economical(core: Options, best: IndexArray) -> IndexArray:
 
 
 def solve_exact(
-    tables: Sequence[OptionTable], budget: IntArray, least_cycles: int, effort: Effort
+    tables: Sequence[OptionTable], budget: Budget, least_cycles: int, effort: Effort
 ) -> Answer | None:
     """The smallest frame II over all legal foldings, or None where none fits the budget.
 
     Args:
         tables: one per layer, none empty.
-        budget: (5,) resources.
+        budget: what all layers together may use.
         least_cycles: what frame II cannot undercut whatever the layers do.
         effort: how far to go; past it the best choice so far is returned.
 
     Raises:
         SolverError: if an integer program fails, or time runs out before any choice is found.
     """
-    left = _Budget(effort)
+    left = _Left(effort)
     outline = outlined(tables, budget, least_cycles)
     low, sketch, prices = outline.low, outline.sketch, outline.floor.prices
     if low is None:
@@ -254,13 +263,20 @@ def solve_exact(
     if core is None:
         return None
     ticks = ticks_of(core)
-    best, proved = _search(core, start is not None, left)
+    best, proved = _search(core, ticks, start is not None, left)
+    if best is not None and budget.bits_per_cycle and not effort.gap and proved < len(ticks):
+        # off-chip memory sets frame IIs between the ticks
+        first, last = least_open(ticks, proved, budget), core.frame_ii(best)
+        ticks = np.arange(first, last + 1, dtype=np.int64)
+        closer, proved = _search(core, ticks, True, left)
+        best = best if closer is None else closer
     if best is not None:
-        bound = int(ticks[proved]) if proved < len(ticks) else core.frame_ii(best)
+        bound = least_open(ticks, proved, budget) if proved < len(ticks) else core.frame_ii(best)
         rows = core.source[_economical(core, best)]
         return Answer(rows, min(bound, core.frame_ii(best)))
     if start is not None:
-        return Answer(sketch.source[start], int(ticks[min(proved, len(ticks) - 1)]))
+        open_from = least_open(ticks, min(proved, len(ticks) - 1), budget)
+        return Answer(sketch.source[start], min(open_from, high))
     if proved == len(ticks):
         return None
     raise SolverError("time ran out before any choice that fits was found")

@@ -24,7 +24,7 @@ def widened(options: Options, start: IndexArray) -> IndexArray:
         faster = int(np.searchsorted(options.cycles[rows], options.cycles[now]))
         candidates = np.arange(rows.start, rows.start + faster)
         after = used - options.use[now] + options.use[candidates]
-        candidates = candidates[(after <= options.budget).all(axis=1)]
+        candidates = candidates[(after <= options.allowed).all(axis=1)]
         if len(candidates) == 0:
             return chosen
         left = 1.0 - shares[chosen].sum(axis=0)

@@ -8,12 +8,14 @@ import numpy as np
 
 from ..cost.foldings import EngineKind, FoldingArrays, IntArray, MemoryKind
 from ..cost.shape import LayerShape
+from ..cost.weight_passes import columns_read
 from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity
 
 ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC})
-WEIGHT_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
+ON_CHIP_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
+WEIGHT_MEMORIES = (*ON_CHIP_MEMORIES, MemoryKind.OFF_CHIP)
 LANE_FIFO_DEPTHS = (1, 2, 4, 8, 16, 32)
 
 # Sparse engines. The dynamic one was synthesised for M 4..64 and N 1..8 (coefficients.toml). M = 2
@@ -66,7 +68,7 @@ def _fines(op: Conv2d, packings: IntArray, engine: EngineKind) -> IntArray:
 def _conv_foldings(
     op: Conv2d, shape: LayerShape, engine: EngineKind, measured: frozenset[int]
 ) -> IntArray:
-    """(n, 6) factors in the order of ``FACTOR_NAMES``."""
+    """(n, 7) factors in the order of ``FACTOR_NAMES``, for weights on chip."""
     channels = shape.inputs[0].channels // op.groups
     taps = op.kernel[0] * op.kernel[1]
     packings = _packings(op, channels, engine, measured)
@@ -80,8 +82,22 @@ def _conv_foldings(
     outer = _crossed(_column(divisors(op.out_channels // op.groups)), _column(divisors(op.groups)))
     depths = LANE_FIFO_DEPTHS if engine is EngineKind.DYNAMIC else (1,)
     rows = _crossed(_crossed(inner[legal], outer), _column(depths))
-    # (coarse_in, packed, fine, coarse_out, coarse_group, depth) -> FACTOR_NAMES
-    return rows[:, [0, 3, 4, 2, 1, 5]]
+    rows = np.concatenate([rows, np.ones_like(rows[:, :1])], axis=1)
+    # (coarse_in, packed, fine, coarse_out, coarse_group, depth, rows_per_pass) -> FACTOR_NAMES
+    return rows[:, [0, 3, 4, 2, 1, 5, 6]]
+
+
+def _streamed(factors: IntArray, op: Conv2d, shape: LayerShape, rows_per_pass: int) -> IntArray:
+    """(n, 7) factors of dense engines whose weights are off chip."""
+    if shape.haste > 1:
+        return factors[:0]
+    choices = divisors(shape.out.height)
+    if rows_per_pass:
+        choices = tuple(rows for rows in choices if rows == rows_per_pass)
+    taps = op.kernel[0] * op.kernel[1]
+    turns = factors[:, 4] * taps // factors[:, 3]
+    paced = factors[turns * shape.out.width >= columns_read(op, shape)]
+    return _crossed(paced[:, :-1], _column(choices))
 
 
 def _arrays(factors: IntArray, engine: EngineKind, memory: MemoryKind) -> FoldingArrays:
@@ -94,6 +110,7 @@ def legal_foldings(
     engines: frozenset[EngineKind],
     memories: frozenset[MemoryKind],
     sparsity: LayerSparsity | None,
+    rows_per_pass: int = 0,
 ) -> tuple[FoldingArrays, ...]:
     """All legal foldings of a layer, one value per engine kind and weight memory.
 
@@ -101,6 +118,9 @@ def legal_foldings(
     its filters per group, and packed what coarse_in leaves. ``fine`` divides M = packed * kh * kw
     in a dense engine. Dynamic and static engines need M in 2..64, ``fine`` in 1..8 and a measured
     distribution for their ``packed``; a static one also weights that are zero.
+    Weights of a dense engine may be off chip, read once for each pass over some rows, which divide
+    the output's: where no other branch waits at a join for the layer's single position, and where
+    no row of positions needs more columns of its input than it takes cycles.
     A layer without weights has one number of streams, which divides the channels of all its inputs
     and of its output.
 
@@ -109,6 +129,7 @@ def legal_foldings(
         engines: kinds allowed to layers with weights; NONE is ignored.
         memories: weight memories allowed; NONE is ignored.
         sparsity: what was measured in the layer; without it there are dense engines only.
+        rows_per_pass: of weights off chip; 0: any.
 
     Returns:
         Non-empty arrays in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or
@@ -118,7 +139,7 @@ def legal_foldings(
         common = gcd(shape.out.channels, *(source.channels for source in shape.inputs))
         streams = _column(divisors(common))
         ones = np.ones_like(streams)
-        factors = np.concatenate([streams, streams, ones, ones, ones, ones], axis=1)
+        factors = np.concatenate([streams, streams, *[ones] * 5], axis=1)
         return (_arrays(factors, EngineKind.NONE, MemoryKind.NONE),)
     measured = frozenset[int]()
     if sparsity is not None:
@@ -130,8 +151,12 @@ def legal_foldings(
         if engine is EngineKind.STATIC and (sparsity is None or sparsity.weight_density == 1.0):
             continue
         factors = _conv_foldings(shape.op, shape, engine, measured)
-        if len(factors):
-            result.extend(
-                _arrays(factors, engine, memory) for memory in WEIGHT_MEMORIES if memory in memories
-            )
-    return tuple(result)
+        for memory in WEIGHT_MEMORIES:
+            if memory not in memories:
+                continue
+            if memory is not MemoryKind.OFF_CHIP:
+                result.append(_arrays(factors, engine, memory))
+            elif engine is EngineKind.DENSE:
+                streamed = _streamed(factors, shape.op, shape, rows_per_pass)
+                result.append(_arrays(streamed, engine, memory))
+    return tuple(group for group in result if len(group))

@@ -122,7 +122,8 @@ def folding_space(
     arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
 ) -> FoldingSpace:
-    """Cost every legal folding of every layer, whether it fits the part or not.
+    """Cost every legal folding of every layer with its weights on chip, whether it fits the part
+    or not.
 
     Args: as of ``solve``.
 
@@ -140,7 +141,7 @@ def folding_space(
             raise SpecError.at("engines", ", ".join(sorted(engines)), f"an engine for {name}")
         if (shape, sparsity) not in known:
             cycles, use = all_costs(shape, groups, sparsity, device.family, arithmetic)
-            known[shape, sparsity] = np.column_stack([cycles, use])
+            known[shape, sparsity] = np.column_stack([cycles, use[:, :5]])
         names.append(name)
         all_groups.append(groups)
         costs.append(known[shape, sparsity])

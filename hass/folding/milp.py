@@ -75,7 +75,7 @@ def find(options: Options, prices: FloatArray, limits: Limits) -> IndexArray | U
 
     Args:
         options: the rows to choose from.
-        prices: (5,) of a share of each resource, adding up to 1. They guide the search: every
+        prices: (k,) of a share of each resource, adding up to 1. They guide the search: every
             choice that fits costs at most 1.
         limits: where to give up.
 
@@ -95,7 +95,7 @@ def find(options: Options, prices: FloatArray, limits: Limits) -> IndexArray | U
         rows = options.rows_of(layer)
         ones = ((pick, 1) for pick in picks[rows])
         problem += pulp.LpAffineExpression(ones) == 1
-    for resource, limit in enumerate(options.budget.tolist()):
+    for resource, limit in enumerate(options.allowed.tolist()):
         amounts = options.use[:, resource]
         most = np.maximum.reduceat(amounts, options.starts[:-1]).sum()
         if most > limit:

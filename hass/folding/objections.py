@@ -6,6 +6,7 @@ from math import gcd
 
 from ..cost.foldings import EngineKind, Folding, MemoryKind
 from ..cost.shape import LayerShape
+from ..cost.weight_passes import columns_read
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity
 from .legal import (
@@ -38,6 +39,7 @@ def objections(
     """
     if isinstance(shape.op, Conv2d):
         rules = _conv_rules(shape.op, shape, folding, sparsity)
+        rules += _pass_rules(shape.op, shape, folding)
         kinds = [
             ("engine", folding.engine in engines - {EngineKind.NONE}, _words(engines)),
             ("weight_memory", folding.weight_memory in memories, _words(memories)),
@@ -54,7 +56,7 @@ def objections(
         ]
         rules += [
             (name, getattr(folding, name) == 1, "1: the layer has no weights")
-            for name in ("coarse_group", "fine", "packed", "lane_fifo_depth")
+            for name in ("coarse_group", "fine", "packed", "lane_fifo_depth", "rows_per_pass")
         ]
         kinds = [("engine", folding.engine is EngineKind.NONE, "none: the layer has no weights")]
     return tuple((name, expected) for name, good, expected in kinds + rules if not good)
@@ -62,6 +64,24 @@ def objections(
 
 def _words(kinds: frozenset[EngineKind] | frozenset[MemoryKind]) -> str:
     return " or ".join(sorted(kind.value for kind in kinds if kind.value != "none"))
+
+
+def _pass_rules(op: Conv2d, shape: LayerShape, folding: Folding) -> list[Rule]:
+    if folding.weight_memory is not MemoryKind.OFF_CHIP:
+        return [("rows_per_pass", folding.rows_per_pass == 1, "1 where weights are on chip")]
+    height, width = shape.out.height, shape.out.width
+    turns = folding.packed * op.kernel[0] * op.kernel[1] // folding.fine
+    least = -(-columns_read(op, shape) // width)
+    return [
+        ("weight_memory", shape.haste == 1, "on chip: a join waits for the layer's one position"),
+        ("engine", folding.engine is EngineKind.DENSE, "dense, where weights are off chip"),
+        ("rows_per_pass", height % folding.rows_per_pass == 0, f"a divisor of {height} (rows)"),
+        (
+            "fine",
+            turns * width >= columns_read(op, shape),
+            f"at most an engine of {least} turns, as many columns are read for a position",
+        ),
+    ]
 
 
 def _conv_rules(

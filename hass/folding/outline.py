@@ -6,6 +6,7 @@ a share of each resource is worth; so a sketch of the tables is refined at the p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,14 +14,15 @@ import numpy as np
 
 from ..cost.foldings import IntArray
 from .bound import PricedBound, Relaxed, priced_bound, relax
-from .choice import FloatArray, IndexArray, Options, join_options
+from .choice import Budget, FloatArray, IndexArray, Options, join_options
 from .repair import cheapest, repaired
 from .tables import OptionTable
 
+_GRID = 5e-4  # of frame IIs that off-chip memory sets, below the gap that a solve asks for
 _AGREED = 2e-3  # refining a sketch further than this costs more than it saves
 
 
-def sketched(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> Options:
+def sketched(tables: Sequence[OptionTable], budget: Budget, least_cycles: int) -> Options:
     """The sketches of all tables."""
     parts = [(t.cycles[t.sketch], t.use[t.sketch], t.sketch) for t in tables]
     return join_options(parts, budget, least_cycles)
@@ -67,8 +69,30 @@ def relaxed_floor(options: Options, ticks: IntArray) -> Floor:
 
 
 def ticks_of(options: Options) -> IntArray:
-    """The frame IIs that choices can have, ascending."""
-    return np.unique(options.cycles[options.cycles >= options.floor_cycles()])
+    """The frame IIs that choices can have, ascending; where off-chip memory may set it, it may lie
+    between two of them."""
+    return with_traffic(
+        options.cycles[options.cycles >= options.floor_cycles()],
+        options.budget,
+        [int(options.use[options.rows_of(layer), -1].max()) for layer in range(options.layers)],
+    )
+
+
+def with_traffic(cycles: IntArray, budget: Budget, most_bits: Sequence[int]) -> IntArray:
+    """Frame IIs that layers can have, and a grid of those that off-chip memory can set.
+
+    Args:
+        cycles: of layers.
+        budget: of all of them.
+        most_bits: the most that each layer can read per frame.
+    """
+    if not budget.bits_per_cycle:
+        return np.unique(cycles)
+    low, high = int(cycles.min()), int(cycles.max())
+    high = max(high, budget.traffic_cycles(np.array([sum(most_bits)], dtype=np.int64)))
+    count = math.ceil(math.log(high / low) / math.log1p(_GRID)) + 2
+    grid = np.ceil(np.geomspace(low, high, count)).astype(np.int64)
+    return np.unique(np.concatenate([cycles, np.minimum(grid, high)]))
 
 
 def first_choice(options: Options, ticks: IntArray, index: int) -> IndexArray | None:
@@ -88,7 +112,7 @@ def first_choice(options: Options, ticks: IntArray, index: int) -> IndexArray | 
 
 def _first_open(
     tables: Sequence[OptionTable],
-    budget: IntArray,
+    budget: Budget,
     least_cycles: int,
     prices: Sequence[FloatArray],
 ) -> int | None:
@@ -96,13 +120,19 @@ def _first_open(
     # below the slowest of the fastest options there is no choice at all
     fastest = max(least_cycles, *(int(t.cycles[0]) for t in tables))
     slower = [t.cycles[np.searchsorted(t.cycles, fastest) :] for t in tables]
-    ticks = np.unique(np.concatenate([[fastest], *slower]))
-    first = 0
-    for some in prices:
-        rates = some / np.maximum(budget, 1)
-        curves = [(t.cycles, np.minimum.accumulate(t.use @ rates)) for t in tables]
-        first = max(first, PricedBound(curves).first_open(ticks))
-    return None if first == len(ticks) else int(ticks[first])
+    ticks = with_traffic(
+        np.concatenate([[fastest], *slower]), budget, [int(t.use[:, -1].max()) for t in tables]
+    )
+    layers = [(t.cycles, t.use) for t in tables]
+    first = max(PricedBound(layers, some, budget).first_open(ticks) for some in prices)
+    return None if first == len(ticks) else least_open(ticks, first, budget)
+
+
+def least_open(ticks: IntArray, refuted: int, budget: Budget) -> int:
+    """Smallest frame II that is left where the first ``refuted`` ticks are out of reach."""
+    if refuted and budget.bits_per_cycle:
+        return int(ticks[refuted - 1]) + 1
+    return int(ticks[refuted])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +150,7 @@ class Outline:
     low: int | None
 
 
-def outlined(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> Outline:
+def outlined(tables: Sequence[OptionTable], budget: Budget, least_cycles: int) -> Outline:
     """A sketch, refined at the prices that it leads to until all rows agree with its bound."""
     chosen = [table.sketch for table in tables]
     while True:
@@ -130,8 +160,9 @@ def outlined(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int)
         floor = relaxed_floor(sketch, ticks)
         low = _first_open(tables, budget, least_cycles, floor.prices)
         agreed = int(ticks[min(floor.index, len(ticks) - 1)])
+        rates = [p / np.maximum(budget.at(agreed), 1) for p in floor.prices]
         refined = [
-            np.unique(np.concatenate([rows, *(table.cheapest_at(p) for p in floor.prices)]))
+            np.unique(np.concatenate([rows, *(table.cheapest_at(rate) for rate in rates)]))
             for table, rows in zip(tables, chosen, strict=True)
         ]
         grown = sum(map(len, refined)) > sum(map(len, chosen))
@@ -140,7 +171,7 @@ def outlined(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int)
         chosen = refined
 
 
-def priced_floor(tables: Sequence[OptionTable], budget: IntArray, least_cycles: int) -> int:
+def priced_floor(tables: Sequence[OptionTable], budget: Budget, least_cycles: int) -> int:
     """A frame II that no choice undercuts, from prices alone: quick, and usually within a few
     percent of the proved optimum. For tables of which some choice fits."""
     low = outlined(tables, budget, least_cycles).low

@@ -41,7 +41,7 @@ def _probes(rows: Columns) -> IndexArray:
     logs = np.log1p(rows[:, ::step].astype(np.float64))
     spans = np.ptp(logs, axis=1)
     logs = logs[spans > 0] / spans[spans > 0, None]
-    steps = np.sqrt(np.array([2, 3, 5, 7, 11, 13], dtype=np.float64))[: len(logs)]
+    steps = np.sqrt(np.array([2, 3, 5, 7, 11, 13, 17], dtype=np.float64))[: len(logs)]
     weights = (np.arange(1, _PROBE_ROWS + 1)[:, None] * steps[None, :]) % 1.0
     if len(logs) == 0:
         return np.zeros(1, dtype=np.intp)
@@ -54,7 +54,7 @@ def pareto_front(costs: Columns) -> IndexArray:
     Of equal rows the first is kept.
 
     Args:
-        costs: (n, k) non-negative, k <= 6; smaller is better in every column.
+        costs: (n, k) non-negative, k <= 7; smaller is better in every column.
 
     Returns:
         Indices of the kept rows, sorted by the first column, then the second, and so on.

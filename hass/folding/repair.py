@@ -70,7 +70,7 @@ def trimmed(options: Options, chosen: IndexArray) -> IndexArray:
     layer_of = options.layer_of_rows()
     chosen = chosen.copy()
     while True:
-        free = options.budget - options.usage(chosen)
+        free = options.allowed - options.usage(chosen)
         fitting = (options.use - options.use[chosen][layer_of] <= free).all(axis=1)
         saved = np.where(fitting, totals[chosen][layer_of] - totals, 0.0)
         best = int(saved.argmax())

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
-from ..cost import estimate, layer_shapes, off_chip_bound_cycles
-from ..cost.foldings import EngineKind, IntArray
+from ..cost import (
+    Folding,
+    MemoryKind,
+    estimate,
+    frame_bits,
+    layer_shapes,
+    off_chip_bits_per_cycle,
+    off_chip_bound_cycles,
+)
+from ..cost.flow import NO_PASSES
+from ..cost.foldings import EngineKind
 from ..device import Device
 from ..errors import ProfileError, SpecError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
 from .bound import relax
-from .choice import join_options
+from .choice import Budget, join_options
 from .exact import Answer, Effort, solve_exact
 from .explain import joint_shortage, single_shortage
 from .greedy import widened
 from .legal import ALL_ENGINES
 from .outline import priced_floor, quick_choice, sketched
 from .plan import FoldingPlan, Infeasibility
+from .streaming import Streaming, WeightsAt, counted, every_layer, narrowed
 from .tables import (
     TABLES,
+    OffChip,
     OptionTable,
     TableCache,
     TableKey,
@@ -43,13 +54,14 @@ class Solver(StrEnum):
 # from standing still in one trial; if it is met, bound and gap of the plan say what is left open.
 DEFAULT_EFFORT = Effort(gap=1e-3, nodes=2_000)
 PROVE_OPTIMUM = Effort()
+_CHOICE_GAP = 0.01  # where choices of layers are compared, and the bound is further off than that
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Problem:
     names: tuple[str, ...]
     tables: tuple[OptionTable, ...]
-    budget: IntArray
+    budget: Budget
     least_cycles: int
 
 
@@ -61,16 +73,26 @@ def _problem(
     arithmetic: Arithmetic,
     clock_mhz: float,
     cache: TableCache,
+    streaming: Streaming | None = None,
 ) -> _Problem:
     if profile is not None:
         absent = [layer.name for layer in graph.convs if layer.name not in profile.layers]
         if absent:
             raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
     memories = memories_of(device)
+    waited = NO_PASSES if streaming is None else streaming.waited
+    bits_per_cycle = 0.0 if streaming is None else off_chip_bits_per_cycle(device, clock_mhz)
     names, tables = [], []
-    for name, shape in layer_shapes(graph, profile).items():
+    for name, shape in layer_shapes(graph, profile, waited).items():
         sparsity = None if profile is None else profile.layers.get(name)
-        key = TableKey(shape, sparsity, device.family, arithmetic, engines, memories, device.budget)
+        off_chip, places = None, memories
+        if streaming is not None:
+            waits = streaming.wait_bits.get(name, (0, 0))
+            off_chip = OffChip(bits_per_cycle, streaming.rows.get(name, 0), waits)
+            places = memories | ({MemoryKind.OFF_CHIP} if name in streaming.rows else set())
+        key = TableKey(
+            shape, sparsity, device.family, arithmetic, engines, places, device.budget, off_chip
+        )
         names.append(name)
         tables.append(cache.table(key))
     without = [name for name, table in zip(names, tables, strict=True) if not table.legal]
@@ -82,7 +104,10 @@ def _problem(
             "segment; static: zero weights); "
             f"there is none for {', '.join(without)}",
         )
-    budget = np.array(tuple(device.budget), dtype=np.int64)
+    amounts = list(device.budget)
+    if streaming is not None:
+        amounts.append(-frame_bits(graph, arithmetic))
+    budget = Budget(np.array(amounts, dtype=np.int64), bits_per_cycle)
     least = off_chip_bound_cycles(graph, device, clock_mhz, arithmetic)
     return _Problem(tuple(names), tuple(tables), budget, least)
 
@@ -97,6 +122,23 @@ def _greedy(problem: _Problem, effort: Effort) -> Answer | None:
     return Answer(rows, priced_floor(problem.tables, problem.budget, problem.least_cycles))
 
 
+def _answered(problem: _Problem, solver: Solver, effort: Effort) -> Answer | None:
+    if not all(len(table) for table in problem.tables):
+        return None
+    match solver:
+        case Solver.GREEDY:
+            return _greedy(problem, effort)
+        case Solver.EXACT:
+            return solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
+
+
+def _foldings(problem: _Problem, answer: Answer) -> dict[str, Folding]:
+    return {
+        name: table.folding(int(row))
+        for name, table, row in zip(problem.names, problem.tables, answer.rows, strict=True)
+    }
+
+
 def _explained(problem: _Problem, device: Device, arithmetic: Arithmetic) -> Infeasibility:
     single = single_shortage(problem.names, problem.tables, device, arithmetic)
     if single is not None:
@@ -107,7 +149,7 @@ def _explained(problem: _Problem, device: Device, arithmetic: Arithmetic) -> Inf
     answer = relax(options)
     priced = options.shares() @ answer.prices
     demands = np.minimum.reduceat(priced, options.starts[:-1])
-    return joint_shortage(problem.names, demands.tolist(), answer.prices, device, arithmetic)
+    return joint_shortage(problem.names, demands.tolist(), answer.prices[:5], device, arithmetic)
 
 
 def solve(
@@ -121,6 +163,7 @@ def solve(
     clock_mhz: float | None = None,
     effort: Effort = DEFAULT_EFFORT,
     cache: TableCache = TABLES,
+    weights: WeightsAt = WeightsAt.AUTO,
 ) -> FoldingPlan | Infeasibility:
     """Foldings of all layers with the smallest frame II that the device's budget allows.
 
@@ -135,6 +178,7 @@ def solve(
         effort: how far the exact solver goes; see ``DEFAULT_EFFORT``. Bound and gap of the plan
             say what is proved.
         cache: where option tables are kept between calls.
+        weights: where weights may be; see ``WeightsAt``.
 
     Returns:
         The plan, or the inequality that fails if nothing fits.
@@ -145,22 +189,42 @@ def solve(
         SolverError: if an integer program fails.
     """
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
-    problem = _problem(graph, device, profile, engines, arithmetic, clock, cache)
-    answer: Answer | None = None
-    if all(len(table) for table in problem.tables):
-        match solver:
-            case Solver.GREEDY:
-                answer = _greedy(problem, effort)
-            case Solver.EXACT:
-                answer = solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
-    if answer is None:
+
+    def posed(streaming: Streaming | None = None) -> _Problem:
+        return _problem(
+            graph, device, profile, engines, arithmetic, clock, cache, streaming=streaming
+        )
+
+    def planned(problem: _Problem, answer: Answer, bound_cycles: int) -> FoldingPlan:
+        foldings = _foldings(problem, answer)
+        result = estimate(
+            graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock
+        )
+        gap = result.frame_ii_cycles / bound_cycles - 1.0
+        return FoldingPlan(foldings, result, str(solver), bound_cycles, gap)
+
+    problem = posed()
+    answer = _answered(problem, solver, effort)
+    if weights is WeightsAt.ON_CHIP or (weights is WeightsAt.AUTO and answer is not None):
+        if answer is None:
+            return _explained(problem, device, arithmetic)
+        return planned(problem, answer, answer.bound_cycles)
+    # Joins in front of which no branch waits for a pass: a bound for every choice of layers whose
+    # weights are off chip; then some choices, with FIFOs for their passes.
+    roughly = replace(effort, gap=max(effort.gap, _CHOICE_GAP))
+    freely = posed(every_layer(graph, arithmetic))
+    bound = _answered(freely, solver, roughly)
+    if bound is None:
+        return _explained(freely, device, arithmetic)
+    guide = posed(counted(graph, arithmetic))
+    guided = _answered(guide, solver, roughly)
+    chosen = _foldings(freely, bound) if guided is None else _foldings(guide, guided)
+    plans = [] if answer is None else [planned(problem, answer, bound.bound_cycles)]
+    for streaming in narrowed(graph, arithmetic, chosen):
+        problem = posed(streaming)
+        answer = _answered(problem, solver, roughly)
+        if answer is not None:
+            plans.append(planned(problem, answer, bound.bound_cycles))
+    if not plans:
         return _explained(problem, device, arithmetic)
-    foldings = {
-        name: table.folding(int(row))
-        for name, table, row in zip(problem.names, problem.tables, answer.rows, strict=True)
-    }
-    result = estimate(
-        graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock
-    )
-    gap = result.frame_ii_cycles / answer.bound_cycles - 1.0
-    return FoldingPlan(foldings, result, str(solver), answer.bound_cycles, gap)
+    return min(plans, key=lambda plan: plan.estimate.frame_ii_cycles)

@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from ..cost import layer_costs
 from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
+from ..cost.primitives import BRAM18_BITS, URAM_BITS
 from ..cost.shape import LayerShape
 from ..device import Device, Family, Resources
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
-from .legal import LANE_FIFO_DEPTHS, WEIGHT_MEMORIES, legal_foldings
+from .legal import LANE_FIFO_DEPTHS, ON_CHIP_MEMORIES, legal_foldings
 
+UseArray = npt.NDArray[np.integer]
 Int32Array = npt.NDArray[np.int32]
 Use = tuple[int, int, int, int, int]
 
@@ -32,6 +34,24 @@ _SKETCH_PRICES = np.array(
     ]
 )
 
+_TRAFFIC_PRICES = (0.1, 1.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OffChip:
+    """What tables say of off-chip memory, where weights may be there.
+
+    Attributes:
+        bits_per_cycle: that it moves.
+        rows_per_pass: of this layer; 0: any.
+        wait_bits: what FIFOs in front of joins hold more because of the layer's passes, if they are
+            of one row and if they are of all rows.
+    """
+
+    bits_per_cycle: float
+    rows_per_pass: int = 0
+    wait_bits: tuple[int, int] = (0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class TableKey:
@@ -44,6 +64,7 @@ class TableKey:
     engines: frozenset[EngineKind]
     memories: frozenset[MemoryKind]
     budget: Resources
+    off_chip: OffChip | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +74,7 @@ class OptionTable:
     Attributes:
         key: what it was computed from.
         cycles: (n,) frame_ii_cycles, ascending; ties in the order of ``legal_foldings``.
-        use: (n, 5) resources.
+        use: (n, 5) resources; (n, 6) where weights may be off chip: bits that are read per frame.
         option: (n,) position in ``legal_foldings``, all groups counted through.
         sketch: (m,) rows that are cheapest at some frame II and one of a few fixed prices.
         least: smallest demand of each resource over all legal foldings, whether they fit or not.
@@ -62,7 +83,7 @@ class OptionTable:
 
     key: TableKey
     cycles: IntArray
-    use: Int32Array
+    use: UseArray
     option: Int32Array
     sketch: npt.NDArray[np.intp]
     least: Use
@@ -71,9 +92,8 @@ class OptionTable:
     def __len__(self) -> int:
         return int(self.cycles.shape[0])
 
-    def cheapest_at(self, prices: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-        """Rows that are the cheapest at some frame II, at (5,) prices of shares of the budget."""
-        rates = prices / np.maximum(np.array(tuple(self.key.budget)), 1)
+    def cheapest_at(self, rates: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+        """Rows that are the cheapest at some frame II, at (k,) prices of a unit."""
         return _falls(self.cycles, self.use @ rates)
 
     def folding(self, row: int) -> Folding:
@@ -87,7 +107,8 @@ class OptionTable:
 
 
 def _legal(key: TableKey) -> tuple[FoldingArrays, ...]:
-    return legal_foldings(key.shape, key.engines, key.memories, key.sparsity)
+    rows = 0 if key.off_chip is None else key.off_chip.rows_per_pass
+    return legal_foldings(key.shape, key.engines, key.memories, key.sparsity, rows)
 
 
 def option_costs(
@@ -98,7 +119,7 @@ def option_costs(
         return table.cycles, table.use, np.arange(len(table), dtype=np.intp)
     key = table.key
     cycles, use = all_costs(key.shape, _legal(key), key.sparsity, key.family, key.arithmetic)
-    return cycles, use, np.arange(len(cycles), dtype=np.intp)
+    return cycles, use[:, : _columns(key)], np.arange(len(cycles), dtype=np.intp)
 
 
 def all_costs(
@@ -108,18 +129,20 @@ def all_costs(
     family: Family,
     arithmetic: Arithmetic,
 ) -> tuple[IntArray, IntArray]:
-    """Frame II, (n,), and resources, (n, 5), of all foldings of the groups."""
+    """Frame II, (n,), and resources and bits read per frame, (n, 6), of all foldings of groups."""
     costs = [layer_costs(shape, group, sparsity, family, arithmetic) for group in groups]
     cycles = np.concatenate([cost.frame_ii_cycles for cost in costs])
-    return cycles, np.concatenate([cost.resources() for cost in costs])
+    return cycles, np.concatenate([cost.with_traffic() for cost in costs])
+
+
+def _columns(key: TableKey) -> int:
+    return 5 if key.off_chip is None else 6
 
 
 def _promising(key: TableKey, group: FoldingArrays) -> npt.NDArray[np.intp]:
-    """Rows of a group that may fit: those whose lockstep form with weights in block memory fits in
-    LUT, FF and DSP. Deeper lane FIFOs and other memories only add to these three."""
+    """Rows of a group of dynamic engines that may fit: those whose lockstep form with weights in
+    block memory fits in LUT, FF and DSP. Deeper lane FIFOs and other memories only add to them."""
     every = np.arange(len(group), dtype=np.intp)
-    if group.engine is not EngineKind.DYNAMIC:
-        return every
     step = len(LANE_FIFO_DEPTHS)  # lane_fifo_depth varies fastest
     lockstep = group.take(every[::step])
     light = FoldingArrays(
@@ -131,6 +154,7 @@ def _promising(key: TableKey, group: FoldingArrays) -> npt.NDArray[np.intp]:
         lockstep.fine,
         lockstep.packed,
         lockstep.lane_fifo_depth,
+        lockstep.rows_per_pass,
     )
     costs = layer_costs(key.shape, light, key.sparsity, key.family, key.arithmetic)
     budget = key.budget
@@ -145,9 +169,24 @@ def _falls(cycles: IntArray, priced: npt.NDArray[np.float64]) -> npt.NDArray[np.
     return np.flatnonzero(falls)
 
 
-def _sketch(cycles: IntArray, use: Int32Array, budget: Resources) -> npt.NDArray[np.intp]:
-    rates = _SKETCH_PRICES / np.maximum(np.array(tuple(budget)), 1)
-    return np.unique(np.concatenate([_falls(cycles, use @ rate) for rate in rates]))
+def _sketch(cycles: IntArray, use: UseArray, key: TableKey) -> npt.NDArray[np.intp]:
+    rates = _SKETCH_PRICES / np.maximum(np.array(tuple(key.budget)), 1)
+    costs = [use[:, :5] @ rate for rate in rates]
+    if key.off_chip is not None:  # what is read, as a share of what this layer's time allows
+        share = use[:, 5] / (cycles * key.off_chip.bits_per_cycle)
+        costs += [cost + price * share for cost in costs[:6] for price in _TRAFFIC_PRICES]
+    return np.unique(np.concatenate([_falls(cycles, cost) for cost in costs]))
+
+
+def _waiting(key: TableKey, off_chip: OffChip, rows: IntArray) -> IntArray:
+    """(n, 6) blocks of the part's larger memory that hold ``wait_bits``, in proportion."""
+    first, last = off_chip.wait_bits
+    share = (rows - 1) / max(1, key.shape.out.height - 1)
+    bits = first + share * (last - first)
+    ultra = key.budget.uram * URAM_BITS > key.budget.bram18 * BRAM18_BITS
+    extra = np.zeros((len(rows), 6), dtype=np.int64)
+    extra[:, 4 if ultra else 3] = np.ceil(bits / (URAM_BITS if ultra else BRAM18_BITS))
+    return extra
 
 
 def build_table(key: TableKey) -> OptionTable:
@@ -166,30 +205,35 @@ def build_table(key: TableKey) -> OptionTable:
     if not groups:
         none = np.zeros(0, dtype=np.int32)
         rows_none = np.zeros(0, dtype=np.intp)
-        no_use = np.zeros((0, 5), dtype=np.int32)
+        no_use = np.zeros((0, _columns(key)), dtype=np.int32)
         return OptionTable(key, np.zeros(0, np.int64), no_use, none, rows_none, (0,) * 5, 0)
-    promising: dict[EngineKind, npt.NDArray[np.intp]] = {}  # the same for every memory
+    dynamic: npt.NDArray[np.intp] | None = None  # the same for every memory
     for group in groups:
-        if group.engine not in promising:
-            promising[group.engine] = _promising(key, group)
-        rows = promising[group.engine]
+        rows = np.arange(len(group), dtype=np.intp)
+        if group.engine is EngineKind.DYNAMIC:
+            dynamic = _promising(key, group) if dynamic is None else dynamic
+            rows = dynamic
         if len(rows) == 0:
             # none fits; the smallest of each resource is that of the group itself
             rows = np.arange(len(group), dtype=np.intp)
         costs = layer_costs(key.shape, group.take(rows), key.sparsity, key.family, key.arithmetic)
-        amounts = costs.resources()
-        least = np.minimum(least, amounts.min(axis=0))
-        fits = (amounts <= limits).all(axis=1)
+        amounts = costs.resources() if key.off_chip is None else costs.with_traffic()
+        if group.weight_memory is MemoryKind.OFF_CHIP and key.off_chip is not None:
+            amounts = amounts + _waiting(key, key.off_chip, group.rows_per_pass)
+        least = np.minimum(least, amounts[:, :5].min(axis=0))
+        fits = (amounts[:, :5] <= limits).all(axis=1)
         cycles.append(costs.frame_ii_cycles[fits])
         use.append(amounts[fits])
         option.append(rows[fits] + offset)
         offset += len(group)
     all_cycles, all_use = np.concatenate(cycles), np.concatenate(use)
     order = np.argsort(all_cycles, kind="stable")
-    sorted_use = all_use[order].astype(np.int32)
+    sorted_use = all_use[order]
+    if key.off_chip is None:  # half the memory; bits of weights do not fit
+        sorted_use = sorted_use.astype(np.int32)
     sketch = np.zeros(0, dtype=np.intp)
     if len(order):
-        sketch = _sketch(all_cycles[order], sorted_use, key.budget)
+        sketch = _sketch(all_cycles[order], sorted_use, key)
     lut, ff, dsp, bram18, uram = (int(x) for x in least)
     return OptionTable(
         key,
@@ -244,6 +288,6 @@ TABLES = TableCache(max_rows=6_000_000)
 
 
 def memories_of(device: Device) -> frozenset[MemoryKind]:
-    """Weight memories that the part has."""
+    """On-chip weight memories that the part has."""
     has_uram = device.available.uram > 0
-    return frozenset(m for m in WEIGHT_MEMORIES if m is not MemoryKind.URAM or has_uram)
+    return frozenset(m for m in ON_CHIP_MEMORIES if m is not MemoryKind.URAM or has_uram)

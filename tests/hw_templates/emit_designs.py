@@ -14,7 +14,7 @@ from hass.cost import EngineKind, Folding, estimate, layer_shapes
 from hass.design import Design, ModelRef, build_design, provenance_now
 from hass.device import load_device
 from hass.folding import FoldingPlan
-from hass.folding.legal import WEIGHT_MEMORIES, legal_foldings
+from hass.folding.legal import ON_CHIP_MEMORIES, legal_foldings
 from hass.graph import Graph, Weights
 from hass.prune import pruned_weights
 from hass.sparsity import Settings
@@ -28,7 +28,7 @@ def random_foldings(graph: Graph, seed: int) -> dict[str, Folding]:
     rng = np.random.default_rng(seed)
     foldings = {}
     for index, (name, shape) in enumerate(layer_shapes(graph).items()):
-        tables = legal_foldings(shape, ENGINES, frozenset(WEIGHT_MEMORIES), None)
+        tables = legal_foldings(shape, ENGINES, frozenset(ON_CHIP_MEMORIES), None)
         table = tables[rng.integers(len(tables))]
         folding = table.row(int(rng.integers(len(table))))
         if isinstance(shape.op, ops.Conv2d) and index % 2:

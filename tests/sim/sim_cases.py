@@ -29,13 +29,18 @@ DEVICE = load_device("u250")
 
 @st.composite
 def foldings(
-    draw: st.DrawFn, graph: Graph, engines: frozenset[EngineKind], profile: SparsityProfile | None
+    draw: st.DrawFn,
+    graph: Graph,
+    engines: frozenset[EngineKind],
+    profile: SparsityProfile | None,
+    memory: MemoryKind = MemoryKind.BRAM,
 ) -> dict[str, Folding]:
     """A legal folding of each layer."""
     chosen = {}
     for name, shape in layer_shapes(graph).items():
         sparsity = None if profile is None else profile.layers.get(name)
-        groups = legal_foldings(shape, engines, frozenset({MemoryKind.BRAM}), sparsity)
+        memories = frozenset({MemoryKind.BRAM, memory})
+        groups = legal_foldings(shape, engines, memories, sparsity)
         group = draw(st.sampled_from(groups))
         chosen[name] = group.row(draw(st.integers(0, len(group) - 1)))
     return chosen
@@ -47,6 +52,14 @@ def dense_pipelines(draw: st.DrawFn, max_layers: int = 6) -> tuple[Graph, Estima
     estimate with random dense foldings."""
     graph, _ = draw(graphs(max_layers))
     return graph, estimate(graph, draw(foldings(graph, DENSE, None)), DEVICE)
+
+
+@st.composite
+def streaming_pipelines(draw: st.DrawFn, max_layers: int = 6) -> tuple[Graph, Estimate]:
+    """The same, weights on chip or off."""
+    graph, _ = draw(graphs(max_layers))
+    chosen = draw(foldings(graph, DENSE, None, MemoryKind.OFF_CHIP))
+    return graph, estimate(graph, chosen, DEVICE)
 
 
 @st.composite
@@ -62,7 +75,9 @@ def fixed_pipelines(
 
 def pace_of(graph: Graph, modelled: Estimate) -> int:
     """Cycles per frame that off-chip memory needs."""
-    return off_chip_bound_cycles(graph, DEVICE, modelled.clock_mhz, Arithmetic())
+    return off_chip_bound_cycles(
+        graph, DEVICE, modelled.clock_mhz, Arithmetic(), modelled.off_chip_bits
+    )
 
 
 def setup_of(graph: Graph, modelled: Estimate, *, frames: int = 3) -> Setup:

@@ -18,7 +18,7 @@ from ..engines import (
     static_engine,
 )
 from ..even_flow import window_flow
-from ..foldings import EngineKind, FoldingArrays, IntArray
+from ..foldings import EngineKind, FoldingArrays, IntArray, MemoryKind
 from ..lanes import FloatArray
 from ..primitives import (
     Amount,
@@ -38,6 +38,13 @@ from ..primitives import (
 from ..shape import LayerShape
 from ..static_schedule import static_cycles
 from ..waiting import joined_segment_cycles
+from ..weight_passes import (
+    in_passes,
+    output_rows,
+    pass_positions,
+    rows_window,
+    weight_stream,
+)
 from ..window import window_cost
 
 
@@ -152,7 +159,7 @@ def _weights(
     sparsity: LayerSparsity | None,
     arithmetic: Arithmetic,
 ) -> Amount:
-    """Weight memories and biases.
+    """Weight memories, or what streams weights in, and biases.
 
     Lanes in lockstep read one wide memory; lanes that run ahead have one each. A dynamic engine
     reads the M weights of a segment at once, a dense one ``fine`` a cycle; a static one ``fine``
@@ -175,16 +182,45 @@ def _weights(
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
     apart = foldings.lane_fifo_depth > 1
     copies = np.where(apart, lanes, 1)
-    store = weight_memory(
-        foldings.weight_memory, depth, np.where(apart, width, width * lanes + window_mark)
-    ).times(copies)
-    addresses = counter(clog2(depth)).times(copies)
+    if foldings.weight_memory is MemoryKind.OFF_CHIP:
+        store = weight_stream(op, shape, foldings, arithmetic)
+    else:
+        store = weight_memory(
+            foldings.weight_memory, depth, np.where(apart, width, width * lanes + window_mark)
+        ).times(copies) + counter(clog2(depth)).times(copies)
     streams = foldings.coarse_out * foldings.coarse_group
     bias = amount(
         lut=streams
         * rom_lut(ceil_div(op.out_channels, streams), np.full_like(streams, arithmetic.acc_bits))
     )
-    return store + addresses + bias
+    return store + bias
+
+
+def _window(
+    op: Conv2d, shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
+) -> Amount:
+    """The sliding window, the clip behind it, and what gathers a segment's channels."""
+    streams_in = foldings.coarse_in * foldings.coarse_group
+    if in_passes(shape, foldings):
+        window = rows_window(op, shape, foldings, arithmetic.act_bits)
+        window = window + output_rows(shape, foldings, arithmetic.act_bits)
+    else:
+        held = window_flow(op, shape.inputs[0], shape.out, shape.haste).held_pixels
+        window = by_distinct(
+            streams_in,
+            lambda streams: window_cost(op, shape.inputs[0], streams, arithmetic.act_bits, held),
+        )
+    taps = op.kernel[0] * op.kernel[1]
+    gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
+        streams_in * arithmetic.act_bits
+    )
+    if foldings.engine is not EngineKind.DENSE:
+        # clip |x| <= t: two comparisons per input stream
+        engine_clip = scaled(
+            streams_in * 2 * arithmetic.act_bits, coefficients().fabric.compare_lut_per_bit.value
+        )
+        window = window + amount(lut=engine_clip)
+    return window + gather
 
 
 def conv_cost(
@@ -198,23 +234,7 @@ def conv_cost(
     op = shape.op
     assert isinstance(op, Conv2d)
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
-    streams_in = foldings.coarse_in * foldings.coarse_group
     streams_out = foldings.coarse_out * foldings.coarse_group
-    held = window_flow(op, shape.inputs[0], shape.out, shape.haste).held_pixels
-    window = by_distinct(
-        streams_in,
-        lambda streams: window_cost(op, shape.inputs[0], streams, arithmetic.act_bits, held),
-    )
-    taps = op.kernel[0] * op.kernel[1]
-    gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
-        streams_in * arithmetic.act_bits
-    )
-    if foldings.engine is not EngineKind.DENSE:
-        # clip |x| <= t: two comparisons per input stream
-        engine_clip = scaled(
-            streams_in * 2 * arithmetic.act_bits, coefficients().fabric.compare_lut_per_bit.value
-        )
-        window = window + amount(lut=engine_clip)
     blocks = shape.inputs[0].channels // (op.groups * foldings.coarse_in * foldings.packed)
     filters = op.out_channels // (op.groups * foldings.coarse_out)
     engines = _engines(op, foldings, family, arithmetic)
@@ -222,8 +242,10 @@ def conv_cost(
         engines = engines + _lane_order(foldings, filters, arithmetic).times(lanes)
     # the cascade's adder accumulates over channels too, a dynamic engine's only over a segment
     outside = (blocks > 1) & (foldings.engine is EngineKind.DYNAMIC)
+    # partial sums wait while the others of a block of channels are computed
+    sums = pass_positions(shape, foldings) if in_passes(shape, foldings) else filters
     accumulate = adders(np.where(outside, 1, 0), arithmetic.acc_bits) + buffer(
-        np.where((blocks > 1) & (filters > 1), filters, 0),
+        np.where((blocks > 1) & (sums > 1), sums, 0),
         np.full_like(filters, arithmetic.acc_bits),
     )
     tree = adders(foldings.coarse_in - 1, arithmetic.acc_bits).times(streams_out)
@@ -235,8 +257,7 @@ def conv_cost(
     if foldings.engine is EngineKind.STATIC:
         schedule = schedule + _filter_exchange(op, foldings, sparsity, arithmetic)
     return (
-        window
-        + gather
+        _window(op, shape, foldings, arithmetic)
         + engines
         + accumulate.times(lanes)
         + tree

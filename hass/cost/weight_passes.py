@@ -1,0 +1,115 @@
+"""Weights off chip: read again and again, in the order in which they are used.
+
+A convolution works on some output rows at a time, a pass, for which all its weights are read once:
+filter step by filter step and block by block of channels, and for each of them position by
+position. So a weight serves every position of the pass, and what is paid is memory for the rows
+that the windows of a pass cover, for its partial sums, and for its outputs, which come filter by
+filter and leave position by position. On a single position every weight is used once, in the
+order of the on-chip engine; nothing but a FIFO takes the place of the weight memory.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..intmath import ceil_div as ceil_to
+from ..ops import Conv2d
+from ..values import Arithmetic
+from .coefficients import coefficients
+from .even_flow import pass_flow
+from .foldings import FoldingArrays, IntArray, MemoryKind
+from .primitives import (
+    Amount,
+    amount,
+    buffer,
+    ceil_div,
+    clog2,
+    counter,
+    fifo,
+    mux_lut,
+    port,
+)
+from .shape import LayerShape
+from .window import window_control
+
+ADDRESS_BITS = 40  # AXI4 masters of the Zynq UltraScale+ and Alveo memories
+
+
+def in_passes(shape: LayerShape, foldings: FoldingArrays) -> bool:
+    """Whether windows wait for a pass: weights off chip, and more than one position."""
+    return foldings.weight_memory is MemoryKind.OFF_CHIP and shape.out.pixels > 1
+
+
+def columns_read(op: Conv2d, shape: LayerShape) -> int:
+    """Columns of the rows' memory that are read for a row of positions: at most one a cycle."""
+    return shape.out.width if op.kernel[1] == 1 else shape.inputs[0].width
+
+
+def pass_positions(shape: LayerShape, foldings: FoldingArrays) -> IntArray:
+    """Positions that one reading of a weight serves, (n,)."""
+    return foldings.rows_per_pass * shape.out.width
+
+
+def rows_window(op: Conv2d, shape: LayerShape, foldings: FoldingArrays, act_bits: int) -> Amount:
+    """The rows that the windows of a pass and the pixels that arrive meanwhile cover, side by side
+    in a memory, a block of channels a word, and the registers of a window."""
+    source = shape.inputs[0]
+    stored = np.ones_like(foldings.rows_per_pass)
+    for rows in np.unique(foldings.rows_per_pass).tolist():
+        held = pass_flow(op, source, shape.out, rows).held_pixels
+        stored[foldings.rows_per_pass == rows] = ceil_to(held, source.width)
+    streams = foldings.coarse_in * foldings.coarse_group
+    bits = streams * foldings.packed * act_bits
+    depth = source.width * (source.channels // (streams * foldings.packed))
+    rows, columns = op.kernel
+    choose = mux_lut(stored, bits * rows)
+    taps = amount(lut=choose, ff=bits * rows * columns)
+    addresses = counter(clog2(depth) + clog2(stored))
+    return buffer(depth, bits * stored) + taps + addresses + window_control(op, source, streams)
+
+
+def output_rows(shape: LayerShape, foldings: FoldingArrays, act_bits: int) -> Amount:
+    """Outputs of a pass, and of the one before that are still being sent."""
+    streams = foldings.coarse_out * foldings.coarse_group
+    words = 2 * pass_positions(shape, foldings) * (shape.out.channels // streams)
+    return buffer(words, streams * act_bits) + counter(2 * clog2(words))
+
+
+def weight_words(
+    op: Conv2d, shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
+) -> tuple[IntArray, IntArray]:
+    """Words of one reading of the weights, and their bits, (n,) each."""
+    lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
+    bits = lanes * foldings.fine * arithmetic.weight_bits
+    weights = op.out_channels * (shape.inputs[0].channels // op.groups)
+    weights *= op.kernel[0] * op.kernel[1]
+    return np.asarray(weights // (lanes * foldings.fine)), bits
+
+
+def off_chip_bits(
+    op: Conv2d, shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
+) -> IntArray:
+    """Bits of weights that are read per frame, (n,)."""
+    if foldings.weight_memory is not MemoryKind.OFF_CHIP:
+        return np.zeros(len(foldings), dtype=np.int64)
+    words, bits = weight_words(op, shape, foldings, arithmetic)
+    return np.asarray(words * bits * (shape.out.height // foldings.rows_per_pass))
+
+
+def weight_stream(
+    op: Conv2d, shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
+) -> Amount:
+    """What reads the weights: addresses, a FIFO that covers the memory's latency and a burst, a
+    width converter, and the words of a segment, twice, where a pass uses them again."""
+    _, bits = weight_words(op, shape, foldings, arithmetic)
+    memory = coefficients().off_chip
+    wait = memory.latency_cycles.value + memory.burst_beats.value
+    store = amount()
+    uses = np.ones_like(bits)
+    if in_passes(shape, foldings):
+        uses = pass_positions(shape, foldings)
+        turns = ceil_div(foldings.packed * (op.kernel[0] * op.kernel[1]), foldings.fine)
+        store = buffer(2 * turns, bits) + counter(2 * clog2(turns + 1))
+    queue = fifo(2 + ceil_div(wait, uses), bits)
+    control = counter(ADDRESS_BITS + clog2(memory.burst_beats.value))
+    return store + queue + port(bits, 1) + control
