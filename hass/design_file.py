@@ -67,6 +67,7 @@ def layer_json(name: str, layer: LayerEstimate) -> dict[str, JsonValue]:
         "start_cycles": layer.start_cycles,
         "active_macs": layer.active_macs,
         "resources": asdict(layer.resources),
+        "off_chip_bits": layer.off_chip_bits,
     }
 
 

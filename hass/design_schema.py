@@ -130,6 +130,7 @@ class _Folding(_Strict):
     packed: Positive
     lane_fifo_depth: Positive
     weight_memory: MemoryKind
+    rows_per_pass: Positive = 1  # absent where weights could not be off chip yet
 
     @pydantic.model_validator(mode="after")
     def _legal(self) -> _Folding:
@@ -148,6 +149,7 @@ class _Layer(_Strict):
     start_cycles: Count
     active_macs: Amount
     resources: _Resources
+    off_chip_bits: Count = 0
 
     def value(self, folding: Folding) -> LayerEstimate:
         return LayerEstimate(
@@ -158,6 +160,7 @@ class _Layer(_Strict):
             self.start_cycles,
             self.active_macs,
             self.resources.value(),
+            self.off_chip_bits,
         )
 
 

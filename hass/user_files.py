@@ -40,6 +40,7 @@ class _Folding(StrictRecord):
     packed: Factor = 1
     lane_fifo_depth: Factor = 1
     weight_memory: MemoryKind = MemoryKind.NONE
+    rows_per_pass: Factor = 1
 
 
 _SETTINGS = pydantic.TypeAdapter(dict[str, _Setting])
@@ -145,6 +146,10 @@ def _parse_foldings(data: bytes, path: str | Path) -> dict[str, Folding]:
             expected = "an engine and a weight_memory, or neither: they go together"
             found = f"engine {engine.value}, weight_memory {memory.value}"
             mistakes.append(Mistake(f"{path}: {name}", found, expected))
+            continue
+        if record.rows_per_pass > 1 and memory is not MemoryKind.OFF_CHIP:
+            where, found = f"{path}: {name}.rows_per_pass", str(record.rows_per_pass)
+            mistakes.append(Mistake(where, found, "1 where weights are on chip"))
             continue
         foldings[name] = Folding(**record.model_dump())
     if mistakes:

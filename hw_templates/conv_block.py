@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hass.cost import EngineKind, Folding
+from hass.cost import EngineKind, Folding, MemoryKind
 from hass.cost.engines import PAIR_SHIFT_BITS
 from hass.fixed_point import IntArray
 from hass.intmath import ceil_div
@@ -97,6 +97,8 @@ def folding_mistake(op: Conv2d, source: FeatureMap, folding: Folding) -> str | N
     channels, filters = source.channels // op.groups, op.out_channels // op.groups
     if folding.engine is EngineKind.NONE:
         return f"engine {folding.engine.value!r} has no template"
+    if folding.weight_memory is MemoryKind.OFF_CHIP:
+        return "weights off chip have no template; fold with --weights on-chip"
     if op.groups % folding.coarse_group:
         return f"coarse_group {folding.coarse_group} does not divide {op.groups} groups"
     if channels % (folding.coarse_in * folding.packed):

@@ -17,7 +17,7 @@ from hass.design import (
 )
 from hass.device import Device, load_device
 from hass.errors import GraphError
-from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, solve
+from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, WeightsAt, solve
 from hass.graph import Graph, macs_per_frame
 from hass.measure import (
     Dataset,
@@ -180,6 +180,7 @@ class Problem:
             profile=profile,
             engines=engines,
             clock_mhz=self.spec.clock_mhz,
+            weights=WeightsAt.ON_CHIP,  # the only ones that are emitted
         )
 
     def _evaluation(

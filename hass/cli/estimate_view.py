@@ -40,6 +40,18 @@ def over_budget(estimate: Estimate, device: Device) -> list[str]:
     ]
 
 
+def _traffic_rows(estimate: Estimate, device: Device) -> list[list[Cell]]:
+    if not estimate.off_chip_bits:
+        return []
+    mbytes = estimate.off_chip_bits / 8e6
+    rate = mbytes * 1e-3 * estimate.throughput_fps
+    share = percent(rate / device.off_chip_gbytes_per_s)
+    return [
+        ["weights read off chip", f"{mbytes:,.1f} MB per frame"],
+        ["", f"{rate:,.1f} GB/s, {share} of {device.off_chip_gbytes_per_s:g}"],
+    ]
+
+
 def print_estimate(summary: EstimateSummary, estimate: Estimate, device: Device) -> None:
     """Layers, resources, and the numbers of the whole pipeline, on stdout."""
     rows: list[list[Cell]] = [
@@ -74,6 +86,7 @@ def print_estimate(summary: EstimateSummary, estimate: Estimate, device: Device)
             ["latency_us (one frame alone)", f"{summary.latency_us:,.1f}"],
             ["depth_cycles", f"{summary.depth_cycles:,}"],
             ["bottleneck", summary.bottleneck],
+            *_traffic_rows(estimate, device),
             ["active_macs_per_frame", f"{summary.active_macs_per_frame:,.0f}"],
             ["multipliers", f"{estimate.multipliers:,}"],
             ["multiplier_bound_share", percent(summary.multiplier_bound_share)],

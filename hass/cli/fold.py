@@ -11,7 +11,7 @@ from ..design import DataRef, Design, DesignAccuracy, build_design, model_ref, p
 from ..design_file import write_design
 from ..device import Device
 from ..errors import InfeasibleError
-from ..folding import ALL_ENGINES, FoldingPlan, Solver, solve
+from ..folding import ALL_ENGINES, FoldingPlan, Solver, WeightsAt, solve
 from ..onnx_io import ImportedModel, read_model
 from ..sparsity import SparsityProfile
 from .common import (
@@ -66,6 +66,14 @@ def _to_engines(ctx: click.Context, param: click.Parameter, value: str) -> froze
     callback=_to_engines,
     help="Engine kinds that layers may have. dynamic and static need a profile.",
 )
+@click.option(
+    "--weights",
+    type=click.Choice([place.value for place in WeightsAt]),
+    default=WeightsAt.AUTO.value,
+    show_default=True,
+    help="Where weights may be: auto goes off chip only where on chip nothing fits; anywhere also "
+    "where it is faster.",
+)
 @output_option("Write the design (design.json).")
 @json_option()
 def command(
@@ -75,6 +83,7 @@ def command(
     solver: str,
     clock_mhz: float | None,
     engines: frozenset[EngineKind],
+    weights: str,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -90,6 +99,7 @@ def command(
             engines=engines,
             solver=Solver(solver),
             clock_mhz=clock_mhz,
+            weights=WeightsAt(weights),
         )
     if not isinstance(answer, FoldingPlan):
         raise InfeasibleError(f"{name} on {device.name}: {answer}")

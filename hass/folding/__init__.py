@@ -6,6 +6,7 @@ from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
 from .objections import is_legal, objections
 from .plan import FoldingPlan, Infeasibility
 from .solve import DEFAULT_EFFORT, PROVE_OPTIMUM, Solver, solve
+from .streaming import WeightsAt
 from .tables import TABLES, TableCache, memories_of
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ManyEstimates",
     "Solver",
     "TableCache",
+    "WeightsAt",
     "estimate_many",
     "folding_space",
     "is_legal",

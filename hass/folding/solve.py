@@ -211,12 +211,14 @@ def solve(
         return planned(problem, answer, answer.bound_cycles)
     # Joins in front of which no branch waits for a pass: a bound for every choice of layers whose
     # weights are off chip; then some choices, with FIFOs for their passes.
+    freely, waits = posed(every_layer(graph, arithmetic)), counted(graph, arithmetic)
     roughly = replace(effort, gap=max(effort.gap, _CHOICE_GAP))
-    freely = posed(every_layer(graph, arithmetic))
-    bound = _answered(freely, solver, roughly)
+    bound = _answered(freely, solver, effort if waits.none_waits else roughly)
     if bound is None:
         return _explained(freely, device, arithmetic)
-    guide = posed(counted(graph, arithmetic))
+    if waits.none_waits:
+        return planned(freely, bound, bound.bound_cycles)
+    guide = posed(waits)
     guided = _answered(guide, solver, roughly)
     chosen = _foldings(freely, bound) if guided is None else _foldings(guide, guided)
     plans = [] if answer is None else [planned(problem, answer, bound.bound_cycles)]

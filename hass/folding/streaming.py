@@ -38,6 +38,11 @@ class Streaming:
     waited: Mapping[str, int]
     wait_bits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
+    @property
+    def none_waits(self) -> bool:
+        """Whether no join waits longer for any layer's passes."""
+        return not any(last for _, last in self.wait_bits.values())
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "wait_bits", MappingProxyType(dict(self.wait_bits)))
         object.__setattr__(self, "rows", MappingProxyType(dict(self.rows)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from ..cost.foldings import EngineKind
+from ..cost.foldings import EngineKind, Folding
 from ..design import Design, DesignAccuracy, EstimateSummary
 from ..device import RESOURCE_NAMES
 from ..sparsity import Accuracy
@@ -164,6 +164,13 @@ def device_table(design: Design) -> Table:
     return Table(f"Use of {shown(device.part)}", head, rows)
 
 
+def _weights(folding: Folding) -> str:
+    """Where they are, and in how many rows a pass."""
+    where = folding.weight_memory.value
+    rows = folding.rows_per_pass
+    return where if rows == 1 else f"{where}, {rows} rows a pass"
+
+
 def layer_table(design: Design) -> Table:
     """Everything known about each layer."""
     rows: list[tuple[str, ...]] = []
@@ -181,7 +188,7 @@ def layer_table(design: Design) -> Table:
                 folding.engine.value,
                 f"{folding.coarse_in}·{folding.coarse_out}·{folding.coarse_group}",
                 *(ABSENT if bare else str(factor) for factor in (folding.fine, folding.packed)),
-                *(ABSENT if bare else str(folding.lane_fifo_depth), folding.weight_memory.value),
+                *(ABSENT if bare else str(folding.lane_fifo_depth), _weights(folding)),
                 number(folding.multipliers),
                 percent(None if setting is None else setting.weight_sparsity),
                 number(None if setting is None else setting.act_threshold),

@@ -12,7 +12,7 @@ from hass.device import Resources
 from hass.errors import SolverError
 from hass.folding import milp
 from hass.folding.bound import priced_bound, relax
-from hass.folding.choice import Options, join_options
+from hass.folding.choice import Budget, Options, join_options
 from hass.folding.exact import Effort, solve_exact
 from hass.folding.greedy import widened
 from hass.folding.outline import priced_floor
@@ -25,7 +25,7 @@ Case = tuple[list[OptionTable], Resources]
 def options_of(case: Case, least_cycles: int = 1) -> Options:
     tables, budget = case
     parts = [(t.cycles, t.use, np.arange(len(t))) for t in tables]
-    return join_options(parts, np.array(tuple(budget)), least_cycles)
+    return join_options(parts, Budget(np.array(tuple(budget))), least_cycles)
 
 
 def has_rows(case: Case) -> bool:
@@ -36,7 +36,7 @@ def has_rows(case: Case) -> bool:
 @settings(max_examples=300, deadline=None)
 def test_exact_is_brute_force(case: Case, least_cycles: int) -> None:
     tables, budget = case
-    limits = np.array(tuple(budget))
+    limits = Budget(np.array(tuple(budget)))
     best = best_by_force(tables, budget, least_cycles)
     answer = solve_exact(tables, limits, least_cycles, Effort())
     if best is None:
@@ -46,7 +46,7 @@ def test_exact_is_brute_force(case: Case, least_cycles: int) -> None:
     pairs = list(zip(tables, answer.rows, strict=True))
     assert max(least_cycles, *(int(t.cycles[row]) for t, row in pairs)) == best
     assert answer.bound_cycles == best
-    assert (sum(t.use[row] for t, row in pairs) <= limits).all()
+    assert (sum(t.use[row] for t, row in pairs) <= limits.amounts).all()
     assert priced_floor(tables, limits, least_cycles) <= best
 
 
@@ -55,7 +55,7 @@ def test_exact_is_brute_force(case: Case, least_cycles: int) -> None:
 def test_a_gap_allowed_is_a_gap_kept(case: Case, gap: float) -> None:
     tables, budget = case
     best = best_by_force(tables, budget)
-    answer = solve_exact(tables, np.array(tuple(budget)), 1, Effort(gap=gap))
+    answer = solve_exact(tables, Budget(np.array(tuple(budget))), 1, Effort(gap=gap))
     assert (answer is None) == (best is None)
     if answer is not None and best is not None:
         found = max(int(t.cycles[row]) for t, row in zip(tables, answer.rows, strict=True))
@@ -109,7 +109,7 @@ def test_nothing_is_wasted_on_layers_that_do_not_matter() -> None:
     slow = np.array([[50, 1, 1, 1, 1, 1]])
     free = np.array([[10, 40, 9, 9, 9, 9], [50, 2, 2, 2, 2, 2], [49, 3, 2, 2, 2, 2]])
     tables = [table_of(slow, budget), table_of(free, budget)]
-    answer = solve_exact(tables, np.array(tuple(budget)), 1, Effort())
+    answer = solve_exact(tables, Budget(np.array(tuple(budget))), 1, Effort())
     assert answer is not None
     assert tables[1].use[answer.rows[1]].tolist() == [2, 2, 2, 2, 2]
 
@@ -132,7 +132,7 @@ def test_a_limit_leaves_it_undecided_and_says_so(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("hass.folding.outline.quick_choice", lambda *_: None)
     tables, budget = hard_case()
     with pytest.raises(SolverError, match="before any choice"):
-        solve_exact(tables, np.array(tuple(budget)), 1, Effort(nodes=1))
+        solve_exact(tables, Budget(np.array(tuple(budget))), 1, Effort(nodes=1))
 
 
 def test_no_solver_installed(monkeypatch: pytest.MonkeyPatch) -> None:
