@@ -15,7 +15,7 @@ from hass import ops
 from hass.cost import EngineKind, Folding, LayerShape, MemoryKind
 from hass.cost.shape import FifoNeed
 from hass.folding import ALL_ENGINES, is_legal, legal_foldings, objections
-from hass.folding.legal import LANE_FIFO_DEPTHS
+from hass.folding.legal import LANE_FIFO_DEPTHS, WEIGHT_MEMORIES
 from hass.shapes import output_map
 from hass.values import FeatureMap
 
@@ -153,6 +153,41 @@ def test_objections_are_raised_exactly_to_what_is_not_listed(
     }
     said = objections(shape, folding, ALL_ENGINES, LUTRAM, sparsity)
     assert (said == ()) == (folding in listed)
+
+
+@given(
+    st.sampled_from([2, 6]),
+    st.sampled_from([(1, 1), (3, 3)]),
+    st.sampled_from([(1, 1), (2, 3)]),
+    st.sampled_from([EngineKind.DENSE, EngineKind.DENSE, EngineKind.STATIC]),
+    st.tuples(*[st.sampled_from([1, 2, 3, 6])] * 5),
+    st.sampled_from([1, 2, 3, 4, 5]),
+    st.sampled_from([1, 1, 8]),
+)
+@settings(max_examples=300, deadline=None)
+def test_objections_to_weights_off_chip(
+    channels: int,
+    kernel: ops.Pair,
+    strides: ops.Pair,
+    engine: EngineKind,
+    factors: tuple[int, ...],
+    rows: int,
+    haste: int,
+) -> None:
+    op = ops.Conv2d(4, kernel, strides, (kernel[0] // 2,) * 4)
+    source = FeatureMap(8, 9, channels)
+    shape = LayerShape(op, (source,), output_map(op, [source]), (FifoNeed(),), haste=haste)
+    memories = frozenset(WEIGHT_MEMORIES)
+    folding = Folding(engine, *factors, 1, MemoryKind.OFF_CHIP, rows)
+    listed = {
+        group.row(index)
+        for group in legal_foldings(shape, ALL_ENGINES, memories, None)
+        for index in range(len(group))
+    }
+    assert (objections(shape, folding, ALL_ENGINES, memories, None) == ()) == (folding in listed)
+    one = [f for f in listed if f.rows_per_pass == rows]
+    only = legal_foldings(shape, ALL_ENGINES, frozenset({MemoryKind.OFF_CHIP}), None, rows)
+    assert sum(map(len, only)) == sum(f.weight_memory is MemoryKind.OFF_CHIP for f in one)
 
 
 def test_an_objection_names_the_field_and_what_it_should_be() -> None:
