@@ -52,7 +52,7 @@ class Effort:
 
     Attributes:
         gap: an answer at most this far above its proved bound is good enough; 0: the optimum.
-        nodes: of the search tree, in each integer program; None: no limit.
+        nodes: of the search tree, in each integer program; None: no limit; 0: no such program.
         seconds: for all integer programs together; None: no limit. The answer may then differ
             from run to run.
     """
@@ -142,7 +142,10 @@ def _quick(core: Options, cycles: int) -> IndexArray | _Doubt | None:
 
 def _decide(core: Options, doubt: _Doubt, left: _Left) -> IndexArray | Undecided | None:
     """The integer program's word where there is doubt."""
-    found = find(doubt.options, doubt.prices, left.limits())
+    limits = left.limits()
+    if limits.nodes == 0:
+        return Undecided()
+    found = find(doubt.options, doubt.prices, limits)
     if found is None or isinstance(found, Undecided):
         return found
     return _same_rows(core, doubt.options, found)

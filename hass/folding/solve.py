@@ -54,6 +54,7 @@ class Solver(StrEnum):
 # from standing still in one trial; if it is met, bound and gap of the plan say what is left open.
 DEFAULT_EFFORT = Effort(gap=1e-3, nodes=2_000)
 PROVE_OPTIMUM = Effort()
+_GUESS = Effort(gap=0.05, nodes=0)  # of which layers to read off chip, and how
 _CHOICE_GAP = 0.01  # where choices of layers are compared, and the bound is further off than that
 
 
@@ -219,7 +220,7 @@ def solve(
     if waits.none_waits:
         return planned(freely, bound, bound.bound_cycles)
     guide = posed(waits)
-    guided = _answered(guide, solver, roughly)
+    guided = _answered(guide, solver, _GUESS)
     chosen = _foldings(freely, bound) if guided is None else _foldings(guide, guided)
     plans = [] if answer is None else [planned(problem, answer, bound.bound_cycles)]
     for streaming in narrowed(graph, arithmetic, chosen):
