@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import gcd
 
 import numpy as np
 
-from ..cost.foldings import EngineKind, FoldingArrays, IntArray, MemoryKind
+from ..cost.buffers import Home, buffer_homes, streams_in
+from ..cost.foldings import FACTOR_NAMES, EngineKind, FoldingArrays, IntArray, MemoryKind
+from ..cost.primitives import BoolArray
 from ..cost.shape import LayerShape
 from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity
+from ..values import Arithmetic
 
 ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC})
 WEIGHT_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
@@ -84,9 +89,50 @@ def _conv_foldings(
     return rows[:, [0, 3, 4, 2, 1, 5]]
 
 
-def _arrays(factors: IntArray, engine: EngineKind, memory: MemoryKind) -> FoldingArrays:
-    columns = (np.ascontiguousarray(column) for column in factors.T)
-    return FoldingArrays(engine, memory, *columns)
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldingSet:
+    """Legal foldings that share engine and weight memory, and where their buffers may lie.
+
+    Attributes:
+        foldings: all of them, with no memory named for line buffers and FIFOs.
+        homes: memories of line buffers and of FIFOs, in a fixed order, and the foldings that may
+            have them, (n,) each.
+    """
+
+    foldings: FoldingArrays
+    homes: Mapping[Home, BoolArray]
+
+    def groups(self) -> Iterator[FoldingArrays]:
+        """Its legal foldings, a value for each home."""
+        for (lines, fifos), rows in self.homes.items():
+            some = self.foldings if rows.all() else self.foldings.take(np.flatnonzero(rows))
+            yield replace(some, line_memory=lines, fifo_memory=fifos)
+
+
+def _sets(
+    shape: LayerShape,
+    factors: IntArray,
+    engine: EngineKind,
+    weight_memories: Sequence[MemoryKind],
+    memories: frozenset[MemoryKind],
+    arithmetic: Arithmetic,
+) -> list[FoldingSet]:
+    """A set for each of the memories that weights may be in."""
+    columns = {
+        name: np.ascontiguousarray(column)
+        for name, column in zip(FACTOR_NAMES, factors.T, strict=True)
+    }
+    none = MemoryKind.NONE
+    found = [
+        FoldingArrays(
+            engine=engine, weight_memory=weights, line_memory=none, fifo_memory=none, **columns
+        )
+        for weights in weight_memories
+    ]
+    if not found:
+        return []
+    homes = buffer_homes(shape, engine, streams_in(found[0]), arithmetic, memories)
+    return [FoldingSet(foldings, homes) for foldings in found]
 
 
 def legal_foldings(
@@ -94,7 +140,27 @@ def legal_foldings(
     engines: frozenset[EngineKind],
     memories: frozenset[MemoryKind],
     sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
 ) -> tuple[FoldingArrays, ...]:
+    """All legal foldings of a layer, one value per engine kind and memories.
+
+    Args: as of ``legal_sets``.
+
+    Returns:
+        Non-empty arrays in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or
+        memory is left for a layer with weights.
+    """
+    sets = legal_sets(shape, engines, memories, sparsity, arithmetic)
+    return tuple(group for one in sets for group in one.groups())
+
+
+def legal_sets(
+    shape: LayerShape,
+    engines: frozenset[EngineKind],
+    memories: frozenset[MemoryKind],
+    sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic,
+) -> tuple[FoldingSet, ...]:
     """All legal foldings of a layer, one value per engine kind and weight memory.
 
     A convolution's coarse_group divides its groups, coarse_in its channels per group, coarse_out
@@ -103,27 +169,32 @@ def legal_foldings(
     distribution for their ``packed``; a static one also weights that are zero.
     A layer without weights has one number of streams, which divides the channels of all its inputs
     and of its output.
+    Line buffers and FIFOs that are deep lie in BRAM, or else in LUTs or, where they are too large
+    for these, in URAM (``stores.homes``).
 
     Args:
         shape: the layer.
         engines: kinds allowed to layers with weights; NONE is ignored.
-        memories: weight memories allowed; NONE is ignored.
+        memories: weight memories allowed; NONE is ignored. Buffers may be in URAM if weights may.
         sparsity: what was measured in the layer; without it there are dense engines only.
+        arithmetic: word lengths.
 
     Returns:
-        Non-empty arrays in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or
-        memory is left for a layer with weights.
+        Sets in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or memory is
+        left for a layer with weights.
     """
     if not isinstance(shape.op, Conv2d):
         common = gcd(shape.out.channels, *(source.channels for source in shape.inputs))
         streams = _column(divisors(common))
         ones = np.ones_like(streams)
         factors = np.concatenate([streams, streams, ones, ones, ones, ones], axis=1)
-        return (_arrays(factors, EngineKind.NONE, MemoryKind.NONE),)
+        none = (MemoryKind.NONE,)
+        return tuple(_sets(shape, factors, EngineKind.NONE, none, memories, arithmetic))
     measured = frozenset[int]()
     if sparsity is not None:
         measured = frozenset(histogram.packed for histogram in sparsity.histograms)
-    result: list[FoldingArrays] = []
+    result: list[FoldingSet] = []
+    weight_memories = [memory for memory in WEIGHT_MEMORIES if memory in memories]
     for engine in (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC):
         if engine not in engines:
             continue
@@ -131,7 +202,5 @@ def legal_foldings(
             continue
         factors = _conv_foldings(shape.op, shape, engine, measured)
         if len(factors):
-            result.extend(
-                _arrays(factors, engine, memory) for memory in WEIGHT_MEMORIES if memory in memories
-            )
+            result += _sets(shape, factors, engine, weight_memories, memories, arithmetic)
     return tuple(result)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ..cost import layer_costs
+from ..cost.buffers import buffer_cost, streams_in
 from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
+from ..cost.layer import core_costs
+from ..cost.result import LayerCosts
 from ..cost.shape import LayerShape
 from ..device import Device, Family, Resources
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
-from .legal import LANE_FIFO_DEPTHS, WEIGHT_MEMORIES, legal_foldings
+from .legal import LANE_FIFO_DEPTHS, WEIGHT_MEMORIES, FoldingSet, legal_sets
 
 Int32Array = npt.NDArray[np.int32]
 Use = tuple[int, int, int, int, int]
 
+_MOST = int(np.iinfo(np.int64).max)
 # Prices per share of the budget (lut, ff, dsp, bram18, uram) at which a sketch's rows are cheapest.
 # Any set gives a valid sketch; these are the corners that designs were seen to sit in.
 _SKETCH_PRICES = np.array(
@@ -79,15 +83,18 @@ class OptionTable:
     def folding(self, row: int) -> Folding:
         """The folding of a row."""
         index = int(self.option[row])
-        for group in _legal(self.key):
-            if index < len(group):
-                return group.row(index)
-            index -= len(group)
+        for one in _legal(self.key):
+            for (lines, fifos), having in one.homes.items():
+                count = int(np.count_nonzero(having))
+                if index < count:
+                    found = one.foldings.row(int(np.flatnonzero(having)[index]))
+                    return replace(found, line_memory=lines, fifo_memory=fifos)
+                index -= count
         raise IndexError(f"no option {row} in a table of {len(self)}")
 
 
-def _legal(key: TableKey) -> tuple[FoldingArrays, ...]:
-    return legal_foldings(key.shape, key.engines, key.memories, key.sparsity)
+def _legal(key: TableKey) -> tuple[FoldingSet, ...]:
+    return legal_sets(key.shape, key.engines, key.memories, key.sparsity, key.arithmetic)
 
 
 def option_costs(
@@ -103,36 +110,51 @@ def option_costs(
 
 def all_costs(
     shape: LayerShape,
-    groups: tuple[FoldingArrays, ...],
+    sets: tuple[FoldingSet, ...],
     sparsity: LayerSparsity | None,
     family: Family,
     arithmetic: Arithmetic,
 ) -> tuple[IntArray, IntArray]:
-    """Frame II, (n,), and resources, (n, 5), of all foldings of the groups."""
-    costs = [layer_costs(shape, group, sparsity, family, arithmetic) for group in groups]
+    """Frame II, (n,), and resources, (n, 5), of all foldings of the sets."""
+    costs = []
+    for one in sets:
+        core = core_costs(shape, one.foldings, sparsity, family, arithmetic)
+        every = np.arange(len(core), dtype=np.intp)
+        costs += [cost for _, cost in _in_homes(shape, one, every, core, arithmetic)]
     cycles = np.concatenate([cost.frame_ii_cycles for cost in costs])
     return cycles, np.concatenate([cost.resources() for cost in costs])
 
 
-def _promising(key: TableKey, group: FoldingArrays) -> npt.NDArray[np.intp]:
-    """Rows of a group that may fit: those whose lockstep form with weights in block memory fits in
-    LUT, FF and DSP. Deeper lane FIFOs and other memories only add to these three."""
-    every = np.arange(len(group), dtype=np.intp)
-    if group.engine is not EngineKind.DYNAMIC:
+def _in_homes(
+    shape: LayerShape,
+    one: FoldingSet,
+    rows: npt.NDArray[np.intp],
+    core: LayerCosts,
+    arithmetic: Arithmetic,
+) -> Iterator[tuple[npt.NDArray[np.intp], LayerCosts]]:
+    """For each home of a set: which of ``rows``, whose costs but for buffers are ``core``, may have
+    it, as positions in the group of that home, and what they cost there."""
+    streams = streams_in(one.foldings)
+    for home, having in one.homes.items():
+        here = np.flatnonzero(having[rows])
+        chosen = rows[here]
+        positions = (np.cumsum(having) - 1)[chosen]
+        if len(chosen) == 0:
+            yield positions, core.take(here)
+            continue
+        buffers = buffer_cost(shape, one.foldings.engine, home, streams[chosen], arithmetic)
+        yield positions, core.take(here).plus(buffers)
+
+
+def _promising(key: TableKey, foldings: FoldingArrays) -> npt.NDArray[np.intp]:
+    """Rows that may fit: those whose lockstep form, without weight memory and buffers, fits in LUT,
+    FF and DSP. Lane FIFOs and memories only add to these three."""
+    every = np.arange(len(foldings), dtype=np.intp)
+    if foldings.engine is not EngineKind.DYNAMIC:
         return every
     step = len(LANE_FIFO_DEPTHS)  # lane_fifo_depth varies fastest
-    lockstep = group.take(every[::step])
-    light = FoldingArrays(
-        group.engine,
-        MemoryKind.BRAM,
-        lockstep.coarse_in,
-        lockstep.coarse_out,
-        lockstep.coarse_group,
-        lockstep.fine,
-        lockstep.packed,
-        lockstep.lane_fifo_depth,
-    )
-    costs = layer_costs(key.shape, light, key.sparsity, key.family, key.arithmetic)
+    light = replace(foldings.take(every[::step]), weight_memory=MemoryKind.NONE)
+    costs = core_costs(key.shape, light, key.sparsity, key.family, key.arithmetic)
     budget = key.budget
     fits = (costs.lut <= budget.lut) & (costs.ff <= budget.ff) & (costs.dsp <= budget.dsp)
     return every[np.repeat(fits, step)]
@@ -159,31 +181,37 @@ def build_table(key: TableKey) -> OptionTable:
     cycles: list[IntArray] = []
     use: list[IntArray] = []
     option: list[npt.NDArray[np.intp]] = []
-    least = np.full(5, np.iinfo(np.int64).max, dtype=np.int64)
+    least = np.full(5, _MOST, dtype=np.int64)
     limits = np.array(tuple(key.budget), dtype=np.int64)
     offset = 0
-    groups = _legal(key)
-    if not groups:
+    sets = _legal(key)
+    if not sets:
         none = np.zeros(0, dtype=np.int32)
         rows_none = np.zeros(0, dtype=np.intp)
         no_use = np.zeros((0, 5), dtype=np.int32)
         return OptionTable(key, np.zeros(0, np.int64), no_use, none, rows_none, (0,) * 5, 0)
     promising: dict[EngineKind, npt.NDArray[np.intp]] = {}  # the same for every memory
-    for group in groups:
-        if group.engine not in promising:
-            promising[group.engine] = _promising(key, group)
-        rows = promising[group.engine]
+    for one in sets:
+        engine = one.foldings.engine
+        if engine not in promising:
+            promising[engine] = _promising(key, one.foldings)
+        rows = promising[engine]
         if len(rows) == 0:
-            # none fits; the smallest of each resource is that of the group itself
-            rows = np.arange(len(group), dtype=np.intp)
-        costs = layer_costs(key.shape, group.take(rows), key.sparsity, key.family, key.arithmetic)
-        amounts = costs.resources()
-        least = np.minimum(least, amounts.min(axis=0))
-        fits = (amounts <= limits).all(axis=1)
-        cycles.append(costs.frame_ii_cycles[fits])
-        use.append(amounts[fits])
-        option.append(rows[fits] + offset)
-        offset += len(group)
+            # none fits; the smallest of each resource is that of the set itself
+            rows = np.arange(len(one.foldings), dtype=np.intp)
+        some = one.foldings.take(rows)
+        core = core_costs(key.shape, some, key.sparsity, key.family, key.arithmetic)
+        groups = zip(
+            one.homes.values(), _in_homes(key.shape, one, rows, core, key.arithmetic), strict=True
+        )
+        for having, (positions, costs) in groups:
+            amounts = costs.resources()
+            least = np.minimum(least, amounts.min(axis=0, initial=_MOST))
+            fits = (amounts <= limits).all(axis=1)
+            cycles.append(costs.frame_ii_cycles[fits])
+            use.append(amounts[fits])
+            option.append(positions[fits] + offset)
+            offset += int(np.count_nonzero(having))
     all_cycles, all_use = np.concatenate(cycles), np.concatenate(use)
     order = np.argsort(all_cycles, kind="stable")
     sorted_use = all_use[order].astype(np.int32)

@@ -38,7 +38,7 @@ from ..primitives import (
 from ..shape import LayerShape
 from ..static_schedule import static_cycles
 from ..waiting import joined_segment_cycles
-from ..window import window_cost
+from ..window import window_control
 
 
 def segment_products(op: Conv2d, foldings: FoldingArrays) -> IntArray:
@@ -194,7 +194,8 @@ def conv_cost(
     family: Family,
     arithmetic: Arithmetic,
 ) -> Amount:
-    """All of a convolution block but its stream ports and input FIFOs."""
+    """All of a convolution block but the memories of its window, its stream ports and its input
+    FIFOs."""
     op = shape.op
     assert isinstance(op, Conv2d)
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
@@ -203,7 +204,7 @@ def conv_cost(
     held = window_flow(op, shape.inputs[0], shape.out, shape.haste).held_pixels
     window = by_distinct(
         streams_in,
-        lambda streams: window_cost(op, shape.inputs[0], streams, arithmetic.act_bits, held),
+        lambda streams: window_control(op, shape.inputs[0], streams, arithmetic.act_bits, held),
     )
     taps = op.kernel[0] * op.kernel[1]
     gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
