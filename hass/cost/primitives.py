@@ -69,6 +69,16 @@ class Amount:
             self.uram + other.uram,
         )
 
+    def take(self, indices: npt.NDArray[np.intp]) -> Amount:
+        """Those at ``indices``."""
+        return Amount(
+            self.lut[indices],
+            self.ff[indices],
+            self.dsp[indices],
+            self.bram18[indices],
+            self.uram[indices],
+        )
+
     def times(self, count: Ints | BoolArray) -> Amount:
         """``count`` copies; of a truth value one or none."""
         n = np.asarray(count, np.int64)

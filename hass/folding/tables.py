@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..cost.buffers import buffer_cost, streams_in
+from ..cost.buffers import Home, buffer_cost, streams_in
 from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
 from ..cost.layer import core_costs
+from ..cost.primitives import Amount
 from ..cost.result import LayerCosts
 from ..cost.shape import LayerShape
 from ..device import Device, Family, Resources
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
 from .legal import LANE_FIFO_DEPTHS, WEIGHT_MEMORIES, FoldingSet, legal_sets
+from .pareto import pareto_front
 
 Int32Array = npt.NDArray[np.int32]
 Use = tuple[int, int, int, int, int]
@@ -52,7 +54,9 @@ class TableKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OptionTable:
-    """The legal foldings of one layer that alone fit the budget, fastest first.
+    """The legal foldings of one layer that alone fit the budget, fastest first. Of sparse engines
+    those are left out that another of the same streams and memories equals or beats in speed and
+    every resource.
 
     Attributes:
         key: what it was computed from.
@@ -117,10 +121,11 @@ def all_costs(
 ) -> tuple[IntArray, IntArray]:
     """Frame II, (n,), and resources, (n, 5), of all foldings of the sets."""
     costs = []
+    buffers: dict[tuple[EngineKind, Home], Amount] = {}
     for one in sets:
         core = core_costs(shape, one.foldings, sparsity, family, arithmetic)
         every = np.arange(len(core), dtype=np.intp)
-        costs += [cost for _, cost in _in_homes(shape, one, every, core, arithmetic)]
+        costs += [cost for _, cost in _in_homes(shape, one, every, core, arithmetic, buffers)]
     cycles = np.concatenate([cost.frame_ii_cycles for cost in costs])
     return cycles, np.concatenate([cost.resources() for cost in costs])
 
@@ -131,19 +136,20 @@ def _in_homes(
     rows: npt.NDArray[np.intp],
     core: LayerCosts,
     arithmetic: Arithmetic,
+    buffers: dict[tuple[EngineKind, Home], Amount],
 ) -> Iterator[tuple[npt.NDArray[np.intp], LayerCosts]]:
     """For each home of a set: which of ``rows``, whose costs but for buffers are ``core``, may have
-    it, as positions in the group of that home, and what they cost there."""
-    streams = streams_in(one.foldings)
+    it, as positions in the group of that home, and what they cost there. ``buffers`` are known from
+    sets of the same layer, of which those of one engine have the same streams."""
+    engine = one.foldings.engine
     for home, having in one.homes.items():
+        if (engine, home) not in buffers:
+            streams = streams_in(one.foldings)
+            buffers[engine, home] = buffer_cost(shape, engine, home, streams, arithmetic)
         here = np.flatnonzero(having[rows])
         chosen = rows[here]
         positions = (np.cumsum(having) - 1)[chosen]
-        if len(chosen) == 0:
-            yield positions, core.take(here)
-            continue
-        buffers = buffer_cost(shape, one.foldings.engine, home, streams[chosen], arithmetic)
-        yield positions, core.take(here).plus(buffers)
+        yield positions, core.take(here).plus(buffers[engine, home].take(chosen))
 
 
 def _promising(key: TableKey, foldings: FoldingArrays) -> npt.NDArray[np.intp]:
@@ -158,6 +164,17 @@ def _promising(key: TableKey, foldings: FoldingArrays) -> npt.NDArray[np.intp]:
     budget = key.budget
     fits = (costs.lut <= budget.lut) & (costs.ff <= budget.ff) & (costs.dsp <= budget.dsp)
     return every[np.repeat(fits, step)]
+
+
+def _undominated(core: LayerCosts, streams: IntArray) -> npt.NDArray[np.intp]:
+    """Rows that no other of the same streams is as fast as with as little of every resource: those
+    may have the same homes, where they cost the same, so that one of them is enough."""
+    costs = np.concatenate([core.frame_ii_cycles[:, None], core.resources()], axis=1)
+    kept = []
+    for wide in np.unique(streams):
+        rows = np.flatnonzero(streams == wide)
+        kept.append(rows[pareto_front(costs[rows])])
+    return np.sort(np.concatenate(kept))
 
 
 def _falls(cycles: IntArray, priced: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
@@ -191,6 +208,7 @@ def build_table(key: TableKey) -> OptionTable:
         no_use = np.zeros((0, 5), dtype=np.int32)
         return OptionTable(key, np.zeros(0, np.int64), no_use, none, rows_none, (0,) * 5, 0)
     promising: dict[EngineKind, npt.NDArray[np.intp]] = {}  # the same for every memory
+    buffers: dict[tuple[EngineKind, Home], Amount] = {}
     for one in sets:
         engine = one.foldings.engine
         if engine not in promising:
@@ -201,10 +219,11 @@ def build_table(key: TableKey) -> OptionTable:
             rows = np.arange(len(one.foldings), dtype=np.intp)
         some = one.foldings.take(rows)
         core = core_costs(key.shape, some, key.sparsity, key.family, key.arithmetic)
-        groups = zip(
-            one.homes.values(), _in_homes(key.shape, one, rows, core, key.arithmetic), strict=True
-        )
-        for having, (positions, costs) in groups:
+        if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):  # of others there are few
+            kept = _undominated(core, streams_in(some))
+            rows, core = rows[kept], core.take(kept)
+        in_homes = _in_homes(key.shape, one, rows, core, key.arithmetic, buffers)
+        for having, (positions, costs) in zip(one.homes.values(), in_homes, strict=True):
             amounts = costs.resources()
             least = np.minimum(least, amounts.min(axis=0, initial=_MOST))
             fits = (amounts <= limits).all(axis=1)

@@ -31,7 +31,8 @@ def conv_key(channels: int, out: int, seed: int, budget: Resources) -> TableKey:
 
 def plain_table(key: TableKey) -> list[tuple[int, ...]]:
     result = []
-    for group in legal_foldings(key.shape, key.engines, key.memories, key.sparsity):
+    groups = legal_foldings(key.shape, key.engines, key.memories, key.sparsity, key.arithmetic)
+    for group in groups:
         costs = layer_costs(key.shape, group, key.sparsity, key.family, key.arithmetic)
         rows = np.concatenate([costs.frame_ii_cycles[:, None], costs.resources()], axis=1)
         result += [tuple(row) for row in rows.tolist()]
