@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hass import ops
 from hass.cost import EngineKind, Folding, as_arrays
@@ -184,7 +184,7 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
     _check(graph, formats, foldings)
     names = identifiers([layer.name for layer in graph])
     blocks = _blocks(design, graph, weights, formats)
-    depths = {(f.src, f.dst, f.port): f.depth_words for f in design.plan.estimate.fifos}
+    fifos = {fifo.edge: fifo for fifo in design.plan.estimate.fifos}
     first, last = (graph.of_type(kind)[0] for kind in (ops.Input, ops.Output))
     source_words = foldings[first.name].coarse_out * foldings[first.name].coarse_group
     sink_words = foldings[last.name].coarse_in * foldings[last.name].coarse_group
@@ -200,7 +200,11 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
         for index, edge in enumerate(graph.out_edges(name)):
             fifo = _fifo_name(names, edge)
             to_words = blocks[edge.dst].inputs[edge.port] if edge.dst in blocks else sink_words
-            wires.append(Wire(fifo, to_words, depth=depths.get((name, edge.dst, edge.port), 2)))
+            known = fifos.get((name, edge.dst, edge.port))
+            wire = Wire(fifo, to_words)
+            if known is not None:
+                wire = replace(wire, depth=known.depth_words, memory=known.memory)
+            wires.append(wire)
             outs.append(fifo)
             if from_words != to_words:
                 outs[-1] = f"from_{names[name]}_{index}"
