@@ -15,8 +15,8 @@ WEIGHT = "weight_t"
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A stream: ``words`` side by side, ``depth`` entries deep. ``memory`` NONE leaves the choice of
-    storage to the tool."""
+    """A stream: ``words`` side by side, ``depth`` entries deep, in storage of the tool's choice
+    where ``memory`` is NONE."""
 
     name: str
     words: int

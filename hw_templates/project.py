@@ -22,6 +22,7 @@ from .blocks import Block, Call, Wire, converted
 from .conv_block import ConvPlan, conv_block, folding_mistake
 from .names import identifiers
 from .op_blocks import OpPlan, op_block, streams_mistake
+from .window import WindowMemories, window_memories
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,16 @@ def _lane_filters(op: ops.Conv2d, folding: Folding, weight: FloatArray) -> IntAr
     return dealt_filters(op.out_channels // op.groups, folding.coarse_out)
 
 
+def _window_memories(design: Design, graph: Graph, name: str) -> WindowMemories:
+    """Of a layer's sliding window; without one, none."""
+    op, folding = graph[name].op, design.plan.foldings[name]
+    if not isinstance(op, ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d):
+        return WindowMemories()
+    streams = folding.coarse_in * folding.coarse_group
+    act_bits, source = design.arithmetic.act_bits, graph.in_maps(name)[0]
+    return window_memories(op.kernel, source, streams, act_bits, folding.line_memory)
+
+
 def _blocks(
     design: Design, graph: Graph, weights: Weights, formats: NumberFormats
 ) -> dict[str, Block]:
@@ -156,10 +167,13 @@ def _blocks(
                 clip_limit=limits.get(name, 0),
                 index=index,
                 paired=bool(pairs[0]),
+                memories=_window_memories(design, graph, name),
             )
             blocks[name] = conv_block(plan)
         elif not isinstance(op, ops.Input | ops.Output):
-            blocks[name] = op_block(_op_plan(graph, name, formats, foldings))
+            one_op = _op_plan(graph, name, formats, foldings)
+            memories = _window_memories(design, graph, name)
+            blocks[name] = op_block(replace(one_op, memories=memories))
     return blocks
 
 

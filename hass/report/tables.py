@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from ..cost.foldings import EngineKind
+from ..cost.foldings import EngineKind, MemoryKind
 from ..design import Design, DesignAccuracy, EstimateSummary
 from ..device import RESOURCE_NAMES
 from ..sparsity import Accuracy
@@ -27,7 +27,8 @@ FRONT_HEAD = (
 )
 LAYER_HEAD = (
     *("layer", "engine", "lanes in·out·group", "fine", "channels per segment"),
-    *("lane FIFO, segments", "weights in", "multipliers", "weights clipped"),
+    *("lane FIFO, segments", "weights in", "line buffers in", "FIFOs in"),
+    *("multipliers", "weights clipped"),
     *("activation threshold", "weight density", "activation density", "pair density"),
     *("frame II, cycles", "of the pipeline's", "starts at cycle", "LUT", "FF", "DSP"),
     *("BRAM18", "URAM"),
@@ -164,6 +165,10 @@ def device_table(design: Design) -> Table:
     return Table(f"Use of {shown(device.part)}", head, rows)
 
 
+def _home(memory: MemoryKind) -> str:
+    return ABSENT if memory is MemoryKind.NONE else memory.value
+
+
 def layer_table(design: Design) -> Table:
     """Everything known about each layer."""
     rows: list[tuple[str, ...]] = []
@@ -181,7 +186,9 @@ def layer_table(design: Design) -> Table:
                 folding.engine.value,
                 f"{folding.coarse_in}·{folding.coarse_out}·{folding.coarse_group}",
                 *(ABSENT if bare else str(factor) for factor in (folding.fine, folding.packed)),
-                *(ABSENT if bare else str(folding.lane_fifo_depth), folding.weight_memory.value),
+                ABSENT if bare else str(folding.lane_fifo_depth),
+                *(_home(kind) for kind in (folding.weight_memory, folding.line_memory)),
+                _home(folding.fifo_memory),
                 number(folding.multipliers),
                 percent(None if setting is None else setting.weight_sparsity),
                 number(None if setting is None else setting.act_threshold),
