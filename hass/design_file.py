@@ -22,7 +22,7 @@ from .validation import mistakes_of
 if TYPE_CHECKING:
     from .onnx_io import ImportedModel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def accuracy_json(accuracy: Accuracy | None) -> JsonValue:

@@ -1,4 +1,4 @@
-"""What a design file may contain (schema_version 1): one strict model per JSON object."""
+"""What a design file may contain (schema_version 2): one strict model per JSON object."""
 
 from __future__ import annotations
 
@@ -131,6 +131,8 @@ class _Folding(_Strict):
     lane_fifo_depth: Positive
     weight_memory: MemoryKind
     rows_per_pass: Positive = 1  # absent where weights could not be off chip yet
+    line_memory: MemoryKind
+    fifo_memory: MemoryKind
 
     @pydantic.model_validator(mode="after")
     def _legal(self) -> _Folding:
@@ -170,11 +172,18 @@ class _Fifo(_Strict):
     port: Count
     streams: Positive
     depth_words: Count
+    memory: MemoryKind
     resources: _Resources
 
     def value(self) -> FifoEstimate:
         return FifoEstimate(
-            self.src, self.dst, self.port, self.streams, self.depth_words, self.resources.value()
+            self.src,
+            self.dst,
+            self.port,
+            self.streams,
+            self.depth_words,
+            self.memory,
+            self.resources.value(),
         )
 
 
@@ -254,7 +263,7 @@ class _Provenance(_Strict):
 class DesignFile(_Summary):
     """The whole file."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     latency_cycles: Count
     clock_mhz: Clock
     multipliers: Count

@@ -13,6 +13,7 @@ from typing import Annotated
 import pydantic
 
 from .cost import EngineKind, Folding, MemoryKind, layer_shapes
+from .cost.buffers import settled
 from .design_file import parse_design
 from .errors import Mistake, SpecError
 from .folding.legal import ALL_ENGINES, WEIGHT_MEMORIES
@@ -20,6 +21,7 @@ from .folding.objections import objections
 from .graph import Graph
 from .sparsity import Settings, SparsityProfile, SparsitySetting
 from .validation import StrictRecord, mistakes_of
+from .values import Arithmetic
 
 NAMES_SHOWN = 20  # of a model's layers, in a message
 
@@ -41,11 +43,14 @@ class _Folding(StrictRecord):
     lane_fifo_depth: Factor = 1
     weight_memory: MemoryKind = MemoryKind.NONE
     rows_per_pass: Factor = 1
+    line_memory: MemoryKind = MemoryKind.NONE
+    fifo_memory: MemoryKind = MemoryKind.NONE
 
 
 _SETTINGS = pydantic.TypeAdapter(dict[str, _Setting])
 _FOLDINGS = pydantic.TypeAdapter(dict[str, _Folding])
 _MEMORIES = frozenset(WEIGHT_MEMORIES)
+_HOMES = ("line_memory", "fifo_memory")
 _ANY_OBJECT = pydantic.TypeAdapter(dict[str, pydantic.JsonValue])
 
 
@@ -103,8 +108,9 @@ def read_foldings(
 ) -> Mapping[str, Folding]:
     """Foldings from ``{layer: {"engine": "dense", "coarse_in": 4, ...}}`` or from a design.
 
-    Factors that are left out are 1. A layer that is left out keeps its folding of
-    ``smallest_foldings``.
+    Factors that are left out are 1. Deep buffers lie in BRAM where no memory is named for them, and
+    in a design where it does not apply at this profile. A layer that is left out keeps its folding
+    of ``smallest_foldings``.
 
     Args:
         path: the file.
@@ -120,18 +126,22 @@ def read_foldings(
     else:
         given = _parse_foldings(data, path)
     _refuse_unknown(given, [layer.name for layer in graph], path)
-    shapes = layer_shapes(graph)
+    shapes = layer_shapes(graph, profile)
     mistakes = []
     for name, folding in given.items():
         measured = None if profile is None else profile.layers.get(name)
         wrong = objections(shapes[name], folding, ALL_ENGINES, _MEMORIES, measured)
+        left = {f for f in _HOMES if is_design or getattr(folding, f) is MemoryKind.NONE}
+        if wrong and {field for field, _ in wrong} <= left:
+            given[name] = settled(shapes[name], folding, Arithmetic())
+            continue
         mistakes += [
             Mistake(f"{path}: {name}.{field}", str(getattr(folding, field)), expected)
             for field, expected in wrong
         ]
     if mistakes:
         raise SpecError(mistakes)
-    return {**smallest_foldings(graph), **given}
+    return {**smallest_foldings(graph, profile), **given}
 
 
 def _parse_foldings(data: bytes, path: str | Path) -> dict[str, Folding]:
@@ -157,8 +167,17 @@ def _parse_foldings(data: bytes, path: str | Path) -> dict[str, Folding]:
     return foldings
 
 
-def smallest_foldings(graph: Graph) -> dict[str, Folding]:
-    """One multiplier per Conv2d layer (dense engine, weights in BRAM), one stream elsewhere."""
+def smallest_foldings(graph: Graph, profile: SparsityProfile | None = None) -> dict[str, Folding]:
+    """One multiplier per Conv2d layer (dense engine, weights in BRAM), one stream elsewhere, deep
+    buffers in BRAM.
+
+    Args:
+        graph: the network.
+        profile: that the foldings will be costed with.
+    """
     one = Folding(engine=EngineKind.DENSE, weight_memory=MemoryKind.BRAM)
     convs = {layer.name for layer in graph.convs}
-    return {layer.name: one if layer.name in convs else Folding() for layer in graph}
+    return {
+        name: settled(shape, one if name in convs else Folding(), Arithmetic())
+        for name, shape in layer_shapes(graph, profile).items()
+    }

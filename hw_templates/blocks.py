@@ -15,12 +15,14 @@ WEIGHT = "weight_t"
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A stream inside a block: ``words`` side by side, ``depth`` entries deep."""
+    """A stream: ``words`` side by side, ``depth`` entries deep, in storage of the tool's choice
+    where ``memory`` is NONE."""
 
     name: str
     words: int
     element: str = ACT
     depth: int = 2
+    memory: MemoryKind = MemoryKind.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from hass.values import FeatureMap
 
 from .blocks import ACC, ACT, WEIGHT, Block, Stage, Table, chain
 from .static_rows import index_bits, static_rows
-from .window import window_constants, window_stage
+from .window import WindowMemories, window_constants, window_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class ConvPlan:
         clip_limit: inputs with |x| <= clip_limit become zero; 0 clips nothing.
         index: the layer's number, for counters.
         paired: whether engines of two filters share their multipliers.
+        memories: of its window.
     """
 
     op: Conv2d
@@ -49,6 +50,7 @@ class ConvPlan:
     clip_limit: int
     index: int
     paired: bool
+    memories: WindowMemories = WindowMemories()  # noqa: RUF009 - a frozen value
 
     @property
     def taps(self) -> int:
@@ -180,7 +182,7 @@ def _front(plan: ConvPlan) -> list[Stage]:
         template = (*template, fold.coarse_in * fold.packed, "STREAMS_IN")
         stages.append(Stage("group_order", "deal_groups", template, streams))
     if (op.kernel, op.stride, op.pads) != ((1, 1), (1, 1), (0, 0, 0, 0)):
-        stages.append(window_stage(streams, plan.taps, 0))
+        stages.append(window_stage(streams, plan.taps, 0, plan.memories))
     if fold.packed > 1:
         beats = plan.out.pixels * plan.group_steps * plan.channel_steps
         wide = streams * plan.products

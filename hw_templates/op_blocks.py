@@ -20,7 +20,7 @@ from hass.reference import align_frac_bits, linear_constants, unit_format
 from hass.values import FeatureMap, FixedPoint
 
 from .blocks import ACT, Block, Call, Stage, Table, Wire, chain
-from .window import window_constants, window_stage
+from .window import WindowMemories, window_constants, window_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class OpPlan:
         out_format: of the output.
         streams: words side by side at every port; divides the channels of every map.
         readers: streams that a Fork hands out.
+        memories: of a pooling's window.
     """
 
     op: ops.Op
@@ -43,6 +44,7 @@ class OpPlan:
     out_format: FixedPoint
     streams: int
     readers: int
+    memories: WindowMemories = WindowMemories()  # noqa: RUF009 - a frozen value
 
 
 def streams_mistake(plan: OpPlan) -> str | None:
@@ -89,7 +91,7 @@ def _pool(op: ops.MaxPool2d | ops.AvgPool2d, plan: OpPlan) -> tuple[list[Stage],
         beats = plan.out.words // plan.streams
         template: tuple[str | int, ...] = (ACT, beats, "STREAMS_IN", "TAPS")
         pool = Stage("max_pool", "max_pool", template, plan.streams)
-        return [window_stage(plan.streams, taps, fmt.low), pool], []
+        return [window_stage(plan.streams, taps, fmt.low, plan.memories), pool], []
     shift = fmt.frac_bits + reciprocal(taps)[1] - plan.out_format.frac_bits
     inside = "true" if op.divisor is ops.Divisor.INSIDE else "false"
     template = (
@@ -98,7 +100,8 @@ def _pool(op: ops.MaxPool2d | ops.AvgPool2d, plan: OpPlan) -> tuple[list[Stage],
     )
     table = np.array([0, *(reciprocal(n, taps)[0] for n in range(1, taps + 1))])
     pool = Stage("avg_pool", "avg_pool", template, plan.streams, ACT, ("reciprocals",))
-    return [window_stage(plan.streams, taps, 0), pool], [Table("reciprocals", "int", table)]
+    window = window_stage(plan.streams, taps, 0, plan.memories)
+    return [window, pool], [Table("reciprocals", "int", table)]
 
 
 def _slice(op: ops.Slice, plan: OpPlan, streams: int) -> Stage:

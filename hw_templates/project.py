@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hass import ops
 from hass.cost import EngineKind, Folding, as_arrays
@@ -22,6 +22,7 @@ from .blocks import Block, Call, Wire, converted
 from .conv_block import ConvPlan, conv_block, folding_mistake
 from .names import identifiers
 from .op_blocks import OpPlan, op_block, streams_mistake
+from .window import WindowMemories, window_memories
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,16 @@ def _lane_filters(op: ops.Conv2d, folding: Folding, weight: FloatArray) -> IntAr
     return dealt_filters(op.out_channels // op.groups, folding.coarse_out)
 
 
+def _window_memories(design: Design, graph: Graph, name: str) -> WindowMemories:
+    """Of a layer's sliding window; without one, none."""
+    op, folding = graph[name].op, design.plan.foldings[name]
+    if not isinstance(op, ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d):
+        return WindowMemories()
+    streams = folding.coarse_in * folding.coarse_group
+    act_bits, source = design.arithmetic.act_bits, graph.in_maps(name)[0]
+    return window_memories(op.kernel, source, streams, act_bits, folding.line_memory)
+
+
 def _blocks(
     design: Design, graph: Graph, weights: Weights, formats: NumberFormats
 ) -> dict[str, Block]:
@@ -156,10 +167,13 @@ def _blocks(
                 clip_limit=limits.get(name, 0),
                 index=index,
                 paired=bool(pairs[0]),
+                memories=_window_memories(design, graph, name),
             )
             blocks[name] = conv_block(plan)
         elif not isinstance(op, ops.Input | ops.Output):
-            blocks[name] = op_block(_op_plan(graph, name, formats, foldings))
+            one_op = _op_plan(graph, name, formats, foldings)
+            memories = _window_memories(design, graph, name)
+            blocks[name] = op_block(replace(one_op, memories=memories))
     return blocks
 
 
@@ -184,7 +198,7 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
     _check(graph, formats, foldings)
     names = identifiers([layer.name for layer in graph])
     blocks = _blocks(design, graph, weights, formats)
-    depths = {(f.src, f.dst, f.port): f.depth_words for f in design.plan.estimate.fifos}
+    fifos = {fifo.edge: fifo for fifo in design.plan.estimate.fifos}
     first, last = (graph.of_type(kind)[0] for kind in (ops.Input, ops.Output))
     source_words = foldings[first.name].coarse_out * foldings[first.name].coarse_group
     sink_words = foldings[last.name].coarse_in * foldings[last.name].coarse_group
@@ -200,7 +214,11 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
         for index, edge in enumerate(graph.out_edges(name)):
             fifo = _fifo_name(names, edge)
             to_words = blocks[edge.dst].inputs[edge.port] if edge.dst in blocks else sink_words
-            wires.append(Wire(fifo, to_words, depth=depths.get((name, edge.dst, edge.port), 2)))
+            known = fifos.get((name, edge.dst, edge.port))
+            wire = Wire(fifo, to_words)
+            if known is not None:
+                wire = replace(wire, depth=known.depth_words, memory=known.memory)
+            wires.append(wire)
             outs.append(fifo)
             if from_words != to_words:
                 outs[-1] = f"from_{names[name]}_{index}"

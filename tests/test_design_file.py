@@ -47,13 +47,16 @@ POSITIVE = st.integers(1, 10**9)
 AMOUNTS = st.floats(0, 1e12)
 SHARES = st.floats(0, 1)
 RESOURCES = st.builds(Resources, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
+MEMORIES = st.sampled_from(MemoryKind)
 ENGINES = st.builds(
     Folding,
     st.sampled_from([EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC]),
     *[POSITIVE] * 6,
     st.sampled_from([MemoryKind.BRAM, MemoryKind.LUTRAM, MemoryKind.URAM]),
+    MEMORIES,
+    MEMORIES,
 )
-FOLDINGS = ENGINES | st.builds(Folding, coarse_in=POSITIVE)
+FOLDINGS = ENGINES | st.builds(Folding, coarse_in=POSITIVE, fifo_memory=MEMORIES)
 LAYERS = st.builds(LayerEstimate, FOLDINGS, POSITIVE, COUNTS, AMOUNTS, COUNTS, AMOUNTS, RESOURCES)
 ACCURACIES = st.none() | st.integers(1, 10**6).flatmap(
     lambda images: st.builds(Accuracy, st.integers(0, images), st.just(images))
@@ -67,7 +70,7 @@ def estimates(draw: st.DrawFn) -> Estimate:
     return Estimate(
         layers=layers,
         fifos=tuple(
-            FifoEstimate("a", "b", port, 2, 16, draw(RESOURCES))
+            FifoEstimate("a", "b", port, 2, 16, draw(MEMORIES), draw(RESOURCES))
             for port in range(draw(st.integers(0, 2)))
         ),
         frame_ii_cycles=draw(POSITIVE),
@@ -134,7 +137,7 @@ def simple_design() -> Design:
     }
     estimate = Estimate(
         layers=layers,
-        fifos=(FifoEstimate("zeta", "alpha", 0, 1, 2, Resources()),),
+        fifos=(FifoEstimate("zeta", "alpha", 0, 1, 2, MemoryKind.NONE, Resources()),),
         frame_ii_cycles=50,
         depth_cycles=29,
         latency_cycles=79,
@@ -274,7 +277,7 @@ def test_a_dense_design_that_does_not_hold_together_is_refused() -> None:
         parse_design(json.dumps(content), "d.json")
 
 
-@pytest.mark.parametrize("version", [0, 2, "1"])
+@pytest.mark.parametrize("version", [1, 3, "2"])
 def test_another_version_is_the_only_complaint(version: object) -> None:
     def edit(content: Content) -> None:
         content.clear()
@@ -287,10 +290,10 @@ def test_another_version_is_the_only_complaint(version: object) -> None:
 
 def test_another_kind_of_file_is_the_only_complaint() -> None:
     with pytest.raises(SpecError, match="got another kind of file, expected a design"):
-        parse_design('{"schema_version": 1, "layers": []}', "profile.json")
+        parse_design('{"schema_version": 2, "layers": []}', "profile.json")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 1, "gap": NaN}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 2, "gap": NaN}'])
 def test_not_a_design(text: str, tmp_path: Path) -> None:
     path = tmp_path / "d.json"
     path.write_text(text)

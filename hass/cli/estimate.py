@@ -80,7 +80,7 @@ def _of_model(
     profile = load_profile(profile_path, model)
     if foldings_path is None:
         talk("no --foldings: estimating one multiplier per layer")
-        foldings = smallest_foldings(model.graph)
+        foldings = smallest_foldings(model.graph, profile)
     else:
         foldings = dict(read_foldings(foldings_path, model.graph, profile))
     return device, estimate(model.graph, foldings, device, profile=profile, clock_mhz=clock_mhz)

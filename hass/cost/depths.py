@@ -7,15 +7,29 @@ from dataclasses import replace
 
 from ..device import Resources
 from ..values import Arithmetic
-from .primitives import fifo
-from .result import Edge, Estimate
+from .foldings import MemoryKind
+from .primitives import fifo, fifo_words, home_of
+from .result import Edge, Estimate, FifoEstimate
 
 
-def fifo_resources(depth_words: int, streams: int, arithmetic: Arithmetic) -> Resources:
-    """What one FIFO of so many entries, each ``streams`` words wide, costs."""
-    cost = fifo(depth_words, streams * arithmetic.act_bits)
+def sized_fifo(
+    edge: Edge, depth_words: int, streams: int, memory: MemoryKind, arithmetic: Arithmetic
+) -> FifoEstimate:
+    """One FIFO of so many entries, each ``streams`` words wide.
+
+    Args:
+        edge: where it is.
+        depth_words, streams, arithmetic: its size.
+        memory: where its reader's deep FIFOs lie; where this one does then follows from its size.
+    """
+    bits = streams * arithmetic.act_bits
+    cost = fifo(depth_words, bits, memory)
     amounts = (cost.lut, cost.ff, cost.dsp, cost.bram18, cost.uram)
-    return Resources(*(int(amount) for amount in amounts))
+    resources = Resources(*(int(amount) for amount in amounts))
+    home = MemoryKind.NONE
+    if fifo_words(depth_words) > 0:
+        home = home_of(depth_words, bits, memory)
+    return FifoEstimate(*edge, streams, depth_words, home, resources)
 
 
 def _moved(amounts: Resources, old: Resources, new: Resources) -> Resources:
@@ -24,6 +38,9 @@ def _moved(amounts: Resources, old: Resources, new: Resources) -> Resources:
 
 def with_depths(estimate: Estimate, depths: Mapping[Edge, int], arithmetic: Arithmetic) -> Estimate:
     """The estimate with FIFOs of the given depths, each paid for by the layer that reads it.
+
+    A FIFO that becomes deep, or is no longer, changes its memory by the rules of ``buffer``; one
+    that becomes deep in a layer whose folding names no memory for FIFOs goes to BRAM.
 
     Args:
         estimate: of a folded graph.
@@ -44,9 +61,11 @@ def with_depths(estimate: Estimate, depths: Mapping[Edge, int], arithmetic: Arit
         if depth == item.depth_words:
             fifos.append(item)
             continue
-        cost = fifo_resources(depth, item.streams, arithmetic)
         reader = layers[item.dst]
-        layers[item.dst] = replace(reader, resources=_moved(reader.resources, item.resources, cost))
-        total = _moved(total, item.resources, cost)
-        fifos.append(replace(item, depth_words=depth, resources=cost))
+        memory = reader.folding.fifo_memory
+        new = sized_fifo(item.edge, depth, item.streams, memory, arithmetic)
+        moved = _moved(reader.resources, item.resources, new.resources)
+        layers[item.dst] = replace(reader, resources=moved)
+        total = _moved(total, item.resources, new.resources)
+        fifos.append(new)
     return replace(estimate, layers=layers, fifos=tuple(fifos), resources=total)

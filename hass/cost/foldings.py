@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 import numpy as np
@@ -22,9 +22,9 @@ class EngineKind(StrEnum):
 
 
 class MemoryKind(StrEnum):
-    """Where a layer's weights are kept."""
+    """Where a layer's weights, or those of its buffers that are deep, are kept."""
 
-    NONE = "none"  # no weights
+    NONE = "none"  # it has none
     LUTRAM = "lutram"
     BRAM = "bram"
     URAM = "uram"
@@ -47,6 +47,8 @@ class Folding:
         weight_memory: where the weights are kept.
         rows_per_pass: output rows that are computed with one reading of weights that are off chip;
             1 where they are on chip.
+        line_memory: where line buffers and the layer's other deep buffers lie (``buffers``).
+        fifo_memory: where deep input FIFOs lie, all ports' together.
     """
 
     engine: EngineKind = EngineKind.NONE
@@ -57,6 +59,8 @@ class Folding:
     packed: int = 1
     lane_fifo_depth: int = 1
     weight_memory: MemoryKind = MemoryKind.NONE
+    line_memory: MemoryKind = MemoryKind.NONE
+    fifo_memory: MemoryKind = MemoryKind.NONE
     rows_per_pass: int = 1
 
     def __post_init__(self) -> None:
@@ -79,6 +83,7 @@ class Folding:
         return 0 if self.engine is EngineKind.NONE else self.lanes * self.fine
 
 
+KIND_NAMES = ("engine", "weight_memory", "line_memory", "fifo_memory")
 FACTOR_NAMES = (
     "coarse_in",
     "coarse_out",
@@ -92,7 +97,7 @@ FACTOR_NAMES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldingArrays:
-    """n foldings of one layer that share engine kind and weight memory: (n,) int64 arrays."""
+    """n foldings of one layer that share engine kind and memories: (n,) int64 arrays."""
 
     engine: EngineKind
     weight_memory: MemoryKind
@@ -103,6 +108,8 @@ class FoldingArrays:
     packed: IntArray
     lane_fifo_depth: IntArray
     rows_per_pass: IntArray
+    line_memory: MemoryKind = MemoryKind.NONE
+    fifo_memory: MemoryKind = MemoryKind.NONE
 
     def __post_init__(self) -> None:
         sizes = {getattr(self, name).shape for name in FACTOR_NAMES}
@@ -115,29 +122,37 @@ class FoldingArrays:
     def row(self, index: int) -> Folding:
         """One of them as a value."""
         factors = {name: int(getattr(self, name)[index]) for name in FACTOR_NAMES}
-        return Folding(engine=self.engine, weight_memory=self.weight_memory, **factors)
+        return Folding(
+            engine=self.engine,
+            weight_memory=self.weight_memory,
+            line_memory=self.line_memory,
+            fifo_memory=self.fifo_memory,
+            **factors,
+        )
 
     def take(self, indices: npt.NDArray[np.intp]) -> FoldingArrays:
         """Those at ``indices``."""
         factors = {name: getattr(self, name)[indices] for name in FACTOR_NAMES}
-        return FoldingArrays(self.engine, self.weight_memory, **factors)
+        return replace(self, **factors)
 
 
 def as_arrays(foldings: Sequence[Folding]) -> FoldingArrays:
-    """Foldings that share engine kind and weight memory, as arrays.
+    """Foldings that share engine kind and memories, as arrays.
 
     Raises:
-        ValueError: if they differ in engine kind or weight memory, or there is none.
+        ValueError: if they differ in engine kind or a memory, or there is none.
     """
-    kinds = {(folding.engine, folding.weight_memory) for folding in foldings}
+    kinds = {tuple(getattr(folding, name) for name in KIND_NAMES) for folding in foldings}
     if len(kinds) != 1:
         raise ValueError(f"expected foldings of one engine and memory kind, got {kinds}")
-    engine, memory = kinds.pop()
+    engine, weights, lines, fifos = kinds.pop()
     factors = {
         name: np.array([getattr(folding, name) for folding in foldings], dtype=np.int64)
         for name in FACTOR_NAMES
     }
-    return FoldingArrays(engine, memory, **factors)
+    return FoldingArrays(
+        engine=engine, weight_memory=weights, line_memory=lines, fifo_memory=fifos, **factors
+    )
 
 
 def folding_fields() -> tuple[str, ...]:

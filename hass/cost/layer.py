@@ -10,42 +10,23 @@ from .. import ops
 from ..device import Family
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
+from .buffers import buffer_cost, fifo_entries, streams_in
 from .coefficients import coefficients
-from .flow import SPARSE_SLACK_PIXELS
 from .foldings import EngineKind, FoldingArrays, IntArray
 from .ops.conv import compute_cycles, conv_cost, engine_stages, position_cycles
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
 from .ops.routing import routing_cost
-from .primitives import Amount, broadcast, by_distinct, ceil_div, fifo, port
+from .primitives import Amount, broadcast, by_distinct, ceil_div, fifo_control, port
 from .result import LayerCosts
 from .shape import LayerShape
 from .weight_passes import in_passes, off_chip_bits, pass_positions
 from .window import lead_frames as window_lead_frames
 
 
-def streams_in(foldings: FoldingArrays) -> IntArray:
-    """Words per cycle at each input port, (n,)."""
-    return foldings.coarse_in * foldings.coarse_group
-
-
 def streams_out(foldings: FoldingArrays) -> IntArray:
     """Words per cycle at the output, (n,)."""
     return foldings.coarse_out * foldings.coarse_group
-
-
-def fifo_entries(
-    shape: LayerShape, port_index: int, engine: EngineKind, streams: IntArray
-) -> IntArray:
-    """Depth of an input port's FIFO in entries of ``streams`` words, (n,).
-
-    In front of a sparse engine it holds some pixels more (``flow.SPARSE_SLACK_PIXELS``).
-    """
-    need = shape.fifos[port_index]
-    words = need.words
-    if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
-        words += SPARSE_SLACK_PIXELS * shape.inputs[port_index].channels
-    return ceil_div(words, streams) + need.entries
 
 
 def _body(
@@ -67,7 +48,7 @@ def _body(
         case ops.GlobalAvgPool():
             return global_avg_pool_cost(op, shape, streams, arithmetic)
         case ops.Add() | ops.Mul():
-            return binary_cost(op, shape, streams, arithmetic)
+            return binary_cost(op, streams, arithmetic)
         case ops.Relu() | ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
             return activation_cost(op, streams, arithmetic)
         case ops.Input() | ops.Output() | ops.Fork() | ops.Concat() | ops.Slice() | ops.Pad():
@@ -77,9 +58,8 @@ def _body(
 def _input_port(
     shape: LayerShape, index: int, engine: EngineKind, act_bits: int, streams: IntArray
 ) -> Amount:
-    """An input's port and FIFO, (n,) by its streams."""
-    queue = fifo(fifo_entries(shape, index, engine, streams), streams * act_bits)
-    return port(streams, act_bits) + queue
+    """An input's port and its FIFO's control, (n,) by its streams."""
+    return port(streams, act_bits) + fifo_control(fifo_entries(shape, index, engine, streams))
 
 
 def lead_frames(shape: LayerShape) -> float:
@@ -107,7 +87,8 @@ def layer_costs(
 ) -> LayerCosts:
     """Cycles and resources of n legal foldings of one layer, its ports and input FIFOs included.
 
-    The pipeline's resources are the sum over its layers, its frame II the largest of its layers'
+    What ``core_costs`` says and, by where they lie, the memories of line buffers and FIFOs. The
+    pipeline's resources are the sum over its layers, its frame II the largest of its layers'
     (and of the off-chip bound): equations in design notes, section 4.
 
     Args:
@@ -121,6 +102,19 @@ def layer_costs(
     Raises:
         ProfileError: if the sparsity lacks a histogram that a folding asks for.
     """
+    core = core_costs(shape, foldings, sparsity, family, arithmetic)
+    home = (foldings.line_memory, foldings.fifo_memory)
+    return core.plus(buffer_cost(shape, foldings, home, arithmetic))
+
+
+def core_costs(
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    family: Family,
+    arithmetic: Arithmetic,
+) -> LayerCosts:
+    """``layer_costs`` without ``buffer_cost``: where line buffers and FIFOs lie changes nothing."""
     inputs, outputs = streams_in(foldings), streams_out(foldings)
     largest = max(shape.inputs, key=lambda source: source.words, default=shape.out)
     reading = ceil_div(largest.words, inputs) * (shape.haste if largest.pixels == 1 else 1)

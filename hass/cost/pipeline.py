@@ -11,11 +11,12 @@ from ..errors import ProfileError
 from ..graph import Graph, macs_per_frame
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
-from .depths import fifo_resources
+from .buffers import fifo_entries, streams_in
+from .depths import sized_fifo
 from .first_frame import first_frame
 from .flow import layer_shapes
 from .foldings import Folding, MemoryKind, as_arrays
-from .layer import fifo_entries, layer_costs, lead_frames, streams_in
+from .layer import layer_costs, lead_frames
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import LayerShape
 
@@ -152,6 +153,6 @@ def _fifos(
     for edge in graph.in_edges(name):
         depth = int(fifo_entries(shape, edge.port, folding.engine, streams)[0])
         wide = int(streams[0])
-        cost = fifo_resources(depth, wide, arithmetic)
-        result.append(FifoEstimate(edge.src, edge.dst, edge.port, wide, depth, cost))
+        where = (edge.src, edge.dst, edge.port)
+        result.append(sized_fifo(where, depth, wide, folding.fifo_memory, arithmetic))
     return result

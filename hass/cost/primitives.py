@@ -17,6 +17,7 @@ from .foldings import IntArray, MemoryKind
 
 Ints = IntArray | int
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 Terms = Mapping[str, FloatArray]  # coefficient -> what it is multiplied by
 
 # UG573 table 1-10 / UG473 table 1-7: widths and depths of one BRAM18; 36 wide in simple dual port.
@@ -24,10 +25,15 @@ BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 163
 BRAM18_BITS = 36 * 512
 URAM_WIDTH_BITS, URAM_DEPTH = 72, 4096  # UG573, UltraRAM resources
 URAM_BITS = URAM_WIDTH_BITS * URAM_DEPTH
-URAM_BYTE_BITS = 9  # UG573: bits per write enable
+BYTE_BITS = 9  # UG473, UG573: bits per write enable of a BRAM or a URAM
 LUTRAM_DEPTH = 64  # UG474: a SLICEM's four LUTs hold 64 x 3 (or 32 x 6) bits, simple dual port
 # Above this, a FIFO or buffer goes to BRAM: 4096 bits in LUTRAM cost about 85 LUTs (48 bits each).
 LUTRAM_MAX_BITS = 4096
+# Where it is asked for, LUTRAM holds so much. 32,768 bits are 2 BRAM18 at least, or 550 to 980
+# LUTs; the parts of hass/parts have 1,230 to 2,400 LUTs for each URAM and 150 to 410 for each
+# BRAM18. 256 words leave half of a BRAM18 empty, and 15/16 of a URAM.
+LUTRAM_MOST_BITS = 1 << 15
+LUTRAM_MOST_WORDS = 256
 
 
 def ceil_div(numerator: Ints, denominator: Ints) -> IntArray:
@@ -65,7 +71,17 @@ class Amount:
             self.uram + other.uram,
         )
 
-    def times(self, count: Ints | npt.NDArray[np.bool_]) -> Amount:
+    def take(self, indices: npt.NDArray[np.intp]) -> Amount:
+        """Those at ``indices``."""
+        return Amount(
+            self.lut[indices],
+            self.ff[indices],
+            self.dsp[indices],
+            self.bram18[indices],
+            self.uram[indices],
+        )
+
+    def times(self, count: Ints | BoolArray) -> Amount:
         """``count`` copies; of a truth value one or none."""
         n = np.asarray(count, np.int64)
         return Amount(self.lut * n, self.ff * n, self.dsp * n, self.bram18 * n, self.uram * n)
@@ -114,7 +130,7 @@ def uram_banks(depth: Ints, width_bits: Ints) -> tuple[IntArray, IntArray]:
     hass_ultra_memory.sv puts them there.
     """
     width = np.asarray(width_bits, np.int64)
-    in_bytes = ceil_div(width, URAM_BYTE_BITS)
+    in_bytes = ceil_div(width, BYTE_BITS)
     side = np.select([in_bytes <= 1, in_bytes <= 2, in_bytes <= 4], [8, 4, 2], 1)
     banks = ceil_div(depth, URAM_DEPTH)
     return ceil_div(width, URAM_WIDTH_BITS) * ceil_div(banks, side), banks
@@ -205,46 +221,92 @@ def weight_memory(kind: MemoryKind, depth: IntArray, width_bits: IntArray) -> Am
             return ultra_memory(depth, width_bits)
 
 
-def buffer(depth: Ints, width_bits: Ints) -> Amount:
-    """A simple dual-port buffer with the register that it reads into: in LUTs up to 4,096 bits or
-    64 words, else in BRAM, which has the register; nothing if empty."""
+def is_deep(depth: Ints, width_bits: Ints) -> BoolArray:
+    """Whether a buffer has a choice of memories: LUTs are best up to 4,096 bits or 64 words."""
+    words = np.asarray(depth, np.int64)
+    return (words > LUTRAM_DEPTH) & (words * np.asarray(width_bits, np.int64) > LUTRAM_MAX_BITS)
+
+
+def is_large(depth: Ints, width_bits: Ints) -> BoolArray:
+    """Whether a buffer is too large for LUTs in any case, and large enough for URAM."""
+    words = np.asarray(depth, np.int64)
+    bits = words * np.asarray(width_bits, np.int64)
+    return (words > LUTRAM_MOST_WORDS) & (bits > LUTRAM_MOST_BITS)
+
+
+def home_of(depth: int, width_bits: int, memory: MemoryKind) -> MemoryKind:
+    """Where a buffer lies if those that are deep are to lie in ``memory``: in URAM only one that is
+    large too, else in LUTs; in LUTs only one that is not, else in BRAM, as where none is named."""
+    if not _in_blocks(depth, width_bits, memory):
+        return MemoryKind.LUTRAM
+    return MemoryKind.URAM if memory is MemoryKind.URAM else MemoryKind.BRAM
+
+
+def _in_blocks(depth: Ints, width_bits: Ints, memory: MemoryKind) -> BoolArray:
+    """Whether buffers lie in BRAM or URAM; the rule of ``home_of``."""
+    deep = is_deep(depth, width_bits)
+    if memory in (MemoryKind.LUTRAM, MemoryKind.URAM):
+        deep = deep & is_large(depth, width_bits)
+    return deep
+
+
+def buffer(depth: Ints, width_bits: Ints, memory: MemoryKind = MemoryKind.BRAM) -> Amount:
+    """A simple dual-port buffer with the register that it reads into, which block memories have;
+    nothing if empty.
+
+    Args:
+        depth, width_bits: of the buffer.
+        memory: where it lies if it is deep; ``home_of`` has the rule.
+    """
     depth_array, width = np.broadcast_arrays(
         np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
     )
-    return _buffered(depth_array, width, dual_port_lut(np.maximum(depth_array, 1), width))
+    return _buffered(depth_array, width, dual_port_lut(np.maximum(depth_array, 1), width), memory)
 
 
-def ring(depth: Ints, width_bits: Ints) -> Amount:
-    """A buffer in which each word is read where the next one is written: in LUTs, one port does."""
+def ring(depth: Ints, width_bits: Ints, memory: MemoryKind = MemoryKind.BRAM) -> Amount:
+    """A buffer in which each word is read where the next one is written. In LUTs one port does; a
+    URAM reads at its first port, which goes before its second within a cycle (UG573)."""
     depth_array, width = np.broadcast_arrays(
         np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
     )
-    return _buffered(depth_array, width, single_port_lut(np.maximum(depth_array, 1), width))
+    lut = single_port_lut(np.maximum(depth_array, 1), width)
+    return _buffered(depth_array, width, lut, memory)
 
 
-def _buffered(depth: IntArray, width: IntArray, lut: IntArray) -> Amount:
-    """A memory in ``lut`` LUTs and a register where it is small, else in BRAM; nothing if empty."""
+def _buffered(depth: IntArray, width: IntArray, lut: IntArray, memory: MemoryKind) -> Amount:
+    """A memory in ``lut`` LUTs and a register, or in blocks; see ``buffer``."""
     empty = (depth <= 0) | (width <= 0)
-    small = (depth <= LUTRAM_DEPTH) | (depth * width <= LUTRAM_MAX_BITS)
-    in_luts = amount(lut=lut, ff=width).times(small & ~empty)
-    deep = ~small & ~empty
-    if not deep.any():
+    in_blocks = _in_blocks(depth, width, memory)
+    in_luts = amount(lut=lut, ff=width).times(~in_blocks & ~empty)
+    if not in_blocks.any():
         return in_luts
-    return in_luts + block_memory(np.where(deep, depth, 1), np.where(deep, width, 1)).times(deep)
+    blocks = ultra_memory if memory is MemoryKind.URAM else block_memory
+    words, bits = np.where(in_blocks, depth, 1), np.where(in_blocks, width, 1)
+    return in_luts + blocks(words, bits).times(in_blocks)
 
 
-def fifo(entries: Ints, width_bits: Ints) -> Amount:
+def fifo(entries: Ints, width_bits: Ints, memory: MemoryKind = MemoryKind.BRAM) -> Amount:
     """A FIFO as synthesised (coefficients.toml, ``fifo``): its buffer, the register that it reads
     into included, two addresses, a count of words and a valid bit. Two entries are a port's
     registers and cost nothing further here."""
+    return buffer(fifo_words(entries), width_bits, memory) + fifo_control(entries)
+
+
+def fifo_words(entries: Ints) -> IntArray:
+    """Words in the memory of a FIFO; none in that of two entries."""
     words = np.asarray(entries, np.int64)
-    deep = words > 2
-    store = buffer(np.where(deep, words, 0), width_bits)
+    return np.where(words > 2, words, 0)
+
+
+def fifo_control(entries: Ints) -> Amount:
+    """All of a FIFO but its memory."""
+    words = np.asarray(entries, np.int64)
     control = amount(
         lut=fitted_lut(0, fifo_control_terms(words), coefficients().fifo),
         ff=2 * clog2(words) + clog2(words + 1) + 1,
     )
-    return store + control.times(deep)
+    return control.times(words > 2)
 
 
 def fifo_control_terms(entries: Ints) -> Terms:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from ..device import Resources
-from .foldings import Folding, IntArray
+from .foldings import Folding, IntArray, MemoryKind
+from .primitives import Amount
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +45,17 @@ class LayerCosts:
 
     def __len__(self) -> int:
         return int(self.frame_ii_cycles.shape[0])
+
+    def plus(self, more: Amount) -> LayerCosts:
+        """With further resources, (n,) each."""
+        return replace(
+            self,
+            lut=self.lut + more.lut,
+            ff=self.ff + more.ff,
+            dsp=self.dsp + more.dsp,
+            bram18=self.bram18 + more.bram18,
+            uram=self.uram + more.uram,
+        )
 
     def take(self, indices: npt.NDArray[np.intp]) -> LayerCosts:
         """Those at ``indices``."""
@@ -97,6 +109,7 @@ class FifoEstimate:
         src, dst, port: the edge.
         streams: words side by side.
         depth_words: entries, each ``streams`` words wide.
+        memory: where it lies; NONE where a port's registers do.
         resources: what it costs; already inside the reading layer's resources.
     """
 
@@ -105,6 +118,7 @@ class FifoEstimate:
     port: int
     streams: int
     depth_words: int
+    memory: MemoryKind
     resources: Resources
 
     @property

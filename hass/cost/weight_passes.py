@@ -19,6 +19,7 @@ from .coefficients import coefficients
 from .even_flow import pass_flow
 from .foldings import FoldingArrays, IntArray, MemoryKind
 from .primitives import (
+    BYTE_BITS,
     Amount,
     amount,
     buffer,
@@ -30,7 +31,8 @@ from .primitives import (
     port,
 )
 from .shape import LayerShape
-from .window import window_control
+from .stores import Store
+from .window import window_counters
 
 ADDRESS_BITS = 40  # AXI4 masters of the Zynq UltraScale+ and Alveo memories
 
@@ -50,29 +52,55 @@ def pass_positions(shape: LayerShape, foldings: FoldingArrays) -> IntArray:
     return foldings.rows_per_pass * shape.out.width
 
 
-def rows_window(op: Conv2d, shape: LayerShape, foldings: FoldingArrays, act_bits: int) -> Amount:
-    """The rows that the windows of a pass and the pixels that arrive meanwhile cover, side by side
-    in a memory, a block of channels a word, and the registers of a window."""
+def _stored_rows(op: Conv2d, shape: LayerShape, foldings: FoldingArrays) -> IntArray:
+    """Rows of the input that the windows of a pass and the pixels that arrive meanwhile cover."""
     source = shape.inputs[0]
     stored = np.ones_like(foldings.rows_per_pass)
     for rows in np.unique(foldings.rows_per_pass).tolist():
         held = pass_flow(op, source, shape.out, rows).held_pixels
         stored[foldings.rows_per_pass == rows] = ceil_to(held, source.width)
-    streams = foldings.coarse_in * foldings.coarse_group
-    bits = streams * foldings.packed * act_bits
-    depth = source.width * (source.channels // (streams * foldings.packed))
+    return stored
+
+
+def _row_words(shape: LayerShape, foldings: FoldingArrays) -> tuple[IntArray, IntArray]:
+    """Words of a row of the input, a block of channels each, and activations in a word."""
+    wide = foldings.coarse_in * foldings.coarse_group * foldings.packed
+    source = shape.inputs[0]
+    return source.width * (source.channels // wide), wide
+
+
+def pass_stores(
+    op: Conv2d, shape: LayerShape, foldings: FoldingArrays, act_bits: int
+) -> tuple[Store, ...]:
+    """Rows of the input, side by side, each with a write enable of its own (UG473, UG573); and
+    outputs, of a pass and of the one before that are still being sent."""
+    words, wide = _row_words(shape, foldings)
+    row_bits = BYTE_BITS * ceil_div(wide * act_bits, BYTE_BITS)
+    rows = Store(words, row_bits * _stored_rows(op, shape, foldings), 1, buffer)
+    return rows, Store(_output_words(shape, foldings), streams_out(foldings) * act_bits, 1, buffer)
+
+
+def streams_out(foldings: FoldingArrays) -> IntArray:
+    """Words per cycle at the output, (n,)."""
+    return foldings.coarse_out * foldings.coarse_group
+
+
+def _output_words(shape: LayerShape, foldings: FoldingArrays) -> IntArray:
+    beats = shape.out.channels // streams_out(foldings)
+    return 2 * pass_positions(shape, foldings) * beats
+
+
+def pass_control(op: Conv2d, shape: LayerShape, foldings: FoldingArrays, act_bits: int) -> Amount:
+    """What chooses a window among the rows, the registers that hold it, and counters."""
+    words, wide = _row_words(shape, foldings)
+    stored = _stored_rows(op, shape, foldings)
     rows, columns = op.kernel
-    choose = mux_lut(stored, bits * rows)
-    taps = amount(lut=choose, ff=bits * rows * columns)
-    addresses = counter(clog2(depth) + clog2(stored))
-    return buffer(depth, bits * stored) + taps + addresses + window_control(op, source, streams)
-
-
-def output_rows(shape: LayerShape, foldings: FoldingArrays, act_bits: int) -> Amount:
-    """Outputs of a pass, and of the one before that are still being sent."""
-    streams = foldings.coarse_out * foldings.coarse_group
-    words = 2 * pass_positions(shape, foldings) * (shape.out.channels // streams)
-    return buffer(words, streams * act_bits) + counter(2 * clog2(words))
+    bits = wide * act_bits * rows
+    taps = amount(lut=mux_lut(stored, bits), ff=bits * columns)
+    addresses = counter(clog2(words) + clog2(stored))
+    sent = counter(2 * clog2(_output_words(shape, foldings)))
+    streams = foldings.coarse_in * foldings.coarse_group
+    return taps + addresses + sent + window_counters(op, shape.inputs[0], streams)
 
 
 def weight_words(

@@ -8,8 +8,9 @@ from ..intmath import ceil_div as ceil_to
 from ..values import FeatureMap
 from .coefficients import coefficients
 from .even_flow import WindowOp
-from .foldings import IntArray
+from .foldings import IntArray, MemoryKind
 from .primitives import (
+    BYTE_BITS,
     Amount,
     Terms,
     amount,
@@ -21,15 +22,21 @@ from .primitives import (
     mux_lut,
     ring,
 )
+from .stores import Store, stored
 
 REGISTER_WORDS = 2  # hass_recall.sv: up to so many words wait in registers, without a memory
 
 
 def window_cost(
-    op: WindowOp, source: FeatureMap, streams: IntArray, act_bits: int, held_pixels: int
+    op: WindowOp,
+    source: FeatureMap,
+    streams: IntArray,
+    act_bits: int,
+    held_pixels: int,
+    memory: MemoryKind = MemoryKind.BRAM,
 ) -> Amount:
-    """Buffers of a kh x kw window over ``streams`` parallel streams, side by side in one memory,
-    as hass_window.sv has them; nothing for a 1x1 window without a stride.
+    """A kh x kw window over ``streams`` parallel streams, side by side in one memory, as
+    hass_window.sv has it; nothing for a 1x1 window without a stride.
 
     kh - 1 rows are held in line buffers, kw - 1 columns in column buffers; the registers that
     these are read into hold the window. A window that does not keep pace with its pixels needs
@@ -42,24 +49,34 @@ def window_cost(
         streams: words per cycle, (n,).
         act_bits: of a word.
         held_pixels: see ``even_flow``; ``kh - 1`` rows are there in any case.
+        memory: where those of its buffers lie that are deep.
     """
-    if op.kernel == op.stride == (1, 1) and held_pixels == 0:
-        return amount(ff=np.zeros_like(streams))
+    stores = window_stores(op, source, streams, act_bits, held_pixels)
+    return window_control(op, source, streams, act_bits, held_pixels) + stored(stores, memory)
+
+
+def window_stores(
+    op: WindowOp, source: FeatureMap, streams: IntArray, act_bits: int, held_pixels: int
+) -> tuple[Store, ...]:
+    """A window's line buffers and column buffers, as they lie in memories."""
+    bits = act_bits * streams
+    if op.kernel == (1, 1):
+        if op.stride == (1, 1) and held_pixels == 0:
+            return ()
+        return (Store(_kept_words(op, source, streams, held_pixels), bits, 1, buffer),)
     lines, taps = _depths(op, source, streams)
     rows, columns = op.kernel
-    bits = act_bits * streams
-    stored = ceil_to(max(0, held_pixels - (columns - 1)), source.width)
-    if op.kernel == (1, 1):
-        line_buffer = _kept(op, source, streams, bits, held_pixels)
-    elif stored > rows - 1:
-        line_buffer = _rolling_rows(lines, bits, rows, stored)
+    rolling = _rolling_rows(op, source, held_pixels)
+    if rolling:
+        # each row has a write enable of its own, in whole bytes of 9 bits (UG473, UG573)
+        row_bits = BYTE_BITS * ceil_div(bits, BYTE_BITS)
+        line_buffer = Store(lines, row_bits * rolling, 1, buffer)
     else:
-        line_buffer = _recall(lines, bits * (rows - 1))
-    tap_buffer = _recall(taps, bits * rows * (columns - 1))
-    return line_buffer + tap_buffer + window_control(op, source, streams)
+        line_buffer = Store(_recalled_words(lines), bits * (rows - 1), 1, ring)
+    return line_buffer, Store(_recalled_words(taps), bits * rows * (columns - 1), 1, ring)
 
 
-def window_control(op: WindowOp, source: FeatureMap, streams: IntArray) -> Amount:
+def window_counters(op: WindowOp, source: FeatureMap, streams: IntArray) -> Amount:
     """Counters of a window and what they decide, (n,) by its streams."""
     return amount(
         lut=fitted_lut(0, window_terms(op, source, streams), coefficients().window),
@@ -67,20 +84,40 @@ def window_control(op: WindowOp, source: FeatureMap, streams: IntArray) -> Amoun
     )
 
 
-def _rolling_rows(depth: IntArray, bits: IntArray, rows: int, stored: int) -> Amount:
-    """``stored`` rows side by side in a memory with byte enables (UG473, UG573): one is written
-    while the others are read, and each row of the window is one of those."""
-    choose = mux_lut(stored, bits * rows)
-    return buffer(depth, bits * stored) + amount(lut=choose) + counter(clog2(depth) + clog2(stored))
-
-
-def _kept(
-    op: WindowOp, source: FeatureMap, streams: IntArray, bits: IntArray, held_pixels: int
+def window_control(
+    op: WindowOp, source: FeatureMap, streams: IntArray, act_bits: int, held_pixels: int
 ) -> Amount:
+    """All of a window but the memories of its buffers."""
+    if op.kernel == op.stride == (1, 1) and held_pixels == 0:
+        return amount(ff=np.zeros_like(streams))
+    control = window_counters(op, source, streams)
+    bits = act_bits * streams
+    if op.kernel == (1, 1):
+        kept = np.maximum(_kept_words(op, source, streams, held_pixels), 1)
+        return control + counter(2 * clog2(kept))
+    lines, taps = _depths(op, source, streams)
+    rows, columns = op.kernel
+    rolling = _rolling_rows(op, source, held_pixels)
+    if rolling:
+        choose = amount(lut=mux_lut(rolling, bits * rows))
+        control = control + choose + counter(clog2(lines) + clog2(rolling))
+    else:
+        control = control + _recall_registers(lines, bits * (rows - 1))
+    return control + _recall_registers(taps, bits * rows * (columns - 1))
+
+
+def _rolling_rows(op: WindowOp, source: FeatureMap, held_pixels: int) -> int:
+    """Rows side by side of which one is written while the others are read, where the window does
+    not keep pace with its pixels; each row of the window is one of those. 0 where it does."""
+    rows, columns = op.kernel
+    stored_rows = ceil_to(max(0, held_pixels - (columns - 1)), source.width)
+    return stored_rows if stored_rows > rows - 1 else 0
+
+
+def _kept_words(op: WindowOp, source: FeatureMap, streams: IntArray, held_pixels: int) -> IntArray:
     """The pixels of a strided 1x1 window that wait for their position; the others are let go."""
     pixels = ceil_to(held_pixels, op.stride[1]) + 1 if held_pixels else 0
-    depth = pixels * ceil_div(source.channels, streams)
-    return buffer(depth, bits) + counter(2 * clog2(np.maximum(depth, 1)))
+    return np.asarray(pixels * ceil_div(source.channels, streams))
 
 
 def window_terms(op: WindowOp, source: FeatureMap, streams: IntArray) -> Terms:
@@ -123,10 +160,14 @@ def _counter_bits(op: WindowOp, source: FeatureMap, streams: IntArray) -> list[I
     return bits
 
 
-def _recall(depth: IntArray, width_bits: IntArray) -> Amount:
-    """A word delayed by ``depth`` steps: registers, or a memory whose read register is the last."""
-    registers = amount(ff=np.where(depth <= REGISTER_WORDS, depth * width_bits, 0))
-    return registers + ring(np.where(depth > REGISTER_WORDS, depth - 1, 0), width_bits)
+def _recalled_words(depth: IntArray) -> IntArray:
+    """Words in the memory that delays one by ``depth`` steps; its read register is the last."""
+    return np.where(depth > REGISTER_WORDS, depth - 1, 0)
+
+
+def _recall_registers(depth: IntArray, width_bits: IntArray) -> Amount:
+    """Of a word delayed by so few steps that it takes no memory."""
+    return amount(ff=np.where(depth <= REGISTER_WORDS, depth * width_bits, 0))
 
 
 def lead_frames(op: WindowOp, source: FeatureMap) -> float:

@@ -11,7 +11,6 @@ from .plan import Infeasibility
 from .tables import OptionTable
 
 _MAX_PARTS = 4
-_MEMORY = ("bram18", "uram")
 
 
 def _parts(resource: str, demand: int) -> str:
@@ -25,12 +24,12 @@ def _parts(resource: str, demand: int) -> str:
     return f" ({', '.join(names)})" if names else " (none of the known devices has enough)"
 
 
-def _levers(resource: str, demand: int, arithmetic: Arithmetic) -> tuple[str, ...]:
+def _levers(resource: str, demand: int, device: Device, arithmetic: Arithmetic) -> tuple[str, ...]:
     levers = [f"a part with more {resource}{_parts(resource, demand)}"]
     if max(arithmetic.act_bits, arithmetic.weight_bits) > 8:
         levers.append("fewer bits per word")
-    if resource in _MEMORY:
-        levers.append("another memory for part of it (LUTs, BRAM or URAM with room left)")
+    if resource == "bram18" and device.available.uram == 0:
+        levers.append("a part with URAM for large buffers and weights")
     levers.append("a smaller network or input")
     return tuple(levers)
 
@@ -53,7 +52,7 @@ def single_shortage(
             continue
         ratio = demand / max(budget, 1)
         if worst is None or ratio > worst[0]:
-            levers = _levers(resource, demand, arithmetic)
+            levers = _levers(resource, demand, device, arithmetic)
             by_layer = _ranked(names, amounts)
             worst = ratio, Infeasibility(resource, demand, budget, by_layer, levers)
     return None if worst is None else worst[1]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from math import gcd
 
 import numpy as np
 
-from ..cost.foldings import EngineKind, FoldingArrays, IntArray, MemoryKind
+from ..cost.buffers import Home, buffer_homes
+from ..cost.foldings import FACTOR_NAMES, EngineKind, FoldingArrays, IntArray, MemoryKind
+from ..cost.primitives import BoolArray
 from ..cost.shape import LayerShape
 from ..cost.weight_passes import columns_read
 from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity
+from ..values import Arithmetic
 
 ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC})
 ON_CHIP_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
@@ -100,9 +105,42 @@ def _streamed(factors: IntArray, op: Conv2d, shape: LayerShape, rows_per_pass: i
     return _crossed(paced[:, :-1], _column(choices))
 
 
-def _arrays(factors: IntArray, engine: EngineKind, memory: MemoryKind) -> FoldingArrays:
-    columns = (np.ascontiguousarray(column) for column in factors.T)
-    return FoldingArrays(engine, memory, *columns)
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldingSet:
+    """Legal foldings that share engine and weight memory, and where their buffers may lie.
+
+    Attributes:
+        foldings: all of them, with no memory named for line buffers and FIFOs.
+        homes: memories of line buffers and of FIFOs, in a fixed order, and the foldings that may
+            have them, (n,) each.
+    """
+
+    foldings: FoldingArrays
+    homes: Mapping[Home, BoolArray]
+
+    def groups(self) -> Iterator[FoldingArrays]:
+        """Its legal foldings, a value for each home."""
+        for (lines, fifos), rows in self.homes.items():
+            some = self.foldings if rows.all() else self.foldings.take(np.flatnonzero(rows))
+            yield replace(some, line_memory=lines, fifo_memory=fifos)
+
+
+def _set(
+    shape: LayerShape,
+    factors: IntArray,
+    kinds: tuple[EngineKind, MemoryKind],
+    memories: frozenset[MemoryKind],
+    arithmetic: Arithmetic,
+) -> FoldingSet:
+    """Of an engine kind, and of weights in a memory."""
+    columns = {
+        name: np.ascontiguousarray(column)
+        for name, column in zip(FACTOR_NAMES, factors.T, strict=True)
+    }
+    engine, weights = kinds
+    none = MemoryKind.NONE
+    foldings = FoldingArrays(engine, weights, line_memory=none, fifo_memory=none, **columns)
+    return FoldingSet(foldings, buffer_homes(shape, foldings, arithmetic, memories))
 
 
 def legal_foldings(
@@ -110,8 +148,29 @@ def legal_foldings(
     engines: frozenset[EngineKind],
     memories: frozenset[MemoryKind],
     sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
     rows_per_pass: int = 0,
 ) -> tuple[FoldingArrays, ...]:
+    """All legal foldings of a layer, one value per engine kind and memories.
+
+    Args: as of ``legal_sets``.
+
+    Returns:
+        Non-empty arrays in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or
+        memory is left for a layer with weights.
+    """
+    sets = legal_sets(shape, engines, memories, sparsity, arithmetic, rows_per_pass)
+    return tuple(group for one in sets for group in one.groups())
+
+
+def legal_sets(
+    shape: LayerShape,
+    engines: frozenset[EngineKind],
+    memories: frozenset[MemoryKind],
+    sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic,
+    rows_per_pass: int = 0,
+) -> tuple[FoldingSet, ...]:
     """All legal foldings of a layer, one value per engine kind and weight memory.
 
     A convolution's coarse_group divides its groups, coarse_in its channels per group, coarse_out
@@ -123,28 +182,32 @@ def legal_foldings(
     no row of positions needs more columns of its input than it takes cycles.
     A layer without weights has one number of streams, which divides the channels of all its inputs
     and of its output.
+    Line buffers and FIFOs that are deep lie in BRAM, or else in LUTs or, where they are too large
+    for these, in URAM (``stores.homes``).
 
     Args:
         shape: the layer.
         engines: kinds allowed to layers with weights; NONE is ignored.
-        memories: weight memories allowed; NONE is ignored.
+        memories: weight memories allowed; NONE is ignored. Buffers may be in URAM if weights may.
         sparsity: what was measured in the layer; without it there are dense engines only.
+        arithmetic: word lengths.
         rows_per_pass: of weights off chip; 0: any.
 
     Returns:
-        Non-empty arrays in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or
-        memory is left for a layer with weights.
+        Sets in a fixed order; lane_fifo_depth varies fastest. Empty if no engine or memory is
+        left for a layer with weights.
     """
     if not isinstance(shape.op, Conv2d):
         common = gcd(shape.out.channels, *(source.channels for source in shape.inputs))
         streams = _column(divisors(common))
         ones = np.ones_like(streams)
         factors = np.concatenate([streams, streams, *[ones] * 5], axis=1)
-        return (_arrays(factors, EngineKind.NONE, MemoryKind.NONE),)
+        none = (EngineKind.NONE, MemoryKind.NONE)
+        return (_set(shape, factors, none, memories, arithmetic),)
     measured = frozenset[int]()
     if sparsity is not None:
         measured = frozenset(histogram.packed for histogram in sparsity.histograms)
-    result: list[FoldingArrays] = []
+    result: list[FoldingSet] = []
     for engine in (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC):
         if engine not in engines:
             continue
@@ -154,9 +217,11 @@ def legal_foldings(
         for memory in WEIGHT_MEMORIES:
             if memory not in memories:
                 continue
-            if memory is not MemoryKind.OFF_CHIP:
-                result.append(_arrays(factors, engine, memory))
-            elif engine is EngineKind.DENSE:
-                streamed = _streamed(factors, shape.op, shape, rows_per_pass)
-                result.append(_arrays(streamed, engine, memory))
-    return tuple(group for group in result if len(group))
+            if memory is MemoryKind.OFF_CHIP:
+                dense = engine is EngineKind.DENSE
+                some = _streamed(factors, shape.op, shape, rows_per_pass) if dense else factors[:0]
+            else:
+                some = factors
+            if len(some):
+                result.append(_set(shape, some, (engine, memory), memories, arithmetic))
+    return tuple(result)

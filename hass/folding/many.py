@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cost import layer_shapes, off_chip_bound_cycles
-from ..cost.foldings import FACTOR_NAMES, EngineKind, Folding, FoldingArrays, IntArray
+from ..cost.foldings import FACTOR_NAMES, KIND_NAMES, EngineKind, Folding, FoldingArrays, IntArray
 from ..cost.shape import LayerShape
 from ..device import RESOURCE_NAMES, Device, Resources
 from ..errors import SpecError
 from ..graph import Graph
 from ..sparsity import LayerSparsity, SparsityProfile
 from ..values import Arithmetic
-from .legal import ALL_ENGINES, legal_foldings
+from .legal import ALL_ENGINES, legal_sets
 from .tables import all_costs, memories_of
 
 _AT_ONCE = 4096  # foldings looked up together, so that what is added up stays in the cache
@@ -77,7 +77,7 @@ class FoldingSpace:
         """
         passed = 0
         for group in self.groups[self.names.index(layer)]:
-            if (group.engine, group.weight_memory) == (folding.engine, folding.weight_memory):
+            if all(getattr(group, kind) is getattr(folding, kind) for kind in KIND_NAMES):
                 same = np.ones(len(group), dtype=np.bool_)
                 for name in FACTOR_NAMES:
                     same &= getattr(group, name) == getattr(folding, name)
@@ -136,14 +136,14 @@ def folding_space(
     names, all_groups, costs = [], [], []
     for name, shape in layer_shapes(graph, profile).items():
         sparsity = None if profile is None else profile.layers.get(name)
-        groups = legal_foldings(shape, engines, memories, sparsity)
-        if not groups:
+        sets = legal_sets(shape, engines, memories, sparsity, arithmetic)
+        if not sets:
             raise SpecError.at("engines", ", ".join(sorted(engines)), f"an engine for {name}")
         if (shape, sparsity) not in known:
-            cycles, use = all_costs(shape, groups, sparsity, device.family, arithmetic)
+            cycles, use = all_costs(shape, sets, sparsity, device.family, arithmetic)
             known[shape, sparsity] = np.column_stack([cycles, use[:, :5]])
         names.append(name)
-        all_groups.append(groups)
+        all_groups.append(tuple(group for one in sets for group in one.groups()))
         costs.append(known[shape, sparsity])
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
     least = off_chip_bound_cycles(graph, device, clock, arithmetic)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import gcd
 
+from ..cost.buffers import homes_of
 from ..cost.foldings import EngineKind, Folding, MemoryKind
 from ..cost.shape import LayerShape
 from ..cost.weight_passes import columns_read
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity
+from ..values import Arithmetic
 from .legal import (
     DENSE_MAX_PRODUCTS,
     LANE_FIFO_DEPTHS,
@@ -26,16 +28,17 @@ def objections(
     engines: frozenset[EngineKind],
     memories: frozenset[MemoryKind],
     sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
 ) -> tuple[tuple[str, str], ...]:
     """Why a folding is not legal.
 
     Args:
-        shape, engines, memories, sparsity: as for ``legal_foldings``.
+        shape, engines, memories, sparsity, arithmetic: as for ``legal_foldings``.
         folding: what is judged.
 
     Returns:
         (field of the folding, what it should be) for each field that is wrong; empty exactly if
-        ``is_legal``.
+        ``is_legal``. Memories of buffers are judged once all else is right.
     """
     if isinstance(shape.op, Conv2d):
         rules = _conv_rules(shape.op, shape, folding, sparsity)
@@ -59,7 +62,19 @@ def objections(
             for name in ("coarse_group", "fine", "packed", "lane_fifo_depth", "rows_per_pass")
         ]
         kinds = [("engine", folding.engine is EngineKind.NONE, "none: the layer has no weights")]
-    return tuple((name, expected) for name, good, expected in kinds + rules if not good)
+    wrong = tuple((name, expected) for name, good, expected in kinds + rules if not good)
+    if wrong:
+        return wrong
+    lines, fifos = homes_of(shape, folding, arithmetic, memories)
+    homes = (
+        ("line_memory", folding.line_memory in lines, _home_words(lines, "line buffer")),
+        ("fifo_memory", folding.fifo_memory in fifos, _home_words(fifos, "FIFO")),
+    )
+    return tuple((name, expected) for name, good, expected in homes if not good)
+
+
+def _home_words(legal: frozenset[MemoryKind], what: str) -> str:
+    return _words(legal) or f"none: no {what} is deep"
 
 
 def _words(kinds: frozenset[EngineKind] | frozenset[MemoryKind]) -> str:
@@ -161,6 +176,7 @@ def is_legal(
     engines: frozenset[EngineKind],
     memories: frozenset[MemoryKind],
     sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
 ) -> bool:
     """Whether ``legal_foldings`` of the same arguments contains the folding."""
-    return not objections(shape, folding, engines, memories, sparsity)
+    return not objections(shape, folding, engines, memories, sparsity, arithmetic)

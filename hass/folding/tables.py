@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ..cost import layer_costs
+from ..cost.buffers import Home, buffer_cost, streams_in
 from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
-from ..cost.primitives import BRAM18_BITS, URAM_BITS
+from ..cost.layer import core_costs
+from ..cost.primitives import BRAM18_BITS, URAM_BITS, Amount
+from ..cost.result import LayerCosts
 from ..cost.shape import LayerShape
 from ..device import Device, Family, Resources
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
-from .legal import LANE_FIFO_DEPTHS, ON_CHIP_MEMORIES, legal_foldings
+from .legal import LANE_FIFO_DEPTHS, ON_CHIP_MEMORIES, FoldingSet, legal_sets
+from .pareto import pareto_front
 
+Buffers = dict[tuple[EngineKind, bool, Home], Amount]  # of a layer; by whether weights are off chip
 UseArray = npt.NDArray[np.integer]
 Int32Array = npt.NDArray[np.int32]
 Use = tuple[int, int, int, int, int]
 
+_MOST = int(np.iinfo(np.int64).max)
 # Prices per share of the budget (lut, ff, dsp, bram18, uram) at which a sketch's rows are cheapest.
 # Any set gives a valid sketch; these are the corners that designs were seen to sit in.
 _SKETCH_PRICES = np.array(
@@ -69,7 +75,9 @@ class TableKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OptionTable:
-    """The legal foldings of one layer that alone fit the budget, fastest first.
+    """The legal foldings of one layer that alone fit the budget, fastest first. Of sparse engines
+    those are left out that another of the same streams and memories equals or beats in speed and
+    every resource.
 
     Attributes:
         key: what it was computed from.
@@ -99,16 +107,19 @@ class OptionTable:
     def folding(self, row: int) -> Folding:
         """The folding of a row."""
         index = int(self.option[row])
-        for group in _legal(self.key):
-            if index < len(group):
-                return group.row(index)
-            index -= len(group)
+        for one in _legal(self.key):
+            for (lines, fifos), having in one.homes.items():
+                count = int(np.count_nonzero(having))
+                if index < count:
+                    found = one.foldings.row(int(np.flatnonzero(having)[index]))
+                    return replace(found, line_memory=lines, fifo_memory=fifos)
+                index -= count
         raise IndexError(f"no option {row} in a table of {len(self)}")
 
 
-def _legal(key: TableKey) -> tuple[FoldingArrays, ...]:
+def _legal(key: TableKey) -> tuple[FoldingSet, ...]:
     rows = 0 if key.off_chip is None else key.off_chip.rows_per_pass
-    return legal_foldings(key.shape, key.engines, key.memories, key.sparsity, rows)
+    return legal_sets(key.shape, key.engines, key.memories, key.sparsity, key.arithmetic, rows)
 
 
 def option_costs(
@@ -124,13 +135,18 @@ def option_costs(
 
 def all_costs(
     shape: LayerShape,
-    groups: tuple[FoldingArrays, ...],
+    sets: tuple[FoldingSet, ...],
     sparsity: LayerSparsity | None,
     family: Family,
     arithmetic: Arithmetic,
 ) -> tuple[IntArray, IntArray]:
-    """Frame II, (n,), and resources and bits read per frame, (n, 6), of all foldings of groups."""
-    costs = [layer_costs(shape, group, sparsity, family, arithmetic) for group in groups]
+    """Frame II, (n,), and resources and bits read per frame, (n, 6), of all foldings."""
+    costs = []
+    buffers: Buffers = {}
+    for one in sets:
+        core = core_costs(shape, one.foldings, sparsity, family, arithmetic)
+        every = np.arange(len(core), dtype=np.intp)
+        costs += [cost for _, cost in _in_homes(shape, one, every, core, arithmetic, buffers)]
     cycles = np.concatenate([cost.frame_ii_cycles for cost in costs])
     return cycles, np.concatenate([cost.with_traffic() for cost in costs])
 
@@ -139,27 +155,50 @@ def _columns(key: TableKey) -> int:
     return 5 if key.off_chip is None else 6
 
 
-def _promising(key: TableKey, group: FoldingArrays) -> npt.NDArray[np.intp]:
-    """Rows of a group of dynamic engines that may fit: those whose lockstep form with weights in
-    block memory fits in LUT, FF and DSP. Deeper lane FIFOs and other memories only add to them."""
-    every = np.arange(len(group), dtype=np.intp)
+def _in_homes(
+    shape: LayerShape,
+    one: FoldingSet,
+    rows: npt.NDArray[np.intp],
+    core: LayerCosts,
+    arithmetic: Arithmetic,
+    buffers: Buffers,
+) -> Iterator[tuple[npt.NDArray[np.intp], LayerCosts]]:
+    """For each home of a set: which of ``rows``, whose costs but for buffers are ``core``, may have
+    it, as positions in the group of that home, and what they cost there. ``buffers`` are known from
+    sets of the same layer, of which those of one engine with weights on chip have the same streams.
+    """
+    engine, weights = one.foldings.engine, one.foldings.weight_memory
+    for home, having in one.homes.items():
+        kinds = engine, weights is MemoryKind.OFF_CHIP, home
+        if kinds not in buffers:
+            buffers[kinds] = buffer_cost(shape, one.foldings, home, arithmetic)
+        here = np.flatnonzero(having[rows])
+        chosen = rows[here]
+        positions = (np.cumsum(having) - 1)[chosen]
+        yield positions, core.take(here).plus(buffers[kinds].take(chosen))
+
+
+def _promising(key: TableKey, foldings: FoldingArrays) -> npt.NDArray[np.intp]:
+    """Rows of dynamic engines that may fit: those whose lockstep form, without weight memory and
+    buffers, fits in LUT, FF and DSP. Lane FIFOs and memories only add to these three."""
+    every = np.arange(len(foldings), dtype=np.intp)
     step = len(LANE_FIFO_DEPTHS)  # lane_fifo_depth varies fastest
-    lockstep = group.take(every[::step])
-    light = FoldingArrays(
-        group.engine,
-        MemoryKind.BRAM,
-        lockstep.coarse_in,
-        lockstep.coarse_out,
-        lockstep.coarse_group,
-        lockstep.fine,
-        lockstep.packed,
-        lockstep.lane_fifo_depth,
-        lockstep.rows_per_pass,
-    )
-    costs = layer_costs(key.shape, light, key.sparsity, key.family, key.arithmetic)
+    light = replace(foldings.take(every[::step]), weight_memory=MemoryKind.NONE)
+    costs = core_costs(key.shape, light, key.sparsity, key.family, key.arithmetic)
     budget = key.budget
     fits = (costs.lut <= budget.lut) & (costs.ff <= budget.ff) & (costs.dsp <= budget.dsp)
     return every[np.repeat(fits, step)]
+
+
+def _undominated(core: LayerCosts, streams: IntArray) -> npt.NDArray[np.intp]:
+    """Rows that no other of the same streams is as fast as with as little of every resource: those
+    may have the same homes, where they cost the same, so that one of them is enough."""
+    costs = np.concatenate([core.frame_ii_cycles[:, None], core.resources()], axis=1)
+    kept = []
+    for wide in np.unique(streams):
+        rows = np.flatnonzero(streams == wide)
+        kept.append(rows[pareto_front(costs[rows])])
+    return np.sort(np.concatenate(kept))
 
 
 def _falls(cycles: IntArray, priced: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
@@ -198,34 +237,43 @@ def build_table(key: TableKey) -> OptionTable:
     cycles: list[IntArray] = []
     use: list[IntArray] = []
     option: list[npt.NDArray[np.intp]] = []
-    least = np.full(5, np.iinfo(np.int64).max, dtype=np.int64)
+    least = np.full(5, _MOST, dtype=np.int64)
     limits = np.array(tuple(key.budget), dtype=np.int64)
     offset = 0
-    groups = _legal(key)
-    if not groups:
+    sets = _legal(key)
+    if not sets:
         none = np.zeros(0, dtype=np.int32)
         rows_none = np.zeros(0, dtype=np.intp)
         no_use = np.zeros((0, _columns(key)), dtype=np.int32)
         return OptionTable(key, np.zeros(0, np.int64), no_use, none, rows_none, (0,) * 5, 0)
     dynamic: npt.NDArray[np.intp] | None = None  # the same for every memory
-    for group in groups:
-        rows = np.arange(len(group), dtype=np.intp)
-        if group.engine is EngineKind.DYNAMIC:
-            dynamic = _promising(key, group) if dynamic is None else dynamic
+    buffers: Buffers = {}
+    for one in sets:
+        engine = one.foldings.engine
+        rows = np.arange(len(one.foldings), dtype=np.intp)
+        if engine is EngineKind.DYNAMIC:
+            dynamic = _promising(key, one.foldings) if dynamic is None else dynamic
             rows = dynamic
         if len(rows) == 0:
-            # none fits; the smallest of each resource is that of the group itself
-            rows = np.arange(len(group), dtype=np.intp)
-        costs = layer_costs(key.shape, group.take(rows), key.sparsity, key.family, key.arithmetic)
-        amounts = costs.resources() if key.off_chip is None else costs.with_traffic()
-        if group.weight_memory is MemoryKind.OFF_CHIP and key.off_chip is not None:
-            amounts = amounts + _waiting(key, key.off_chip, group.rows_per_pass)
-        least = np.minimum(least, amounts[:, :5].min(axis=0))
-        fits = (amounts[:, :5] <= limits).all(axis=1)
-        cycles.append(costs.frame_ii_cycles[fits])
-        use.append(amounts[fits])
-        option.append(rows[fits] + offset)
-        offset += len(group)
+            # none fits; the smallest of each resource is that of the set itself
+            rows = np.arange(len(one.foldings), dtype=np.intp)
+        some = one.foldings.take(rows)
+        core = core_costs(key.shape, some, key.sparsity, key.family, key.arithmetic)
+        if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):  # of others there are few
+            kept = _undominated(core, streams_in(some))
+            rows, core = rows[kept], core.take(kept)
+        in_homes = _in_homes(key.shape, one, rows, core, key.arithmetic, buffers)
+        for having, (positions, costs) in zip(one.homes.values(), in_homes, strict=True):
+            amounts = costs.with_traffic()[:, : _columns(key)]
+            if key.off_chip is not None and one.foldings.weight_memory is MemoryKind.OFF_CHIP:
+                passes = one.foldings.rows_per_pass[np.flatnonzero(having)[positions]]
+                amounts = amounts + _waiting(key, key.off_chip, passes)
+            least = np.minimum(least, amounts[:, :5].min(axis=0, initial=_MOST))
+            fits = (amounts[:, :5] <= limits).all(axis=1)
+            cycles.append(costs.frame_ii_cycles[fits])
+            use.append(amounts[fits])
+            option.append(positions[fits] + offset)
+            offset += int(np.count_nonzero(having))
     all_cycles, all_use = np.concatenate(cycles), np.concatenate(use)
     order = np.argsort(all_cycles, kind="stable")
     sorted_use = all_use[order]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from ..cost.foldings import EngineKind, Folding
+from ..cost.foldings import EngineKind, Folding, MemoryKind
 from ..design import Design, DesignAccuracy, EstimateSummary
 from ..device import RESOURCE_NAMES
 from ..sparsity import Accuracy
@@ -27,7 +27,8 @@ FRONT_HEAD = (
 )
 LAYER_HEAD = (
     *("layer", "engine", "lanes in·out·group", "fine", "channels per segment"),
-    *("lane FIFO, segments", "weights in", "multipliers", "weights clipped"),
+    *("lane FIFO, segments", "weights in", "line buffers in", "FIFOs in"),
+    *("multipliers", "weights clipped"),
     *("activation threshold", "weight density", "activation density", "pair density"),
     *("frame II, cycles", "of the pipeline's", "starts at cycle", "LUT", "FF", "DSP"),
     *("BRAM18", "URAM"),
@@ -166,9 +167,12 @@ def device_table(design: Design) -> Table:
 
 def _weights(folding: Folding) -> str:
     """Where they are, and in how many rows a pass."""
-    where = folding.weight_memory.value
     rows = folding.rows_per_pass
-    return where if rows == 1 else f"{where}, {rows} rows a pass"
+    return _home(folding.weight_memory) + (f", {rows} rows a pass" if rows > 1 else "")
+
+
+def _home(memory: MemoryKind) -> str:
+    return ABSENT if memory is MemoryKind.NONE else memory.value
 
 
 def layer_table(design: Design) -> Table:
@@ -188,7 +192,9 @@ def layer_table(design: Design) -> Table:
                 folding.engine.value,
                 f"{folding.coarse_in}·{folding.coarse_out}·{folding.coarse_group}",
                 *(ABSENT if bare else str(factor) for factor in (folding.fine, folding.packed)),
-                *(ABSENT if bare else str(folding.lane_fifo_depth), _weights(folding)),
+                ABSENT if bare else str(folding.lane_fifo_depth),
+                _weights(folding),
+                *(_home(kind) for kind in (folding.line_memory, folding.fifo_memory)),
                 number(folding.multipliers),
                 percent(None if setting is None else setting.weight_sparsity),
                 number(None if setting is None else setting.act_threshold),

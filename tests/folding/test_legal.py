@@ -13,7 +13,9 @@ from profiles import dense_layer_sparsity, random_layer_sparsity
 
 from hass import ops
 from hass.cost import EngineKind, Folding, LayerShape, MemoryKind
+from hass.cost.even_flow import window_flow
 from hass.cost.shape import FifoNeed
+from hass.cost.window import window_stores
 from hass.folding import ALL_ENGINES, is_legal, legal_foldings, objections
 from hass.folding.legal import LANE_FIFO_DEPTHS, WEIGHT_MEMORIES
 from hass.shapes import output_map
@@ -50,11 +52,27 @@ def plain_definition(shape: LayerShape, engine: EngineKind, measured: set[int]) 
             depths = LANE_FIFO_DEPTHS if engine is EngineKind.DYNAMIC else (1,)
         if legal:
             result |= {
-                Folding(engine, ci, co, cg, fine, packed, depth, MemoryKind.LUTRAM)
+                Folding(engine, ci, co, cg, fine, packed, depth, MemoryKind.LUTRAM, lines)
                 for fine in fines
                 for depth in depths
+                for lines in plain_line_memories(shape, ci * cg)
             }
     return result
+
+
+def plain_line_memories(shape: LayerShape, streams: int) -> set[MemoryKind]:
+    """Of a part without URAM. Input FIFOs of these small maps are never deep."""
+    op, source = shape.op, shape.inputs[0]
+    assert isinstance(op, ops.Conv2d)
+    held = window_flow(op, source, shape.out).held_pixels
+    deep, large = False, False
+    for store in window_stores(op, source, np.array([streams]), 16, held):
+        words, bits = int(np.max(store.depth_words)), int(np.max(store.width_bits))
+        if words > 64 and words * bits > 4096:
+            deep, large = True, large or (words > 256 and words * bits > 32768)
+    if not deep:
+        return {MemoryKind.NONE}
+    return {MemoryKind.BRAM} if large else {MemoryKind.BRAM, MemoryKind.LUTRAM}
 
 
 @given(
@@ -128,6 +146,8 @@ def test_layers_without_weights(op: ops.Op, inputs: tuple[int, ...], streams: li
     st.sampled_from([1, 3]),
     st.sampled_from(EngineKind),
     st.tuples(*[st.sampled_from([1, 2, 3, 4, 5, 6, 8, 9, 32])] * 6),
+    st.sampled_from(MemoryKind),
+    st.sampled_from([MemoryKind.NONE, MemoryKind.NONE, MemoryKind.BRAM]),
     st.booleans(),
 )
 @settings(max_examples=300, deadline=None)
@@ -138,6 +158,8 @@ def test_objections_are_raised_exactly_to_what_is_not_listed(
     groups: int,
     engine: EngineKind,
     factors: tuple[int, ...],
+    lines: MemoryKind,
+    fifos: MemoryKind,
     measured: bool,
 ) -> None:
     shape = conv_shape(channels, out, kernel, groups)
@@ -145,7 +167,7 @@ def test_objections_are_raised_exactly_to_what_is_not_listed(
     rng = np.random.default_rng(0)
     sparsity = random_layer_sparsity(shape.op, shape.inputs[0], rng) if measured else None
     memory = MemoryKind.NONE if engine is EngineKind.NONE else MemoryKind.LUTRAM
-    folding = Folding(engine, *factors, memory)
+    folding = Folding(engine, *factors, memory, lines, fifos)
     listed = {
         group.row(index)
         for group in legal_foldings(shape, ALL_ENGINES, LUTRAM, sparsity)
@@ -178,16 +200,27 @@ def test_objections_to_weights_off_chip(
     source = FeatureMap(8, 9, channels)
     shape = LayerShape(op, (source,), output_map(op, [source]), (FifoNeed(),), haste=haste)
     memories = frozenset(WEIGHT_MEMORIES)
-    folding = Folding(engine, *factors, 1, MemoryKind.OFF_CHIP, rows)
-    listed = {
+    folding = Folding(engine, *factors, 1, MemoryKind.OFF_CHIP, rows_per_pass=rows)
+    every = [
         group.row(index)
         for group in legal_foldings(shape, ALL_ENGINES, memories, None)
         for index in range(len(group))
-    }
-    assert (objections(shape, folding, ALL_ENGINES, memories, None) == ()) == (folding in listed)
-    one = [f for f in listed if f.rows_per_pass == rows]
-    only = legal_foldings(shape, ALL_ENGINES, frozenset({MemoryKind.OFF_CHIP}), None, rows)
-    assert sum(map(len, only)) == sum(f.weight_memory is MemoryKind.OFF_CHIP for f in one)
+    ]
+    wrong = {field for field, _ in objections(shape, folding, ALL_ENGINES, memories, None)}
+    nowhere = {"line_memory": MemoryKind.NONE, "fifo_memory": MemoryKind.NONE}
+    listed = {dataclasses.replace(one, **nowhere) for one in every}
+    assert (not wrong - set(nowhere)) == (folding in listed)
+    for one in every:
+        if dataclasses.replace(one, **nowhere) == folding:
+            assert not objections(shape, one, ALL_ENGINES, memories, None)
+    some = legal_foldings(
+        shape, ALL_ENGINES, frozenset({MemoryKind.OFF_CHIP}), None, rows_per_pass=rows
+    )
+    assert sum(map(len, some)) == sum(
+        f.weight_memory is MemoryKind.OFF_CHIP and f.rows_per_pass == rows
+        for f in every
+        if MemoryKind.URAM not in (f.line_memory, f.fifo_memory)
+    )
 
 
 def test_an_objection_names_the_field_and_what_it_should_be() -> None:

@@ -23,14 +23,13 @@ from hass.folding import (
     Solver,
     WeightsAt,
     is_legal,
-    legal_foldings,
     memories_of,
     solve,
     streaming,
 )
 from hass.folding.choice import Budget
 from hass.folding.exact import Effort, solve_exact
-from hass.folding.legal import WEIGHT_MEMORIES
+from hass.folding.legal import WEIGHT_MEMORIES, legal_sets
 from hass.folding.outline import priced_floor
 from hass.folding.tables import OffChip, OptionTable, all_costs
 from hass.graph import Graph
@@ -114,8 +113,8 @@ def best_of_all(graph: Graph, device: Device) -> int | None:
     memories = memories_of(device) | {MemoryKind.OFF_CHIP}
     slowest, used = np.zeros(1, dtype=np.int64), np.zeros((1, 6), dtype=np.int64)
     for shape in layer_shapes(graph).values():
-        groups = legal_foldings(shape, ALL_ENGINES, memories, None)
-        cycles, use = all_costs(shape, groups, None, device.family, Arithmetic())
+        sets = legal_sets(shape, ALL_ENGINES, memories, None, Arithmetic())
+        cycles, use = all_costs(shape, sets, None, device.family, Arithmetic())
         slowest = np.maximum(slowest[:, None], cycles[None, :]).reshape(-1)
         used = (used[:, None] + use[None, :]).reshape(-1, 6)
         fits = (used[:, :5] <= np.array(tuple(device.budget))).all(axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from hass.graph import Graph, Weights
 from hass.hw_templates.emitter import TestFrames as Frames
 from hass.hw_templates.emitter import emit_project
 from hass.hw_templates.names import identifier, printable
+from hass.hw_templates.window import window_memories
 from hass.intmath import ceil_div
 from hass.sparsity import SparsitySetting
 from hass.values import FeatureMap
@@ -188,6 +190,33 @@ def test_top_level_is_as_recorded(
     layer = (tmp_path / f"hw/src/layers/{identifier(1, wide)}.h").read_text()
     golden("emitted_top.txt", text)
     golden("emitted_layer.txt", re.sub(r"(SHIFT|CLIP_LIMIT) = -?\d+", r"\1 = ...", layer))
+
+
+def test_fifos_are_bound_to_the_plans_memories(
+    small: tuple[Design, Graph, Weights, Frames], tmp_path: Path
+) -> None:
+    design, graph, weights, _ = small
+    kinds = itertools.cycle(MemoryKind)
+    fifos = tuple(replace(f, memory=next(kinds)) for f in design.plan.estimate.fifos)
+    plan = replace(design.plan, estimate=replace(design.plan.estimate, fifos=fifos))
+    emit_project(replace(design, plan=plan), graph, weights, tmp_path / "hw")
+    text = (tmp_path / "hw/src/top.cpp").read_text()
+    bound = re.findall(r"BIND_STORAGE variable=to_\w+ type=fifo impl=(\w+)", text)
+    assert bound == [f.memory.value for f in fifos if f.memory is not MemoryKind.NONE]
+    assert set(bound) == {"lutram", "bram", "uram"}
+
+
+def test_windows_are_bound_where_the_model_puts_them() -> None:
+    source = FeatureMap(30, 64, 32)
+    found = {
+        kind: window_memories((3, 3), source, 1, 16, kind)
+        for kind in (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
+    }
+    # 65,536 bits of lines are too many for LUTs; 32 words of columns never lie elsewhere
+    assert [memories.lines.value for memories in found.values()] == ["bram", "bram", "uram"]
+    assert {memories.columns for memories in found.values()} == {MemoryKind.LUTRAM}
+    one_row = window_memories((1, 3), source, 1, 16, MemoryKind.BRAM)
+    assert one_row.lines is MemoryKind.NONE
 
 
 def test_an_existing_folder_is_kept(

@@ -40,12 +40,11 @@ from ..static_schedule import static_cycles
 from ..waiting import joined_segment_cycles
 from ..weight_passes import (
     in_passes,
-    output_rows,
+    pass_control,
     pass_positions,
-    rows_window,
     weight_stream,
 )
-from ..window import window_cost
+from ..window import window_control
 
 
 def segment_products(op: Conv2d, foldings: FoldingArrays) -> IntArray:
@@ -199,16 +198,16 @@ def _weights(
 def _window(
     op: Conv2d, shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
 ) -> Amount:
-    """The sliding window, the clip behind it, and what gathers a segment's channels."""
+    """The sliding window but for its memories, the clip behind it, and what gathers a segment's
+    channels."""
     streams_in = foldings.coarse_in * foldings.coarse_group
     if in_passes(shape, foldings):
-        window = rows_window(op, shape, foldings, arithmetic.act_bits)
-        window = window + output_rows(shape, foldings, arithmetic.act_bits)
+        window = pass_control(op, shape, foldings, arithmetic.act_bits)
     else:
         held = window_flow(op, shape.inputs[0], shape.out, shape.haste).held_pixels
         window = by_distinct(
             streams_in,
-            lambda streams: window_cost(op, shape.inputs[0], streams, arithmetic.act_bits, held),
+            lambda streams: window_control(op, shape.inputs[0], streams, arithmetic.act_bits, held),
         )
     taps = op.kernel[0] * op.kernel[1]
     gather = amount(ff=np.where(foldings.packed > 1, foldings.packed * taps, 0)).times(
@@ -230,7 +229,8 @@ def conv_cost(
     family: Family,
     arithmetic: Arithmetic,
 ) -> Amount:
-    """All of a convolution block but its stream ports and input FIFOs."""
+    """All of a convolution block but the memories of its window, its stream ports and its input
+    FIFOs."""
     op = shape.op
     assert isinstance(op, Conv2d)
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group

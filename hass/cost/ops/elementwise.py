@@ -13,11 +13,8 @@ from ..primitives import (
     adders,
     amount,
     bram18_count,
-    buffer,
-    ceil_div,
     scaled,
 )
-from ..shape import LayerShape
 
 SIGMOID_TABLE_WORDS = 1024  # one BRAM18 at 16 bits, the size hls4ml's tables default to
 
@@ -44,17 +41,12 @@ def activation_cost(op: Activation, streams: IntArray, arithmetic: Arithmetic) -
     return each.times(streams)
 
 
-def binary_cost(
-    op: Add | Mul, shape: LayerShape, streams: IntArray, arithmetic: Arithmetic
-) -> Amount:
-    """An adder with alignment and saturation, or a multiplier with rounding, per stream; a
-    broadcast operand is held for the frame."""
+def binary_cost(op: Add | Mul, streams: IntArray, arithmetic: Arithmetic) -> Amount:
+    """An adder with alignment and saturation, or a multiplier with rounding, per stream;
+    the memory in which a broadcast operand is held is apart (``buffers``)."""
     bits = arithmetic.act_bits
     if isinstance(op, Add):
         each = adders(1, bits + 1) + adders(1, bits)
     else:
         each = amount(dsp=1) + adders(1, bits)
-    held = amount()
-    if len({source.pixels for source in shape.inputs}) > 1:
-        held = buffer(ceil_div(shape.out.channels, streams), np.full_like(streams, bits))
-    return (each + held).times(streams)
+    return each.times(streams)

@@ -1,4 +1,4 @@
-"""Cost of pooling blocks."""
+"""Cost of pooling blocks, but for the memories that hold their rows and sums (``buffers``)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ...values import Arithmetic
 from ..coefficients import coefficients
 from ..even_flow import window_flow
 from ..foldings import IntArray
-from ..primitives import Amount, adders, amount, buffer, ceil_div, clog2, counter, scaled
+from ..primitives import Amount, adders, amount, buffer, clog2, counter, scaled
 from ..shape import LayerShape
-from ..window import window_cost
+from ..window import window_control
 
 
 def _is_power_of_two(value: int) -> bool:
@@ -23,7 +23,7 @@ def _window(
 ) -> Amount:
     (source,) = shape.inputs
     held = window_flow(op, source, shape.out).held_pixels
-    return window_cost(op, source, streams, arithmetic.act_bits, held)
+    return window_control(op, source, streams, arithmetic.act_bits, held)
 
 
 def max_pool_cost(
@@ -57,10 +57,9 @@ def avg_pool_cost(
 def global_avg_pool_cost(
     op: GlobalAvgPool, shape: LayerShape, streams: IntArray, arithmetic: Arithmetic
 ) -> Amount:
-    """One running sum per channel and a multiplication by the reciprocal."""
+    """Running sums and a multiplication by the reciprocal; the sums' memory is apart."""
     source = shape.inputs[0]
-    sums = adders(1, arithmetic.acc_bits) + buffer(
-        ceil_div(source.channels, streams), np.full_like(streams, arithmetic.acc_bits)
-    )
     divide = amount(dsp=0 if _is_power_of_two(source.pixels) else 1)
-    return (sums + divide).times(streams) + counter(clog2(source.pixels) + clog2(source.channels))
+    return (adders(1, arithmetic.acc_bits) + divide).times(streams) + counter(
+        clog2(source.pixels) + clog2(source.channels)
+    )

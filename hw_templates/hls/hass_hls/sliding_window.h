@@ -4,12 +4,13 @@
 #ifndef HASS_SLIDING_WINDOW_H
 #define HASS_SLIDING_WINDOW_H
 
+#include "memory.h"
 #include "words.h"
 
 namespace hass {
 
 template <typename T, int H, int W, int C, int S, int KH, int KW, int SH, int SW, int TOP, int LEFT,
-          int OUT_H, int OUT_W, int FILL>
+          int OUT_H, int OUT_W, int FILL, memory_kind LINES_IN, memory_kind PAST_IN>
 void sliding_window(hls::stream<vec<T, S> >& in, hls::stream<vec<T, S * KH * KW> >& out) {
     const int BEATS = C / S;
     // rows and columns to go through: the map, and behind it what the last windows reach over
@@ -18,11 +19,10 @@ void sliding_window(hls::stream<vec<T, S> >& in, hls::stream<vec<T, S * KH * KW>
     const int LINES = max_of(KH - 1, 1);
     const int PAST = max_of(KW - 1, 1);
 
-    vec<vec<T, S>, LINES> lines[W * BEATS];  // lines[..][0] is the oldest row
-    vec<vec<T, S>, KH * PAST> past[BEATS];   // the columns before the present one, oldest first
-#pragma HLS AGGREGATE variable=lines
-#pragma HLS AGGREGATE variable=past
-#pragma HLS DEPENDENCE variable=lines type=inter false
+    memory<vec<vec<T, S>, LINES>, W * BEATS, LINES_IN> lines;  // word[..][0] is the oldest row
+    // the columns before the present one, oldest first
+    memory<vec<vec<T, S>, KH * PAST>, BEATS, PAST_IN> past;
+#pragma HLS DEPENDENCE variable=lines.word type=inter false
     for (int row = 0; row < ROWS; ++row) {
         for (int column = 0; column < COLUMNS; ++column) {
             for (int beat = 0; beat < BEATS; ++beat) {
@@ -36,7 +36,7 @@ void sliding_window(hls::stream<vec<T, S> >& in, hls::stream<vec<T, S * KH * KW>
                 if (row < H && column < W) word = in.read();
                 vec<vec<T, S>, LINES> line;
                 const bool held = KH > 1 && column < W;
-                if (held) line = lines[column * BEATS + beat];
+                if (held) line = lines.word[column * BEATS + beat];
                 for (int kh = 0; kh < KH - 1; ++kh) {
                     const int source = row - (KH - 1) + kh;
                     tap[kh][KW - 1] = held && source >= 0 && source < H ? line[kh] : fill;
@@ -46,11 +46,11 @@ void sliding_window(hls::stream<vec<T, S> >& in, hls::stream<vec<T, S * KH * KW>
                     for (int kh = 0; kh < KH - 1; ++kh) {
                         line[kh] = kh < KH - 2 ? line[min_of(kh + 1, LINES - 1)] : word;
                     }
-                    lines[column * BEATS + beat] = line;
+                    lines.word[column * BEATS + beat] = line;
                 }
                 // the columns before it
                 if (KW > 1) {
-                    vec<vec<T, S>, KH * PAST> shifted = past[beat];
+                    vec<vec<T, S>, KH * PAST> shifted = past.word[beat];
                     for (int kh = 0; kh < KH; ++kh) {
                         for (int kw = 0; kw < KW - 1; ++kw) {
                             const bool inside = column - (KW - 1) + kw >= 0;
@@ -60,7 +60,7 @@ void sliding_window(hls::stream<vec<T, S> >& in, hls::stream<vec<T, S * KH * KW>
                             shifted[kh * PAST + kw] = tap[kh][kw + 1];
                         }
                     }
-                    past[beat] = shifted;
+                    past.word[beat] = shifted;
                 }
                 // a window is complete where an output position ends
                 const int top = row - (KH - 1) + TOP;
