@@ -34,6 +34,7 @@ from hass.cost.buffers import Home, buffer_homes, settled
 from hass.cost.depths import with_depths
 from hass.cost.primitives import BoolArray, buffer, home_of, ring
 from hass.device import Device, Family, Resources, load_device
+from hass.errors import SpecError
 from hass.folding import (
     ALL_ENGINES,
     PROVE_OPTIMUM,
@@ -47,6 +48,7 @@ from hass.folding import (
 )
 from hass.folding.tables import OptionTable, TableKey, build_table
 from hass.graph import Graph
+from hass.user_files import read_foldings, smallest_foldings
 from hass.values import Arithmetic, FeatureMap
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits" / "digits.onnx"
@@ -251,6 +253,24 @@ def test_a_part_without_uram_is_told_of_it() -> None:
     answer = solve(WIDE, part(Resources(60_000, 120_000, 60, 16, 0)))
     assert isinstance(answer, Infeasibility)
     assert "a part with URAM for large buffers" in str(answer)
+
+
+def test_a_file_may_leave_memories_of_buffers_out(tmp_path: Path) -> None:
+    path = tmp_path / "foldings.json"
+    one = '{"0_conv2d": {"engine": "dense", "weight_memory": "lutram"%s}}'
+    path.write_text(one % "")
+    assert read_foldings(path, WIDE)["0_conv2d"].line_memory is MemoryKind.BRAM
+    path.write_text(one % ', "line_memory": "uram"')
+    assert read_foldings(path, WIDE)["0_conv2d"].line_memory is MemoryKind.URAM
+    path.write_text(one % ', "line_memory": "lutram"')
+    with pytest.raises(SpecError, match=r"0_conv2d\.line_memory.*expected bram or uram"):
+        read_foldings(path, WIDE)
+    path.write_text(one % ', "fifo_memory": "bram"')
+    with pytest.raises(SpecError, match=r"0_conv2d\.fifo_memory.*none: no FIFO is deep"):
+        read_foldings(path, WIDE)
+    for name, folding in smallest_foldings(WIDE).items():
+        shape = layer_shapes(WIDE)[name]
+        assert is_legal(shape, folding, ALL_ENGINES, frozenset(KINDS), None)
 
 
 def test_resized_fifos_move_as_their_size_says() -> None:
