@@ -1,9 +1,10 @@
 """Folding: which parallel factors, engine and memory every layer gets."""
 
-from .exact import Effort
+from .effort import Effort
 from .legal import ALL_ENGINES, legal_foldings
 from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
 from .objections import is_legal, objections
+from .objective import FASTEST, Goal, Objective
 from .plan import FoldingPlan, Infeasibility
 from .solve import DEFAULT_EFFORT, PROVE_OPTIMUM, Solver, solve
 from .tables import TABLES, TableCache, memories_of
@@ -11,13 +12,16 @@ from .tables import TABLES, TableCache, memories_of
 __all__ = [
     "ALL_ENGINES",
     "DEFAULT_EFFORT",
+    "FASTEST",
     "PROVE_OPTIMUM",
     "TABLES",
     "Effort",
     "FoldingPlan",
     "FoldingSpace",
+    "Goal",
     "Infeasibility",
     "ManyEstimates",
+    "Objective",
     "Solver",
     "TableCache",
     "estimate_many",

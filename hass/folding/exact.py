@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,8 @@ from ..cost.foldings import IntArray
 from ..errors import SolverError
 from .bound import PROOF_MARGIN, relax
 from .choice import FloatArray, IndexArray, Options, join_options
-from .milp import Limits, Undecided, find
+from .effort import Effort, Remaining
+from .milp import Undecided, find
 from .outline import first_choice, outlined, quick_choice, relaxed_floor, ticks_of
 from .pareto import pareto_front
 from .repair import cheapest, repaired, trimmed
@@ -39,36 +39,6 @@ class Answer:
 
     rows: IndexArray
     bound_cycles: int
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How far to go.
-
-    Attributes:
-        gap: an answer at most this far above its proved bound is good enough; 0: the optimum.
-        nodes: of the search tree, in each integer program; None: no limit.
-        seconds: for all integer programs together; None: no limit. The answer may then differ
-            from run to run.
-    """
-
-    gap: float = 0.0
-    nodes: int | None = None
-    seconds: float | None = None
-
-
-class _Budget:
-    """What is left of an effort."""
-
-    def __init__(self, effort: Effort) -> None:
-        self.gap = effort.gap
-        self._nodes = effort.nodes
-        self._end = None if effort.seconds is None else time.monotonic() + effort.seconds
-
-    def limits(self) -> Limits:
-        if self._end is None:
-            return Limits(self._nodes)
-        return Limits(self._nodes, max(0.01, self._end - time.monotonic()))
 
 
 def _core(
@@ -129,12 +99,12 @@ def _quick(core: Options, cycles: int) -> IndexArray | _Doubt | None:
     answer = relax(within)
     if answer.infeasible:
         return None
-    small = within.keep(_affordable(within, answer.prices)).pruned(cycles)
+    small = within.keep(affordable(within, answer.prices)).pruned(cycles)
     found = quick_choice(small, relax(small))
     return _Doubt(small, answer.prices) if found is None else _same_rows(core, small, found)
 
 
-def _decide(core: Options, doubt: _Doubt, budget: _Budget) -> IndexArray | Undecided | None:
+def _decide(core: Options, doubt: _Doubt, budget: Remaining) -> IndexArray | Undecided | None:
     """The integer program's word where there is doubt."""
     found = find(doubt.options, doubt.prices, budget.limits())
     if found is None or isinstance(found, Undecided):
@@ -142,7 +112,7 @@ def _decide(core: Options, doubt: _Doubt, budget: _Budget) -> IndexArray | Undec
     return _same_rows(core, doubt.options, found)
 
 
-def _affordable(options: Options, prices: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def affordable(options: Options, prices: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Rows that some choice that fits can contain, as far as the prices tell."""
     priced = options.shares() @ prices
     least = np.minimum.reduceat(priced, options.starts[:-1])
@@ -160,7 +130,7 @@ def _same_rows(core: Options, part: Options, chosen: IndexArray) -> IndexArray:
     return np.array(found, dtype=np.intp)
 
 
-def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray | None, int]:
+def _search(core: Options, reachable: bool, budget: Remaining) -> tuple[IndexArray | None, int]:
     """Best choice of core rows found, and the number of leading ticks proved to be out of reach.
 
     First without integer programs, by halving; then with them between the bound and what was
@@ -181,7 +151,7 @@ def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray
             high = int(np.searchsorted(ticks, core.frame_ii(found)))
 
     low, probe = proved, proved
-    while low < high:
+    while low < high and not budget.over:
         found = _quick(core, int(ticks[probe]))
         if isinstance(found, _Doubt):
             doubts[probe] = found
@@ -190,7 +160,7 @@ def _search(core: Options, reachable: bool, budget: _Budget) -> tuple[IndexArray
         low = probe + 1 if probe < high else low
         probe = (low + high) // 2
     low = proved
-    while low < high:
+    while low < high and not budget.over:
         if high < len(ticks) and ticks[high] <= ticks[proved] * (1.0 + budget.gap):
             break
         probe = (low + high) // 2
@@ -239,7 +209,7 @@ def solve_exact(
     Raises:
         SolverError: if an integer program fails, or time runs out before any choice is found.
     """
-    left = _Budget(effort)
+    left = Remaining(effort)
     outline = outlined(tables, budget, least_cycles)
     low, sketch, prices = outline.low, outline.sketch, outline.floor.prices
     if low is None:

@@ -8,6 +8,7 @@ from ..device import RESOURCE_NAMES, Device, Resources, device_names, load_devic
 from ..values import Arithmetic
 from .choice import FloatArray
 from .plan import Infeasibility
+from .problem import Problem
 from .tables import OptionTable
 
 _MAX_PARTS = 4
@@ -38,6 +39,27 @@ def _levers(resource: str, demand: int, arithmetic: Arithmetic) -> tuple[str, ..
 def _ranked(names: Sequence[str], amounts: Sequence[int]) -> tuple[tuple[str, int], ...]:
     pairs = sorted(zip(names, amounts, strict=True), key=lambda pair: -pair[1])
     return tuple(pairs)
+
+
+def too_slow(problem: Problem, limit: int, clock_mhz: float) -> Infeasibility | None:
+    """The layers, or the off-chip memory, that are slower than a frame II of ``limit`` even at their
+    fastest folding that fits alone, if there are any."""
+    fastest = [int(table.cycles[0]) for table in problem.tables]
+    floor = problem.floor_cycles
+    if floor <= limit:
+        return None
+    fps = clock_mhz * 1e6 / floor
+    levers = [f"at most {fps:,.1f} frames per second, at this clock and whatever is spent"]
+    if limit > 0:
+        levers.append(f"a clock of {clock_mhz * floor / limit:,.1f} MHz or more")
+    if problem.least_cycles > limit:
+        levers.append(
+            f"more off-chip bandwidth: frames in and out take {problem.least_cycles} cycles"
+        )
+    if max(fastest) > limit:
+        levers.append("a smaller input, or fewer channels in the layers named")
+    by_layer = _ranked(problem.names, fastest)
+    return Infeasibility("frame_ii_cycles", floor, limit, by_layer, tuple(levers))
 
 
 def single_shortage(

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
-from ..cost import estimate, layer_shapes, off_chip_bound_cycles
-from ..cost.foldings import EngineKind, IntArray
+from ..cost import Estimate, estimate
+from ..cost.foldings import EngineKind
 from ..device import Device
-from ..errors import ProfileError, SpecError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
 from .bound import relax
-from .choice import join_options
-from .exact import Answer, Effort, solve_exact
-from .explain import joint_shortage, single_shortage
+from .choice import IndexArray, join_options
+from .effort import Effort, Remaining
+from .exact import NO_LIMIT, Answer, solve_exact
+from .explain import joint_shortage, single_shortage, too_slow
 from .greedy import widened
+from .latency import solve_latency, swept_latency
+from .least import quick_least, solve_least
 from .legal import ALL_ENGINES
+from .objective import FASTEST, Goal, Objective
 from .outline import priced_floor, quick_choice, sketched
-from .plan import FoldingPlan, Infeasibility
-from .tables import (
-    TABLES,
-    OptionTable,
-    TableCache,
-    TableKey,
-    memories_of,
-    option_costs,
-)
+from .plan import FoldingPlan, Infeasibility, gap_above
+from .problem import Problem, problem_of
+from .spend import amount, whole_area
+from .tables import TABLES, TableCache, option_costs, up_to
 
 
 class Solver(StrEnum):
@@ -46,48 +45,24 @@ PROVE_OPTIMUM = Effort()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Problem:
-    names: tuple[str, ...]
-    tables: tuple[OptionTable, ...]
-    budget: IntArray
-    least_cycles: int
+class _Found:
+    """One table row per layer, and the bound of the objective."""
+
+    rows: IndexArray
+    bound: float
 
 
-def _problem(
-    graph: Graph,
-    device: Device,
-    profile: SparsityProfile | None,
-    engines: frozenset[EngineKind],
-    arithmetic: Arithmetic,
-    clock_mhz: float,
-    cache: TableCache,
-) -> _Problem:
-    if profile is not None:
-        absent = [layer.name for layer in graph.convs if layer.name not in profile.layers]
-        if absent:
-            raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
-    memories = memories_of(device)
-    names, tables = [], []
-    for name, shape in layer_shapes(graph, profile).items():
-        sparsity = None if profile is None else profile.layers.get(name)
-        key = TableKey(shape, sparsity, device.family, arithmetic, engines, memories, device.budget)
-        names.append(name)
-        tables.append(cache.table(key))
-    without = [name for name, table in zip(names, tables, strict=True) if not table.legal]
-    if without:
-        raise SpecError.at(
-            "engines",
-            ", ".join(sorted(engines)) or "none",
-            "an engine for every layer (dynamic, static: a profile, and 2 to 64 products per "
-            "segment; static: zero weights); "
-            f"there is none for {', '.join(without)}",
-        )
-    budget = np.array(tuple(device.budget), dtype=np.int64)
-    least = off_chip_bound_cycles(graph, device, clock_mhz, arithmetic)
-    return _Problem(tuple(names), tuple(tables), budget, least)
+def _fastest(problem: Problem, solver: Solver, effort: Effort) -> _Found | None:
+    answer: Answer | None
+    match solver:
+        case Solver.EXACT:
+            answer = solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
+        case Solver.GREEDY:
+            answer = _greedy(problem, effort)
+    return None if answer is None else _Found(answer.rows, answer.bound_cycles)
 
 
-def _greedy(problem: _Problem, effort: Effort) -> Answer | None:
+def _greedy(problem: Problem, effort: Effort) -> Answer | None:
     sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
     start = quick_choice(sketch, relax(sketch))
     if start is None:
@@ -97,12 +72,62 @@ def _greedy(problem: _Problem, effort: Effort) -> Answer | None:
     return Answer(rows, priced_floor(problem.tables, problem.budget, problem.least_cycles))
 
 
-def _explained(problem: _Problem, device: Device, arithmetic: Arithmetic) -> Infeasibility:
-    single = single_shortage(problem.names, problem.tables, device, arithmetic)
+def _smallest(
+    problem: Problem, goal: Goal, limit: int | None, solver: Solver, effort: Effort
+) -> _Found | None:
+    spend = whole_area(problem.budget)
+    if goal is not Goal.AREA:
+        spend = amount(goal.columns[0], problem.budget)
+    asked = problem.tables, spend, problem.least_cycles, NO_LIMIT if limit is None else limit
+    answer = quick_least(*asked) if solver is Solver.GREEDY else None
+    if answer is None:  # greedy may miss what the integer program finds
+        answer = solve_least(*asked, effort)
+    return None if answer is None else _Found(answer.rows, float(answer.bound))
+
+
+def _fast_enough(problem: Problem, limit: int | None, effort: Effort) -> IndexArray | None:
+    """The fastest choice, if a frame II of ``limit`` is in reach."""
+    found = _fastest(problem, Solver.EXACT, effort)
+    if found is None or limit is None:
+        return None if found is None else found.rows
+    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, found.rows, strict=True)]
+    if max(problem.least_cycles, *cycles) <= limit:
+        return found.rows
+    least = _smallest(problem, Goal.AREA, limit, Solver.EXACT, effort)
+    return None if least is None else least.rows
+
+
+def _earliest(
+    graph: Graph,
+    problem: Problem,
+    limit: int | None,
+    solver: Solver,
+    left: Remaining,
+    cycles_of: Callable[[IndexArray], int],
+) -> _Found | None:
+    start = _fast_enough(problem, limit, left.effort())
+    if start is None:
+        return None
+    asked = graph, problem.shapes, problem.tables, problem.budget, limit, (start,), cycles_of
+    search = swept_latency if solver is Solver.GREEDY else solve_latency
+    early = search(*asked, left.effort())
+    return _Found(early.rows, float(early.bound_cycles))
+
+
+def _explained(
+    problem: Problem, device: Device, arithmetic: Arithmetic, limit: int | None, clock_mhz: float
+) -> Infeasibility:
+    fast = problem
+    if limit is not None and all(map(len, problem.tables)):
+        slow = too_slow(problem, limit, clock_mhz)
+        if slow is not None:
+            return slow
+        fast = replace(problem, tables=tuple(up_to(table, limit) for table in problem.tables))
+    single = single_shortage(fast.names, fast.tables, device, arithmetic)
     if single is not None:
         return single
     options = join_options(
-        [option_costs(table) for table in problem.tables], problem.budget, problem.least_cycles
+        [option_costs(table) for table in fast.tables], problem.budget, problem.least_cycles
     )
     answer = relax(options)
     priced = options.shares() @ answer.prices
@@ -117,23 +142,27 @@ def solve(
     profile: SparsityProfile | None = None,
     engines: frozenset[EngineKind] = ALL_ENGINES,
     solver: Solver = Solver.EXACT,
+    objective: Objective = FASTEST,
     arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
     effort: Effort = DEFAULT_EFFORT,
     cache: TableCache = TABLES,
 ) -> FoldingPlan | Infeasibility:
-    """Foldings of all layers with the smallest frame II that the device's budget allows.
+    """Foldings of all layers that are best at an objective within the device's budget.
 
     Args:
         graph: the network.
         device: gives the budget, the memories, the off-chip bandwidth and the default clock.
         profile: measured sparsity; without it all engines are dense.
         engines: kinds that layers with weights may have.
-        solver: ``exact`` proves the optimum; ``greedy`` is the baseline.
+        solver: ``exact`` proves the optimum, of latency as far as it can; ``greedy`` is the
+            baseline.
+        objective: what is made as good as it gets: throughput by default; and a throughput that is
+            required.
         arithmetic: word lengths.
         clock_mhz: instead of the device's; with the off-chip bandwidth it bounds frame II.
-        effort: how far the exact solver goes; see ``DEFAULT_EFFORT``. Bound and gap of the plan
-            say what is proved.
+        effort: how far the solver goes; see ``DEFAULT_EFFORT``. Bound and gap of the plan say what
+            is proved.
         cache: where option tables are kept between calls.
 
     Returns:
@@ -142,25 +171,54 @@ def solve(
     Raises:
         ProfileError: if the profile does not belong to the graph.
         SpecError: if ``engines`` leaves a layer without any.
-        SolverError: if an integer program fails.
+        SolverError: if the solver fails, or a limit is met before any folding that fits is found.
     """
+    left = Remaining(effort)
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
-    problem = _problem(graph, device, profile, engines, arithmetic, clock, cache)
-    answer: Answer | None = None
+    limit = objective.frame_ii_limit(clock)
+    problem = problem_of(graph, device, profile, engines, arithmetic, clock, cache)
+
+    def judged(rows: IndexArray) -> Estimate:
+        foldings = problem.foldings(rows)
+        return estimate(
+            graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock
+        )
+
+    found: _Found | None = None
     if all(len(table) for table in problem.tables):
-        match solver:
-            case Solver.GREEDY:
-                answer = _greedy(problem, effort)
-            case Solver.EXACT:
-                answer = solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
-    if answer is None:
-        return _explained(problem, device, arithmetic)
-    foldings = {
-        name: table.folding(int(row))
-        for name, table, row in zip(problem.names, problem.tables, answer.rows, strict=True)
-    }
-    result = estimate(
-        graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock
+        match objective.goal:
+            case Goal.THROUGHPUT:
+                found = _fastest(problem, solver, left.effort())
+                if found is not None and limit is not None:
+                    found = _required(problem, found, limit, left)
+            case Goal.LATENCY:
+                found = _earliest(
+                    graph, problem, limit, solver, left, lambda rows: judged(rows).latency_cycles
+                )
+            case _:
+                found = _smallest(problem, objective.goal, limit, solver, left.effort())
+    if found is None:
+        return _explained(problem, device, arithmetic, limit, clock)
+    result = judged(found.rows)
+    gap = gap_above(objective.value(result, device.budget), found.bound)
+    fastest = objective.goal is Goal.THROUGHPUT
+    return FoldingPlan(
+        problem.foldings(found.rows),
+        result,
+        str(solver),
+        int(found.bound) if fastest else problem.floor_cycles,
+        gap,
+        objective,
+        None if fastest else found.bound,
     )
-    gap = result.frame_ii_cycles / answer.bound_cycles - 1.0
-    return FoldingPlan(foldings, result, str(solver), answer.bound_cycles, gap)
+
+
+def _required(problem: Problem, found: _Found, limit: int, left: Remaining) -> _Found | None:
+    """What was found if it is fast enough; otherwise whatever is, with the same bound."""
+    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, found.rows, strict=True)]
+    if max(problem.least_cycles, *cycles) <= limit:
+        return found
+    if found.bound > limit:
+        return None
+    least = _smallest(problem, Goal.AREA, limit, Solver.EXACT, left.effort())
+    return None if least is None else _Found(least.rows, found.bound)

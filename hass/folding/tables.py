@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from ..values import Arithmetic
 from .legal import LANE_FIFO_DEPTHS, WEIGHT_MEMORIES, legal_foldings
 
 Int32Array = npt.NDArray[np.int32]
-Use = tuple[int, int, int, int, int]
+Use = tuple[int, ...]
 
 # Prices per share of the budget (lut, ff, dsp, bram18, uram) at which a sketch's rows are cheapest.
 # Any set gives a valid sketch; these are the corners that designs were seen to sit in.
@@ -76,6 +76,20 @@ class OptionTable:
         rates = prices / np.maximum(np.array(tuple(self.key.budget)), 1)
         return _falls(self.cycles, self.use @ rates)
 
+    def by_group(
+        self, rows: npt.NDArray[np.intp]
+    ) -> tuple[tuple[npt.NDArray[np.intp], FoldingArrays], ...]:
+        """Foldings of (m,) rows as arrays: (places among the rows, foldings) of each engine kind and
+        memory that is there."""
+        found, offset = [], 0
+        option = self.option[rows]
+        for group in _legal(self.key):
+            places = np.flatnonzero((option >= offset) & (option < offset + len(group)))
+            if len(places):
+                found.append((places, group.take(option[places] - offset)))
+            offset += len(group)
+        return tuple(found)
+
     def folding(self, row: int) -> Folding:
         """The folding of a row."""
         index = int(self.option[row])
@@ -84,6 +98,21 @@ class OptionTable:
                 return group.row(index)
             index -= len(group)
         raise IndexError(f"no option {row} in a table of {len(self)}")
+
+
+def up_to(table: OptionTable, cycles: int) -> OptionTable:
+    """The rows of a table with at most ``cycles``, of which there must be one; ``least`` is of
+    these."""
+    end = int(np.searchsorted(table.cycles, cycles, "right"))
+    least = tuple(int(amount) for amount in table.use[:end].min(axis=0))
+    return replace(
+        table,
+        cycles=table.cycles[:end],
+        use=table.use[:end],
+        option=table.option[:end],
+        sketch=table.sketch[table.sketch < end],
+        least=least,
+    )
 
 
 def _legal(key: TableKey) -> tuple[FoldingArrays, ...]:
