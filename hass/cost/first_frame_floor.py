@@ -1,4 +1,4 @@
-"""A lower bound of the first frame's time as a convex function of numbers per layer, with its slope.
+"""A lower bound of the first frame's time as a convex function of numbers per layer; its slope.
 
 The steps are those of ``first_frame``, with the numbers of ``paces``. Where that takes away the
 larger of two times in which words come, this takes away their sum, so that only sums and maxima of
@@ -66,7 +66,7 @@ class _Paced:
         last = paced + most
         before = np.concatenate([[-np.inf], last[:-1]]) + cycles
         self._waits = before > ready.first
-        self.out = _Times(np.maximum(ready.first, before), last)
+        self.out = _Times(np.maximum(ready.first, before), np.asarray(last, np.float64))
 
     def back(self) -> float:
         """Hand the slopes on to ``ready``; returns the slope by ``cycles``."""
@@ -193,12 +193,12 @@ class _Node:
         held = float(joined.by_first[self._gated[0]].sum() + joined.by_last[self._gated[1]].sum())
         for place, port in enumerate(self._maps):
             out = self._reads[port].out
-            out.by_first += np.where(
-                ~self._gated[0] & (self._which[0] == place), joined.by_first, 0.0
+            first, last = (
+                ~gated & (which == place)
+                for gated, which in zip(self._gated, self._which, strict=True)
             )
-            out.by_last += np.where(
-                ~self._gated[1] & (self._which[1] == place), joined.by_last, 0.0
-            )
+            out.by_first += np.where(first, joined.by_first, 0.0)
+            out.by_last += np.where(last, joined.by_last, 0.0)
         if self._gates:
             latest = max(self._gates, key=lambda i: float(self._reads[i].out.last[-1]))
             self._reads[latest].out.by_last[-1] += held

@@ -1,8 +1,8 @@
 """What of a folding the first frame's time depends on, in numbers that bound it from below.
 
-``first_frame`` multiplies and divides what foldings give; here each folding of a layer becomes a few
-numbers of which its time is a convex function (``first_frame_floor``), so that tangents to it bound
-the time of all foldings at once.
+``first_frame`` multiplies and divides what foldings give; here each folding of a layer becomes a
+few numbers of which its time is a convex function (``first_frame_floor``), so that tangents to it
+bound the time of all foldings at once.
 """
 
 from __future__ import annotations
