@@ -30,13 +30,11 @@ class Relaxed:
         prices: (5,) non-negative, adding up to 1.
         bound: cost of the cheapest choice at these prices: no choice has all shares below it.
         choices: choices met on the way that make up the best mix, each (layers,) rows.
-        weights: of the choices in the mix, adding up to 1.
     """
 
     prices: FloatArray
     bound: float
     choices: tuple[IndexArray, ...]
-    weights: tuple[float, ...]
 
     @property
     def infeasible(self) -> bool:
@@ -63,8 +61,8 @@ PROOF = 1.0 + PROOF_MARGIN
 
 
 def relax(options: Options, enough: float = PROOF) -> Relaxed:
-    """Best prices for the given rows; ends early once the bound is above ``enough``, unless told
-    otherwise once a choice is proved not to exist."""
+    """Best prices for the given rows; ends early once the bound is above ``enough``: by default,
+    once a choice is proved not to exist."""
     pricing = _Pricing(options)
     count = pricing.shares.shape[1]
     _, chosen = pricing.cheapest(np.full(count, 1.0 / count))
@@ -82,13 +80,11 @@ def relax(options: Options, enough: float = PROOF) -> Relaxed:
     cost[1] = 1.0
     target = np.append(np.zeros(count), 1.0)
     best_prices, best_bound = np.full(count, 1.0 / count), -np.inf
-    mix = target[::-1]  # of the first choice, which is the first column
     for _ in range(_MAX_STEPS):
         try:
             inverse = np.linalg.inv(basis)
         except np.linalg.LinAlgError:
             break  # a degenerate step; the bound so far stands
-        mix = inverse @ target
         dual = cost @ inverse
         prices, level = -dual[:count], dual[count]
         usable = np.maximum(prices, 0.0)
@@ -107,7 +103,7 @@ def relax(options: Options, enough: float = PROOF) -> Relaxed:
             member = chosen
         else:
             break
-        values, direction = mix, inverse @ entering
+        values, direction = inverse @ target, inverse @ entering
         steps = np.where(direction > _TINY, values / np.maximum(direction, _TINY), np.inf)
         steps[1] = np.inf if direction[1] <= _TINY else steps[1]
         leaving = int(np.lexsort([-direction, steps])[0])
@@ -115,16 +111,8 @@ def relax(options: Options, enough: float = PROOF) -> Relaxed:
             break
         basis[:, leaving] = entering
         members[leaving] = member
-    found = [
-        (member, weight) for member, weight in zip(members, mix, strict=True) if member is not None
-    ]
-    total = sum(weight for _, weight in found)
-    return Relaxed(
-        best_prices,
-        best_bound,
-        tuple(member for member, _ in found),
-        tuple(weight / total for _, weight in found),
-    )
+    found = tuple(member for member in members if member is not None)
+    return Relaxed(best_prices, best_bound, found)
 
 
 class PricedBound:

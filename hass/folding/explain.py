@@ -42,8 +42,8 @@ def _ranked(names: Sequence[str], amounts: Sequence[int]) -> tuple[tuple[str, in
 
 
 def too_slow(problem: Problem, limit: int, clock_mhz: float) -> Infeasibility | None:
-    """The layers, or the off-chip memory, that are slower than a frame II of ``limit`` even at their
-    fastest folding that fits alone, if there are any."""
+    """The layers, or the off-chip memory, that are slower than a frame II of ``limit`` even at
+    their fastest folding that fits alone, if there are any."""
     fastest = [int(table.cycles[0]) for table in problem.tables]
     floor = problem.floor_cycles
     if floor <= limit:

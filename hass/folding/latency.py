@@ -2,9 +2,9 @@
 
 The first frame's time is no sum over layers: work, fill and joins hang together row by row. But it
 is bounded from below by a convex function of what the foldings give (``first_frame_floor``), and so
-by each of its tangents, which are sums. Mixes of options that are best for all tangents so far prove
-a bound (Kelley, "The cutting-plane method for solving convex programs", 1960) and say where the next
-tangent is needed; tangents half-way to the best choice settle faster. Choices are found by swaps:
+by each of its tangents, which are sums. Mixes of options that are best for all tangents so far
+prove a bound (Kelley, "The cutting-plane method for solving convex programs", 1960) and say where
+the next tangent is needed; tangents half-way to the best choice settle faster. Choices are found by swaps:
 the best one so far is asked to get below all tangents at a few percent less, and each answer is
 judged by the whole model.
 """
@@ -77,8 +77,8 @@ class _Search:
             self.best, self.cycles = chosen, cycles
 
     def raise_bound(self) -> float:
-        """One mix: its time, by the bound that the tangents are of; the more tangents, the nearer it
-        comes to the tangents' bound, from above. Infinite if no mix is within the budget."""
+        """One mix: its time, by the bound that the tangents are of; the more tangents, the nearer
+        it comes to the tangents' bound, from above. Infinite if no mix is within the budget."""
         chosen = [np.union1d(c, [row]) for c, row in zip(self.chosen, self.best, strict=True)]
         options = self.rows.options(chosen)
         mix = self.tangents.mix(options)

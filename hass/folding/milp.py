@@ -179,8 +179,8 @@ def best_mix(options: Options, terms: FloatArray, constants: FloatArray) -> Mix 
     scale = max(1.0, float(np.abs(base).max()))
     for row, constant in zip(more / scale, (base / scale).tolist(), strict=True):
         some = np.flatnonzero(row > _NOTHING)
-        pairs = [(shares[i], x) for i, x in zip(some.tolist(), row[some].tolist(), strict=True)]
-        problem += pulp.LpAffineExpression([*pairs, (largest, -1)]) <= -constant
+        added = [(shares[i], x) for i, x in zip(some.tolist(), row[some].tolist(), strict=True)]
+        problem += pulp.LpAffineExpression([*added, (largest, -1)]) <= -constant
     if _status(problem, _solver(Limits(), {})) != pulp.LpStatusOptimal:
         return None
     duals = [row.pi or 0.0 for row in problem.constraints.values()]

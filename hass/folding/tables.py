@@ -79,10 +79,10 @@ class OptionTable:
     def by_group(
         self, rows: npt.NDArray[np.intp]
     ) -> tuple[tuple[npt.NDArray[np.intp], FoldingArrays], ...]:
-        """Foldings of (m,) rows as arrays: (places among the rows, foldings) of each engine kind and
-        memory that is there."""
+        """Foldings of (m,) rows as arrays: (places among the rows, foldings) of each engine kind
+        and memory that is there."""
         found, offset = [], 0
-        option = self.option[rows]
+        option = self.option[rows].astype(np.intp)
         for group in _legal(self.key):
             places = np.flatnonzero((option >= offset) & (option < offset + len(group)))
             if len(places):

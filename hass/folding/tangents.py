@@ -1,4 +1,4 @@
-"""Bounds on the first frame's time as sums of one term per layer, gathered where they are needed."""
+"""Bounds on the first frame's time as sums of a term per layer, gathered where they are needed."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ class Tangents:
         return found
 
     def costs(self, mix: Mix) -> tuple[list[FloatArray], float]:
-        """Per table what each row costs at the mix's prices, in cycles, and a bound that follows: no
-        choice's first frame takes less."""
+        """Per table what each row costs at the mix's prices, in cycles, and a bound that follows:
+        no choice's first frame takes less."""
         slope = np.tensordot(mix.rates, np.array(self._slopes), 1)
         rows = self._rows
         costs = [
