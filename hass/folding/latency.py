@@ -4,9 +4,9 @@ The first frame's time is no sum over layers: work, fill and joins hang together
 is bounded from below by a convex function of what the foldings give (``first_frame_floor``), and so
 by each of its tangents, which are sums. Mixes of options that are best for all tangents so far
 prove a bound (Kelley, "The cutting-plane method for solving convex programs", 1960) and say where
-the next tangent is needed; tangents half-way to the best choice settle faster. Choices are found by swaps:
-the best one so far is asked to get below all tangents at a few percent less, and each answer is
-judged by the whole model.
+the next tangent is needed; tangents half-way to the best choice settle faster. Choices are found by
+swaps: the best one so far is asked to get below all tangents at a few percent less, and each answer
+is judged by the whole model.
 """
 
 from __future__ import annotations
