@@ -97,6 +97,15 @@ def lead_frames(shape: LayerShape) -> float:
             return 0.0
 
 
+def stream_cycles(shape: LayerShape, foldings: FoldingArrays) -> IntArray:
+    """Cycles per frame that the layer's streams allow, whatever its engines do, (n,)."""
+    largest = max(shape.inputs, key=lambda source: source.words, default=shape.out)
+    reading = ceil_div(largest.words, streams_in(foldings))
+    reading = reading * (shape.haste if largest.pixels == 1 else 1)
+    writing = ceil_div(shape.out.words, streams_out(foldings)) * shape.haste
+    return np.maximum(reading, writing)
+
+
 def layer_costs(
     shape: LayerShape,
     foldings: FoldingArrays,
@@ -121,10 +130,7 @@ def layer_costs(
         ProfileError: if the sparsity lacks a histogram that a folding asks for.
     """
     inputs, outputs = streams_in(foldings), streams_out(foldings)
-    largest = max(shape.inputs, key=lambda source: source.words, default=shape.out)
-    reading = ceil_div(largest.words, inputs) * (shape.haste if largest.pixels == 1 else 1)
-    writing = ceil_div(shape.out.words, outputs) * shape.haste
-    frame_ii = np.maximum(reading, writing)
+    frame_ii = stream_cycles(shape, foldings)
     if isinstance(shape.op, ops.Conv2d):
         compute = compute_cycles(shape, foldings, sparsity)
         frame_ii = np.maximum(compute * shape.haste, frame_ii)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import ops
 from .coefficients import coefficients
 from .foldings import EngineKind, FoldingArrays, IntArray
-from .layer import streams_in, streams_out
+from .layer import stream_cycles, streams_in, streams_out
 from .ops.conv import compute_cycles, engine_stages, segments_per_lane
 from .shape import LayerShape
 
@@ -34,16 +34,14 @@ def _conv(shape: LayerShape, foldings: FoldingArrays, frame_ii: IntArray) -> Flo
     assert isinstance(op, ops.Conv2d)
     streams = streams_in(foldings)
     most = frame_ii / (shape.haste * pixels)
-    largest = max(source.words for source in shape.inputs)
-    reading = -(-largest // streams) * (shape.haste if shape.inputs[0].pixels == 1 else 1)
-    writing = -(-shape.out.words // streams_out(foldings)) * shape.haste
     # where streams set the pace, what the engine does is not in its frame II
     if foldings.engine is EngineKind.DENSE:
         least = compute_cycles(shape, foldings, None) / pixels
         most = least
     else:  # a segment takes a cycle at least
         least = segments_per_lane(op, shape, foldings) / pixels
-        least = np.where(frame_ii > np.maximum(reading, writing), most, np.minimum(least, most))
+        paced = frame_ii <= stream_cycles(shape, foldings)
+        least = np.where(~paced, most, np.minimum(least, most))
     beats_in = shape.inputs[0].channels / streams
     beats_out = shape.out.channels / streams_out(foldings)
     rounds = op.groups // foldings.coarse_group
