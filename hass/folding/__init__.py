@@ -2,10 +2,12 @@
 
 from .effort import Effort
 from .legal import ALL_ENGINES, legal_foldings
+from .levers import tried_levers
 from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
 from .objections import is_legal, objections
 from .objective import FASTEST, Goal, Objective
 from .plan import FoldingPlan, Infeasibility
+from .prices import LayerPrice, Prices, prices
 from .solve import DEFAULT_EFFORT, PROVE_OPTIMUM, Solver, solve
 from .tables import TABLES, TableCache, memories_of
 
@@ -20,8 +22,10 @@ __all__ = [
     "FoldingSpace",
     "Goal",
     "Infeasibility",
+    "LayerPrice",
     "ManyEstimates",
     "Objective",
+    "Prices",
     "Solver",
     "TableCache",
     "estimate_many",
@@ -30,5 +34,7 @@ __all__ = [
     "legal_foldings",
     "memories_of",
     "objections",
+    "prices",
     "solve",
+    "tried_levers",
 ]

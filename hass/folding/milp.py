@@ -183,7 +183,10 @@ def best_mix(options: Options, terms: FloatArray, constants: FloatArray) -> Mix 
         problem += pulp.LpAffineExpression([*added, (largest, -1)]) <= -constant
     if _status(problem, _solver(Limits(), {})) != pulp.LpStatusOptimal:
         return None
-    duals = [row.pi or 0.0 for row in problem.constraints.values()]
+    # pulp 3.3 says how 4.0 will have it, earlier ones have a mapping
+    rows = problem.constraints
+    every = rows() if callable(rows) else rows.values()
+    duals = [row.pi or 0.0 for row in every]
     slopes = np.maximum(-np.array(duals[options.layers :]), 0.0)
     prices, rates = np.split(slopes, [used.shape[1]])
     total = max(float(rates.sum()), 1e-12)

@@ -32,10 +32,10 @@ from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
 from .bound import relax
-from .choice import FloatArray
+from .choice import FloatArray, IndexArray, Options, join_options
 from .legal import ALL_ENGINES
 from .objective import Goal, Objective
-from .outline import outlined, sketched
+from .outline import sketched
 from .plan import FoldingPlan
 from .problem import Problem, problem_of
 from .spend import amount, priced_least, whole_area
@@ -89,12 +89,12 @@ class Prices:
 class _Curve:
     """Cheapest cost of a layer's foldings by frame II, and which of its steps are the engines'."""
 
-    def __init__(self, table: OptionTable, rates: FloatArray) -> None:
-        costs = table.use @ rates
-        least = np.minimum.accumulate(costs)
-        rows = np.flatnonzero(np.append(True, least[1:] < least[:-1]))
-        self._cycles, self._costs = table.cycles[rows], least[rows]
-        self._drops = np.append(0.0, least[rows][:-1] - least[rows][1:])
+    def __init__(self, table: OptionTable, chosen: IndexArray, rates: FloatArray) -> None:
+        least = np.minimum.accumulate(table.use[chosen] @ rates)
+        falls = np.append(True, least[1:] < least[:-1])
+        rows, costs = chosen[falls], least[falls]
+        self._cycles = table.cycles[rows]
+        self._drops = np.append(0.0, costs[:-1] - costs[1:])
         works = np.zeros(len(rows), dtype=np.bool_)
         for places, foldings in table.by_group(rows):
             if foldings.engine is not EngineKind.NONE:
@@ -124,22 +124,35 @@ class _Exchange:
     own: FloatArray
 
 
-def _of_frame_ii(problem: Problem) -> _Exchange:
-    outline = outlined(problem.tables, problem.budget, problem.least_cycles)
-    prices = outline.floor.answer.prices
-    if outline.low == problem.floor_cycles:  # what is left over has prices too
-        within = outline.sketch.up_to(outline.sketch.floor_cycles())
-        prices = relax(within, math.inf).prices
-    return _Exchange(prices / np.maximum(problem.budget, 1), prices, np.ones(len(prices)))
+def _refined(problem: Problem, sketch: Options, rates: FloatArray) -> Options:
+    """The sketch, and the cheapest rows at some frame II at these prices of units."""
+    chosen: dict[int, IndexArray] = {}
+    parts = []
+    for layer, table in enumerate(problem.tables):
+        if id(table) not in chosen:
+            known = sketch.source[sketch.rows_of(layer)]
+            more = table.cheapest_at(rates * np.maximum(problem.budget, 1))
+            chosen[id(table)] = np.union1d(known, more)
+        rows = chosen[id(table)]
+        parts.append((table.cycles[rows], table.use[rows], rows))
+    return join_options(parts, problem.budget, problem.least_cycles)
 
 
-def _of_spend(problem: Problem, cycles: int, goal: Goal) -> tuple[_Exchange, float]:
+def _of_frame_ii(problem: Problem, sketch: Options, cycles: int) -> tuple[_Exchange, float]:
+    answer = relax(sketch.up_to(cycles), math.inf)
+    prices = answer.prices
+    exchange = _Exchange(prices / np.maximum(problem.budget, 1), prices, np.ones(len(prices)))
+    return exchange, 0.0
+
+
+def _of_spend(
+    problem: Problem, sketch: Options, cycles: int, goal: Goal
+) -> tuple[_Exchange, float]:
     """Prices where resources are made small, and what a share of the budget is worth then."""
     spend = whole_area(problem.budget)
     if goal is not Goal.AREA:
         spend = amount(goal.columns[0], problem.budget)
-    sketch = sketched(problem.tables, problem.budget, problem.least_cycles).up_to(cycles)
-    priced = priced_least(sketch, spend)
+    priced = priced_least(sketch.up_to(cycles), spend)
     prices = priced.answer.prices
     rates = prices / np.maximum(priced.budget, 1)
     unit = float((rates[spend.columns] * spend.scales).sum())
@@ -177,17 +190,21 @@ def prices(
     clock = plan.estimate.clock_mhz
     problem = problem_of(graph, device, profile, engines, arithmetic, clock, cache)
     cycles = plan.estimate.frame_ii_cycles
-    if goal is Goal.THROUGHPUT:
-        exchange, worth = _of_frame_ii(problem), 0.0
-    else:
+    sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
+    if goal is not Goal.THROUGHPUT:
         limit = plan.objective.frame_ii_limit(clock)
-        cycles = max(cycles, *(int(t.cycles[-1]) for t in problem.tables))
-        cycles = cycles if limit is None else limit
-        exchange, worth = _of_spend(problem, cycles, goal)
+        cycles = int(sketch.cycles.max()) if limit is None else limit
+    for _ in range(2):  # prices of the sketch, then of the rows that matter at these
+        if goal is Goal.THROUGHPUT:
+            exchange, worth = _of_frame_ii(problem, sketch, cycles)
+        else:
+            exchange, worth = _of_spend(problem, sketch, cycles, goal)
+        sketch = _refined(problem, sketch, exchange.rates)
     known: dict[int, tuple[float, float]] = {}
-    for table in problem.tables:
+    for layer, table in enumerate(problem.tables):
         if id(table) not in known:
-            known[id(table)] = _Curve(table, exchange.rates).falls(cycles / reach, cycles * reach)
+            curve = _Curve(table, sketch.source[sketch.rows_of(layer)], exchange.rates)
+            known[id(table)] = curve.falls(cycles / reach, cycles * reach)
     octave = 2.0 * math.log(reach)
     falls = [known[id(table)] for table in problem.tables]
     paced_by: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +116,7 @@ def up_to(table: OptionTable, cycles: int) -> OptionTable:
     )
 
 
+@lru_cache(maxsize=32)  # asked for again and again by those who look at a few rows
 def _legal(key: TableKey) -> tuple[FoldingArrays, ...]:
     return legal_foldings(key.shape, key.engines, key.memories, key.sparsity)
 
@@ -128,6 +130,13 @@ def option_costs(
     key = table.key
     cycles, use = all_costs(key.shape, _legal(key), key.sparsity, key.family, key.arithmetic)
     return cycles, use, np.arange(len(cycles), dtype=np.intp)
+
+
+def fastest_legal(table: OptionTable) -> int:
+    """Smallest frame II over all legal foldings of a table's layer, whether they fit or not."""
+    key = table.key
+    cycles, _ = all_costs(key.shape, _legal(key), key.sparsity, key.family, key.arithmetic)
+    return int(cycles.min())
 
 
 def all_costs(
