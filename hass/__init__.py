@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from .design_file import load_design_model, read_design, write_design
     from .device import Device, Resources, device_names, load_device
     from .errors import HassError
-    from .folding import FoldingPlan, Infeasibility
+    from .folding import FoldingPlan, Goal, Infeasibility, Objective
+    from .folding.prices import Prices, prices
     from .folding.solve import solve
     from .graph import Graph, Weights
     from .measure import measure_accuracy, measure_profile, prove_equal
@@ -38,10 +39,13 @@ _HOMES = {
     "Estimate": "cost",
     "Folding": "cost",
     "FoldingPlan": "folding",
+    "Goal": "folding",
     "Graph": "graph",
     "HassError": "errors",
     "Infeasibility": "folding",
     "NO_CLIPS": "sparsity",
+    "Objective": "folding",
+    "Prices": "folding",
     "Resources": "device",
     "SparsityProfile": "sparsity",
     "SparsitySetting": "sparsity",
@@ -55,6 +59,7 @@ _HOMES = {
     "measure_profile": "measure",
     "model_ref": "design",
     "open_dataset": "measure",
+    "prices": "folding",
     "prove_equal": "measure",
     "provenance_now": "design",
     "read_design": "design_file",
@@ -71,9 +76,12 @@ __all__ = [
     "Estimate",
     "Folding",
     "FoldingPlan",
+    "Goal",
     "Graph",
     "HassError",
     "Infeasibility",
+    "Objective",
+    "Prices",
     "Resources",
     "SparsityProfile",
     "SparsitySetting",
@@ -89,6 +97,7 @@ __all__ = [
     "model_ref",
     "open_dataset",
     "ops",
+    "prices",
     "prove_equal",
     "provenance_now",
     "read_design",

@@ -103,6 +103,11 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         "solver": plan.solver,
         "proved_bound_cycles": plan.proved_bound_cycles,
         "gap": plan.gap,
+        "objective": {
+            "goal": plan.objective.goal.value,
+            "min_fps": plan.objective.min_fps,
+            "bound": plan.proved_bound,
+        },
         "accuracy": splits_json(design.accuracy),
         "dense": dense,
         "trials": design.trials,

@@ -21,6 +21,7 @@ from .design import (
     Provenance,
 )
 from .device import Device, Family, Resources
+from .folding.objective import FASTEST, Goal, Objective
 from .folding.plan import FoldingPlan
 from .sparsity import Accuracy, SparsitySetting
 from .validation import StrictRecord
@@ -187,6 +188,15 @@ class _Fifo(_Strict):
         )
 
 
+class _Objective(_Strict):
+    goal: Goal
+    min_fps: Clock | None
+    bound: Amount
+
+    def value(self) -> Objective:
+        return Objective(self.goal, self.min_fps)
+
+
 class _Setting(_Strict):
     weight_sparsity: Annotated[float, pydantic.Field(ge=0, lt=1)]
     act_threshold: Amount
@@ -270,6 +280,7 @@ class DesignFile(_Summary):
     solver: str
     proved_bound_cycles: Positive
     gap: float
+    objective: _Objective | None = None  # older files name none: throughput
     accuracy: _DesignAccuracy | None
     dense: _Result | None
     trials: Count | None
@@ -316,7 +327,7 @@ class DesignFile(_Summary):
             settings={
                 k: SparsitySetting(**v.model_dump()) for k, v in _ordered(self.settings, order)
             },
-            plan=FoldingPlan(foldings, estimate, self.solver, self.proved_bound_cycles, self.gap),
+            plan=self._plan(foldings, estimate),
             summary=self.summary(),
             densities={
                 k: LayerDensity(**v.model_dump()) for k, v in _ordered(self.densities, order)
@@ -326,6 +337,23 @@ class DesignFile(_Summary):
             dense=None if self.dense is None else self.dense.value(),
             trials=self.trials,
             provenance=Provenance(**self.provenance.model_dump()),
+        )
+
+    def _plan(self, foldings: Mapping[str, Folding], estimate: Estimate) -> FoldingPlan:
+        objective = FASTEST if self.objective is None else self.objective.value()
+        bound = None if self.objective is None else self.objective.bound
+        if objective.goal is Goal.THROUGHPUT:
+            if bound not in (None, self.proved_bound_cycles):
+                raise ValueError(f"the bound of throughput is {self.proved_bound_cycles} cycles")
+            bound = None
+        return FoldingPlan(
+            foldings,
+            estimate,
+            self.solver,
+            self.proved_bound_cycles,
+            self.gap,
+            objective,
+            bound,
         )
 
 

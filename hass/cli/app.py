@@ -22,7 +22,7 @@ BROKEN_PIPE_EXIT_CODE = 141  # 128 + SIGPIPE
 SHORT_HELP = {
     "import": "Read an ONNX model, show its layers, prove that nothing was lost.",
     "profile": "Measure densities and accuracy of a model on labelled images.",
-    "fold": "Find the fastest folding of a model that fits a device.",
+    "fold": "Find the folding of a model that fits a device and is best at an objective.",
     "estimate": "Cycles, throughput and resources of a design, or of a model with foldings.",
     "search": "Search how much to clip and how to fold, together.",
     "emit": "Write a design as HLS C++, with a testbench that plain g++ runs (make csim).",

@@ -16,7 +16,15 @@ from .. import ops
 from ..values import Arithmetic
 from .even_flow import window_flow
 from .flow import SPARSE_SLACK_PIXELS
-from .foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind, as_arrays
+from .foldings import (
+    EngineKind,
+    Folding,
+    FoldingArrays,
+    IntArray,
+    MemoryKind,
+    as_arrays,
+    streams_in,
+)
 from .primitives import Amount, BoolArray, buffer, by_distinct, ceil_div, fifo_words
 from .shape import LayerShape
 from .stores import Store, homes, stored
@@ -24,11 +32,6 @@ from .weight_passes import in_passes, pass_stores
 from .window import window_stores
 
 Home = tuple[MemoryKind, MemoryKind]  # of line buffers, of FIFOs
-
-
-def streams_in(foldings: FoldingArrays) -> IntArray:
-    """Words per cycle at each input port, (n,)."""
-    return foldings.coarse_in * foldings.coarse_group
 
 
 def fifo_entries(

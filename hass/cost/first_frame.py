@@ -105,7 +105,7 @@ def _work(shape: LayerShape, folding: Folding, costs: LayerCosts) -> _Work:
             return _Work(beats, 0.0, beats - 1.0, stages)
 
 
-def _window_rows(op: ops.Op, source: FeatureMap, out: FeatureMap) -> tuple[Ints, tuple[int, int]]:
+def window_rows(op: ops.Op, source: FeatureMap, out: FeatureMap) -> tuple[Ints, tuple[int, int]]:
     """(rows out,) last row in that each needs (-1: none), and the columns that its first and its
     last position need."""
     match op:
@@ -149,7 +149,7 @@ def _taken(source: FeatureMap, streams: int, come: RowTimes) -> RowTimes:
 def _through(shape: LayerShape, work: _Work, come: RowTimes) -> RowTimes:
     """A block that works on its positions in order."""
     source, out = shape.inputs[0], shape.out
-    rows, columns = _window_rows(shape.op, source, out)
+    rows, columns = window_rows(shape.op, source, out)
     since = come.burst_cycles * (1.0 - work.gathered)  # work could begin
     late = max(work.tail_cycles, work.cycles - 1.0 + min(work.tail_cycles, 1.0) - since)
     ready = come.at(rows, columns[0], source.width) + late
@@ -165,7 +165,7 @@ def _through(shape: LayerShape, work: _Work, come: RowTimes) -> RowTimes:
 def _through_passes(shape: LayerShape, folding: Folding, work: _Work, come: RowTimes) -> RowTimes:
     """A convolution that computes several rows together: they leave once all are done."""
     source, out = shape.inputs[0], shape.out
-    rows, columns = _window_rows(shape.op, source, out)
+    rows, columns = window_rows(shape.op, source, out)
     together = folding.rows_per_pass
     ready = come.at(rows[together - 1 :: together], columns[1], source.width)
     pass_cycles = work.cycles * out.width * together

@@ -136,6 +136,16 @@ class FoldingArrays:
         return replace(self, **factors)
 
 
+def streams_in(foldings: FoldingArrays) -> IntArray:
+    """Words per cycle at each input port, (n,)."""
+    return foldings.coarse_in * foldings.coarse_group
+
+
+def streams_out(foldings: FoldingArrays) -> IntArray:
+    """Words per cycle at the output, (n,)."""
+    return foldings.coarse_out * foldings.coarse_group
+
+
 def as_arrays(foldings: Sequence[Folding]) -> FoldingArrays:
     """Foldings that share engine kind and memories, as arrays.
 

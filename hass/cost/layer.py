@@ -10,9 +10,9 @@ from .. import ops
 from ..device import Family
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
-from .buffers import buffer_cost, fifo_entries, streams_in
+from .buffers import buffer_cost, fifo_entries
 from .coefficients import coefficients
-from .foldings import EngineKind, FoldingArrays, IntArray
+from .foldings import EngineKind, FoldingArrays, IntArray, streams_in, streams_out
 from .ops.conv import compute_cycles, conv_cost, engine_stages, position_cycles
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
@@ -22,11 +22,6 @@ from .result import LayerCosts
 from .shape import LayerShape
 from .weight_passes import in_passes, off_chip_bits, pass_positions
 from .window import lead_frames as window_lead_frames
-
-
-def streams_out(foldings: FoldingArrays) -> IntArray:
-    """Words per cycle at the output, (n,)."""
-    return foldings.coarse_out * foldings.coarse_group
 
 
 def _body(
@@ -78,6 +73,15 @@ def lead_frames(shape: LayerShape) -> float:
             return 0.0
 
 
+def stream_cycles(shape: LayerShape, foldings: FoldingArrays) -> IntArray:
+    """Cycles per frame that the layer's streams allow, whatever its engines do, (n,)."""
+    largest = max(shape.inputs, key=lambda source: source.words, default=shape.out)
+    reading = ceil_div(largest.words, streams_in(foldings))
+    reading = reading * (shape.haste if largest.pixels == 1 else 1)
+    writing = ceil_div(shape.out.words, streams_out(foldings)) * shape.haste
+    return np.maximum(reading, writing)
+
+
 def layer_costs(
     shape: LayerShape,
     foldings: FoldingArrays,
@@ -116,10 +120,7 @@ def core_costs(
 ) -> LayerCosts:
     """``layer_costs`` without ``buffer_cost``: where line buffers and FIFOs lie changes nothing."""
     inputs, outputs = streams_in(foldings), streams_out(foldings)
-    largest = max(shape.inputs, key=lambda source: source.words, default=shape.out)
-    reading = ceil_div(largest.words, inputs) * (shape.haste if largest.pixels == 1 else 1)
-    writing = ceil_div(shape.out.words, outputs) * shape.haste
-    frame_ii = np.maximum(reading, writing)
+    frame_ii = stream_cycles(shape, foldings)
     if isinstance(shape.op, ops.Conv2d):
         compute = compute_cycles(shape, foldings, sparsity)
         frame_ii = np.maximum(compute * shape.haste, frame_ii)

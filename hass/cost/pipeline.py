@@ -11,11 +11,11 @@ from ..errors import ProfileError
 from ..graph import Graph, macs_per_frame
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
-from .buffers import fifo_entries, streams_in
+from .buffers import fifo_entries
 from .depths import sized_fifo
 from .first_frame import first_frame
 from .flow import layer_shapes
-from .foldings import Folding, MemoryKind, as_arrays
+from .foldings import Folding, MemoryKind, as_arrays, streams_in
 from .layer import layer_costs, lead_frames
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import LayerShape

@@ -17,7 +17,7 @@ from ..ops import Conv2d
 from ..values import Arithmetic
 from .coefficients import coefficients
 from .even_flow import pass_flow
-from .foldings import FoldingArrays, IntArray, MemoryKind
+from .foldings import FoldingArrays, IntArray, MemoryKind, streams_in, streams_out
 from .primitives import (
     BYTE_BITS,
     Amount,
@@ -64,7 +64,7 @@ def _stored_rows(op: Conv2d, shape: LayerShape, foldings: FoldingArrays) -> IntA
 
 def _row_words(shape: LayerShape, foldings: FoldingArrays) -> tuple[IntArray, IntArray]:
     """Words of a row of the input, a block of channels each, and activations in a word."""
-    wide = foldings.coarse_in * foldings.coarse_group * foldings.packed
+    wide = streams_in(foldings) * foldings.packed
     source = shape.inputs[0]
     return source.width * (source.channels // wide), wide
 
@@ -78,11 +78,6 @@ def pass_stores(
     row_bits = BYTE_BITS * ceil_div(wide * act_bits, BYTE_BITS)
     rows = Store(words, row_bits * _stored_rows(op, shape, foldings), 1, buffer)
     return rows, Store(_output_words(shape, foldings), streams_out(foldings) * act_bits, 1, buffer)
-
-
-def streams_out(foldings: FoldingArrays) -> IntArray:
-    """Words per cycle at the output, (n,)."""
-    return foldings.coarse_out * foldings.coarse_group
 
 
 def _output_words(shape: LayerShape, foldings: FoldingArrays) -> IntArray:
@@ -99,8 +94,7 @@ def pass_control(op: Conv2d, shape: LayerShape, foldings: FoldingArrays, act_bit
     taps = amount(lut=mux_lut(stored, bits), ff=bits * columns)
     addresses = counter(clog2(words) + clog2(stored))
     sent = counter(2 * clog2(_output_words(shape, foldings)))
-    streams = foldings.coarse_in * foldings.coarse_group
-    return taps + addresses + sent + window_counters(op, shape.inputs[0], streams)
+    return taps + addresses + sent + window_counters(op, shape.inputs[0], streams_in(foldings))
 
 
 def weight_words(

@@ -1,10 +1,13 @@
 """Folding: which parallel factors, engine and memory every layer gets."""
 
-from .exact import Effort
+from .effort import Effort
 from .legal import ALL_ENGINES, legal_foldings
+from .levers import tried_levers
 from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
 from .objections import is_legal, objections
+from .objective import FASTEST, Goal, Objective
 from .plan import FoldingPlan, Infeasibility
+from .prices import LayerPrice, Prices, prices
 from .solve import DEFAULT_EFFORT, PROVE_OPTIMUM, Solver, solve
 from .streaming import WeightsAt
 from .tables import TABLES, TableCache, memories_of
@@ -12,13 +15,18 @@ from .tables import TABLES, TableCache, memories_of
 __all__ = [
     "ALL_ENGINES",
     "DEFAULT_EFFORT",
+    "FASTEST",
     "PROVE_OPTIMUM",
     "TABLES",
     "Effort",
     "FoldingPlan",
     "FoldingSpace",
+    "Goal",
     "Infeasibility",
+    "LayerPrice",
     "ManyEstimates",
+    "Objective",
+    "Prices",
     "Solver",
     "TableCache",
     "WeightsAt",
@@ -28,5 +36,7 @@ __all__ = [
     "legal_foldings",
     "memories_of",
     "objections",
+    "prices",
     "solve",
+    "tried_levers",
 ]

@@ -58,8 +58,12 @@ class _Pricing:
         return float(least.sum()), hits[np.searchsorted(hits, self._starts)]
 
 
-def relax(options: Options) -> Relaxed:
-    """Best prices for the given rows; ends early once a choice is proved not to exist."""
+PROOF = 1.0 + PROOF_MARGIN
+
+
+def relax(options: Options, enough: float = PROOF) -> Relaxed:
+    """Best prices for the given rows; ends early once the bound is above ``enough``: by default,
+    once a choice is proved not to exist."""
     pricing = _Pricing(options)
     count = pricing.shares.shape[1]
     _, chosen = pricing.cheapest(np.full(count, 1.0 / count))
@@ -89,7 +93,7 @@ def relax(options: Options) -> Relaxed:
         bound, chosen = pricing.cheapest(usable)
         if bound > best_bound:
             best_prices, best_bound = usable, bound
-        if best_bound > 1.0 + PROOF_MARGIN:
+        if best_bound > enough:
             break
         entering: FloatArray
         if prices.min() < -_TINY:

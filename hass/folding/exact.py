@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,8 @@ from ..cost.foldings import IntArray
 from ..errors import SolverError
 from .bound import PROOF_MARGIN, relax
 from .choice import NO_LIMIT, Budget, FloatArray, IndexArray, Options, join_options
-from .milp import Limits, Undecided, find
+from .effort import Effort, Remaining
+from .milp import Undecided, find
 from .outline import (
     first_choice,
     least_open,
@@ -44,36 +44,6 @@ class Answer:
 
     rows: IndexArray
     bound_cycles: int
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How far to go.
-
-    Attributes:
-        gap: an answer at most this far above its proved bound is good enough; 0: the optimum.
-        nodes: of the search tree, in each integer program; None: no limit; 0: no such program.
-        seconds: for all integer programs together; None: no limit. The answer may then differ
-            from run to run.
-    """
-
-    gap: float = 0.0
-    nodes: int | None = None
-    seconds: float | None = None
-
-
-class _Left:
-    """What is left of an effort."""
-
-    def __init__(self, effort: Effort) -> None:
-        self.gap = effort.gap
-        self._nodes = effort.nodes
-        self._end = None if effort.seconds is None else time.monotonic() + effort.seconds
-
-    def limits(self) -> Limits:
-        if self._end is None:
-            return Limits(self._nodes)
-        return Limits(self._nodes, max(0.01, self._end - time.monotonic()))
 
 
 def _core(
@@ -135,12 +105,12 @@ def _quick(core: Options, cycles: int) -> IndexArray | _Doubt | None:
     answer = relax(within)
     if answer.infeasible:
         return None
-    small = within.keep(_affordable(within, answer.prices)).pruned(cycles)
+    small = within.keep(affordable(within, answer.prices)).pruned(cycles)
     found = quick_choice(small, relax(small))
     return _Doubt(small, answer.prices) if found is None else _same_rows(core, small, found)
 
 
-def _decide(core: Options, doubt: _Doubt, left: _Left) -> IndexArray | Undecided | None:
+def _decide(core: Options, doubt: _Doubt, left: Remaining) -> IndexArray | Undecided | None:
     """The integer program's word where there is doubt."""
     limits = left.limits()
     if limits.nodes == 0:
@@ -151,7 +121,7 @@ def _decide(core: Options, doubt: _Doubt, left: _Left) -> IndexArray | Undecided
     return _same_rows(core, doubt.options, found)
 
 
-def _affordable(options: Options, prices: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def affordable(options: Options, prices: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Rows that some choice that fits can contain, as far as the prices tell."""
     priced = options.shares() @ prices
     least = np.minimum.reduceat(priced, options.starts[:-1])
@@ -170,7 +140,7 @@ def _same_rows(core: Options, part: Options, chosen: IndexArray) -> IndexArray:
 
 
 def _search(
-    core: Options, ticks: IntArray, reachable: bool, left: _Left
+    core: Options, ticks: IntArray, reachable: bool, left: Remaining
 ) -> tuple[IndexArray | None, int]:
     """Best choice of core rows found, and the number of leading ticks proved to be out of reach.
 
@@ -191,7 +161,7 @@ def _search(
             high = int(np.searchsorted(ticks, core.frame_ii(found)))
 
     low, probe = proved, proved
-    while low < high:
+    while low < high and not left.over:
         found = _quick(core, int(ticks[probe]))
         if isinstance(found, _Doubt):
             doubts[probe] = found
@@ -200,7 +170,7 @@ def _search(
         low = probe + 1 if probe < high else low
         probe = (low + high) // 2
     low = proved
-    while low < high:
+    while low < high and not left.over:
         if high < len(ticks):
             open_from = least_open(ticks, proved, core.budget)
             if ticks[high] <= open_from * (1.0 + left.gap):
@@ -251,7 +221,7 @@ def solve_exact(
     Raises:
         SolverError: if an integer program fails, or time runs out before any choice is found.
     """
-    left = _Left(effort)
+    left = Remaining(effort)
     outline = outlined(tables, budget, least_cycles)
     low, sketch, prices = outline.low, outline.sketch, outline.floor.prices
     if low is None:

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..device import RESOURCE_NAMES, Device, Resources, device_names, load_device
 from ..values import Arithmetic
 from .choice import FloatArray
 from .plan import Infeasibility
-from .tables import OptionTable
+from .problem import Problem
+from .tables import OptionTable, fastest_legal
 
 _MAX_PARTS = 4
 
 
-def _parts(resource: str, demand: int) -> str:
-    """Devices whose budget would hold the demand, smallest first."""
-    found = []
-    for name in device_names():
-        have = getattr(load_device(name).budget, resource)
-        if have >= demand:
-            found.append((have, name))
-    names = [name for _, name in sorted(found)[:_MAX_PARTS]]
+def _parts(resource: str, demands: Resources) -> str:
+    """Devices whose budget would hold each of the demands alone, those with least of the resource
+    first."""
+    known = [load_device(name) for name in device_names()]
+    enough = [device for device in known if demands.fits(device.budget)]
+    enough.sort(key=lambda device: (getattr(device.budget, resource), device.name))
+    names = [device.name for device in enough[:_MAX_PARTS]]
     return f" ({', '.join(names)})" if names else " (none of the known devices has enough)"
 
 
-def _levers(resource: str, demand: int, device: Device, arithmetic: Arithmetic) -> tuple[str, ...]:
-    levers = [f"a part with more {resource}{_parts(resource, demand)}"]
+def _levers(
+    resource: str, demands: Resources, device: Device, arithmetic: Arithmetic
+) -> tuple[str, ...]:
+    levers = [f"a part with more {resource}{_parts(resource, demands)}"]
+    demand, have = getattr(demands, resource), getattr(device.available, resource)
+    if demand <= have:
+        levers.append(f"a larger share of this part: {demand} of its {have} {resource}")
     if max(arithmetic.act_bits, arithmetic.weight_bits) > 8:
         levers.append("fewer bits per word")
     if resource == "bram18" and device.available.uram == 0:
@@ -39,12 +46,38 @@ def _ranked(names: Sequence[str], amounts: Sequence[int]) -> tuple[tuple[str, in
     return tuple(pairs)
 
 
+def too_slow(problem: Problem, limit: int, clock_mhz: float) -> Infeasibility | None:
+    """The layers, or the off-chip memory, that are slower than a frame II of ``limit`` even at
+    their fastest folding that fits alone, if there are any."""
+    fastest = [int(table.cycles[0]) for table in problem.tables]
+    floor = problem.floor_cycles
+    if floor <= limit:
+        return None
+    fps = clock_mhz * 1e6 / floor
+    levers = [f"at most {fps:,.1f} frames per second, at this clock and on this part"]
+    slowest = problem.tables[int(np.argmax(fastest))]
+    if max(fastest) > limit and fastest_legal(slowest) <= limit:
+        levers.append("a larger part: the first layer named is fast enough, but does not fit alone")
+    elif limit > 0:
+        levers.append(f"a clock of {clock_mhz * floor / limit:,.1f} MHz or more")
+    if problem.least_cycles > limit:
+        levers.append(
+            f"more off-chip bandwidth: frames in and out take {problem.least_cycles} cycles"
+        )
+    if max(fastest) > limit:
+        levers.append("a smaller input, or fewer channels in the layers named")
+    by_layer = _ranked(problem.names, fastest)
+    return Infeasibility("frame_ii_cycles", floor, limit, by_layer, tuple(levers))
+
+
 def single_shortage(
     names: Sequence[str], tables: Sequence[OptionTable], device: Device, arithmetic: Arithmetic
 ) -> Infeasibility | None:
     """The resource of which the smallest foldings of all layers together need the largest multiple
     of the budget, if any needs more than it."""
     worst: tuple[float, Infeasibility] | None = None
+    totals = np.sum([table.least for table in tables], axis=0).tolist()
+    demands = Resources(*totals[: len(RESOURCE_NAMES)])
     for index, (resource, budget) in enumerate(zip(RESOURCE_NAMES, device.budget, strict=True)):
         amounts = [table.least[index] for table in tables]
         demand = sum(amounts)
@@ -52,7 +85,7 @@ def single_shortage(
             continue
         ratio = demand / max(budget, 1)
         if worst is None or ratio > worst[0]:
-            levers = _levers(resource, demand, device, arithmetic)
+            levers = _levers(resource, demands, device, arithmetic)
             by_layer = _ranked(names, amounts)
             worst = ratio, Infeasibility(resource, demand, budget, by_layer, levers)
     return None if worst is None else worst[1]

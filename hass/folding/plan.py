@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ..cost.foldings import Folding
 from ..cost.result import Estimate
+from .objective import FASTEST, Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,12 @@ class FoldingPlan:
         estimate: of these foldings.
         solver: word for what found it: ``greedy`` or ``exact``.
         proved_bound_cycles: no legal folding that fits the part has a smaller frame II.
-        gap: frame_ii_cycles / proved_bound_cycles - 1; 0 is a proved optimum.
+        gap: how far the plan is above what is proved of its objective: value / bound - 1; 0 is a
+            proved optimum. See ``gap_above``.
+        objective: what the plan is to be best at.
+        bound: where the objective is not throughput: no legal folding that fits the part and keeps
+            the objective's limits is better, in the goal's unit; None where it is throughput, whose
+            bound is ``proved_bound_cycles``.
     """
 
     foldings: Mapping[str, Folding]
@@ -27,9 +33,21 @@ class FoldingPlan:
     solver: str
     proved_bound_cycles: int
     gap: float
+    objective: Objective = FASTEST
+    bound: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "foldings", MappingProxyType(dict(self.foldings)))
+
+    @property
+    def proved_bound(self) -> float:
+        """The bound of the plan's objective, in its goal's unit."""
+        return float(self.proved_bound_cycles) if self.bound is None else self.bound
+
+
+def gap_above(value: float, bound: float) -> float:
+    """value / bound - 1; where the bound is 0, as that of a resource may be, the value itself."""
+    return value / bound - 1.0 if bound > 0 else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +55,12 @@ class Infeasibility:
     """Why no folding fits: an inequality that fails even for the smallest legal foldings.
 
     Attributes:
-        resource: the resource that runs out ("lut", ...), or "several" where each alone would do.
-        demand: smallest amount that any legal folding of all layers needs.
-        budget: what the device allows.
+        resource: the resource that runs out ("lut", ...), "several" where each alone would do, or
+            "frame_ii_cycles" where the throughput that is asked for is out of reach whatever is
+            spent.
+        demand: smallest amount that any legal folding of all layers needs; of those that are fast
+            enough, where a throughput is asked for.
+        budget: what the device, or the throughput asked for, allows.
         by_layer: (layer, its smallest demand), largest first.
         levers: what would make it fit, in words.
     """

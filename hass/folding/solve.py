@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
-from ..cost import (
-    Folding,
-    MemoryKind,
-    estimate,
-    frame_bits,
-    layer_shapes,
-    off_chip_bits_per_cycle,
-    off_chip_bound_cycles,
-)
-from ..cost.flow import NO_PASSES
+from ..cost import Estimate, estimate
 from ..cost.foldings import EngineKind
 from ..device import Device
-from ..errors import ProfileError, SpecError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
 from .bound import relax
-from .choice import Budget, join_options
-from .exact import Answer, Effort, solve_exact
-from .explain import joint_shortage, single_shortage
+from .choice import NO_LIMIT, IndexArray, join_options
+from .effort import Effort, Remaining
+from .exact import Answer, solve_exact
+from .explain import joint_shortage, single_shortage, too_slow
 from .greedy import widened
+from .latency import solve_latency, swept_latency
+from .least import quick_least, solve_least
 from .legal import ALL_ENGINES
+from .objective import FASTEST, Goal, Objective
 from .outline import priced_floor, quick_choice, sketched
-from .plan import FoldingPlan, Infeasibility
+from .plan import FoldingPlan, Infeasibility, gap_above
+from .problem import Problem, problem_of
+from .spend import amount, whole_area
 from .streaming import Streaming, WeightsAt, counted, every_layer, narrowed
-from .tables import (
-    TABLES,
-    OffChip,
-    OptionTable,
-    TableCache,
-    TableKey,
-    memories_of,
-    option_costs,
-)
+from .tables import TABLES, TableCache, option_costs, up_to
 
 
 class Solver(StrEnum):
@@ -59,61 +48,24 @@ _CHOICE_GAP = 0.01  # where choices of layers are compared, and the bound is fur
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Problem:
-    names: tuple[str, ...]
-    tables: tuple[OptionTable, ...]
-    budget: Budget
-    least_cycles: int
+class _Found:
+    """One table row per layer, and the bound of the objective."""
+
+    rows: IndexArray
+    bound: float
 
 
-def _problem(
-    graph: Graph,
-    device: Device,
-    profile: SparsityProfile | None,
-    engines: frozenset[EngineKind],
-    arithmetic: Arithmetic,
-    clock_mhz: float,
-    cache: TableCache,
-    streaming: Streaming | None = None,
-) -> _Problem:
-    if profile is not None:
-        absent = [layer.name for layer in graph.convs if layer.name not in profile.layers]
-        if absent:
-            raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
-    memories = memories_of(device)
-    waited = NO_PASSES if streaming is None else streaming.waited
-    bits_per_cycle = 0.0 if streaming is None else off_chip_bits_per_cycle(device, clock_mhz)
-    names, tables = [], []
-    for name, shape in layer_shapes(graph, profile, waited).items():
-        sparsity = None if profile is None else profile.layers.get(name)
-        off_chip, places = None, memories
-        if streaming is not None:
-            waits = streaming.wait_bits.get(name, (0, 0))
-            off_chip = OffChip(bits_per_cycle, streaming.rows.get(name, 0), waits)
-            places = memories | ({MemoryKind.OFF_CHIP} if name in streaming.rows else set())
-        key = TableKey(
-            shape, sparsity, device.family, arithmetic, engines, places, device.budget, off_chip
-        )
-        names.append(name)
-        tables.append(cache.table(key))
-    without = [name for name, table in zip(names, tables, strict=True) if not table.legal]
-    if without:
-        raise SpecError.at(
-            "engines",
-            ", ".join(sorted(engines)) or "none",
-            "an engine for every layer (dynamic, static: a profile, and 2 to 64 products per "
-            "segment; static: zero weights); "
-            f"there is none for {', '.join(without)}",
-        )
-    amounts = list(device.budget)
-    if streaming is not None:
-        amounts.append(-frame_bits(graph, arithmetic))
-    budget = Budget(np.array(amounts, dtype=np.int64), bits_per_cycle)
-    least = off_chip_bound_cycles(graph, device, clock_mhz, arithmetic)
-    return _Problem(tuple(names), tuple(tables), budget, least)
+def _fastest(problem: Problem, solver: Solver, effort: Effort) -> _Found | None:
+    answer: Answer | None
+    match solver:
+        case Solver.EXACT:
+            answer = solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
+        case Solver.GREEDY:
+            answer = _greedy(problem, effort)
+    return None if answer is None else _Found(answer.rows, answer.bound_cycles)
 
 
-def _greedy(problem: _Problem, effort: Effort) -> Answer | None:
+def _greedy(problem: Problem, effort: Effort) -> Answer | None:
     sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
     start = quick_choice(sketch, relax(sketch))
     if start is None:
@@ -123,29 +75,62 @@ def _greedy(problem: _Problem, effort: Effort) -> Answer | None:
     return Answer(rows, priced_floor(problem.tables, problem.budget, problem.least_cycles))
 
 
-def _answered(problem: _Problem, solver: Solver, effort: Effort) -> Answer | None:
-    if not all(len(table) for table in problem.tables):
+def _smallest(
+    problem: Problem, goal: Goal, limit: int | None, solver: Solver, effort: Effort
+) -> _Found | None:
+    budget = problem.budget.amounts
+    spend = whole_area(budget) if goal is Goal.AREA else amount(goal.columns[0], budget)
+    asked = problem.tables, spend, problem.least_cycles, NO_LIMIT if limit is None else limit
+    answer = quick_least(*asked) if solver is Solver.GREEDY else None
+    if answer is None:  # greedy may miss what the integer program finds
+        answer = solve_least(*asked, effort)
+    return None if answer is None else _Found(answer.rows, float(answer.bound))
+
+
+def _fast_enough(problem: Problem, limit: int | None, effort: Effort) -> IndexArray | None:
+    """The fastest choice, if a frame II of ``limit`` is in reach."""
+    found = _fastest(problem, Solver.EXACT, effort)
+    if found is None or limit is None:
+        return None if found is None else found.rows
+    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, found.rows, strict=True)]
+    if max(problem.least_cycles, *cycles) <= limit:
+        return found.rows
+    least = _smallest(problem, Goal.AREA, limit, Solver.EXACT, effort)
+    return None if least is None else least.rows
+
+
+def _earliest(
+    graph: Graph,
+    problem: Problem,
+    limit: int | None,
+    solver: Solver,
+    left: Remaining,
+    cycles_of: Callable[[IndexArray], int],
+) -> _Found | None:
+    start = _fast_enough(problem, limit, left.effort())
+    if start is None:
         return None
-    match solver:
-        case Solver.GREEDY:
-            return _greedy(problem, effort)
-        case Solver.EXACT:
-            return solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
+    budget = problem.budget.amounts
+    asked = graph, problem.shapes, problem.tables, budget, limit, (start,), cycles_of
+    search = swept_latency if solver is Solver.GREEDY else solve_latency
+    early = search(*asked, left.effort())
+    return _Found(early.rows, float(early.bound_cycles))
 
 
-def _foldings(problem: _Problem, answer: Answer) -> dict[str, Folding]:
-    return {
-        name: table.folding(int(row))
-        for name, table, row in zip(problem.names, problem.tables, answer.rows, strict=True)
-    }
-
-
-def _explained(problem: _Problem, device: Device, arithmetic: Arithmetic) -> Infeasibility:
-    single = single_shortage(problem.names, problem.tables, device, arithmetic)
+def _explained(
+    problem: Problem, device: Device, arithmetic: Arithmetic, limit: int | None, clock_mhz: float
+) -> Infeasibility:
+    fast = problem
+    if limit is not None and all(map(len, problem.tables)):
+        slow = too_slow(problem, limit, clock_mhz)
+        if slow is not None:
+            return slow
+        fast = replace(problem, tables=tuple(up_to(table, limit) for table in problem.tables))
+    single = single_shortage(fast.names, fast.tables, device, arithmetic)
     if single is not None:
         return single
     options = join_options(
-        [option_costs(table) for table in problem.tables], problem.budget, problem.least_cycles
+        [option_costs(table) for table in fast.tables], problem.budget, problem.least_cycles
     )
     answer = relax(options)
     priced = options.shares() @ answer.prices
@@ -160,26 +145,31 @@ def solve(
     profile: SparsityProfile | None = None,
     engines: frozenset[EngineKind] = ALL_ENGINES,
     solver: Solver = Solver.EXACT,
+    objective: Objective = FASTEST,
     arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
     effort: Effort = DEFAULT_EFFORT,
     cache: TableCache = TABLES,
     weights: WeightsAt = WeightsAt.AUTO,
 ) -> FoldingPlan | Infeasibility:
-    """Foldings of all layers with the smallest frame II that the device's budget allows.
+    """Foldings of all layers that are best at an objective within the device's budget.
 
     Args:
         graph: the network.
         device: gives the budget, the memories, the off-chip bandwidth and the default clock.
         profile: measured sparsity; without it all engines are dense.
         engines: kinds that layers with weights may have.
-        solver: ``exact`` proves the optimum; ``greedy`` is the baseline.
+        solver: ``exact`` proves the optimum, of latency as far as it can; ``greedy`` is the
+            baseline.
+        objective: what is made as good as it gets: throughput by default; and a throughput that is
+            required.
         arithmetic: word lengths.
         clock_mhz: instead of the device's; with the off-chip bandwidth it bounds frame II.
-        effort: how far the exact solver goes; see ``DEFAULT_EFFORT``. Bound and gap of the plan
-            say what is proved.
+        effort: how far the solver goes; see ``DEFAULT_EFFORT``. Bound and gap of the plan say what
+            is proved.
         cache: where option tables are kept between calls.
-        weights: where weights may be; see ``WeightsAt``.
+        weights: where weights may be; see ``WeightsAt``. Objectives other than throughput keep them
+            on chip.
 
     Returns:
         The plan, or the inequality that fails if nothing fits.
@@ -187,47 +177,95 @@ def solve(
     Raises:
         ProfileError: if the profile does not belong to the graph.
         SpecError: if ``engines`` leaves a layer without any.
-        SolverError: if an integer program fails.
+        SolverError: if the solver fails, or a limit is met before any folding that fits is found.
     """
+    left = Remaining(effort)
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
+    limit = objective.frame_ii_limit(clock)
 
-    def posed(streaming: Streaming | None = None) -> _Problem:
-        return _problem(
+    def posed(streaming: Streaming | None = None) -> Problem:
+        return problem_of(
             graph, device, profile, engines, arithmetic, clock, cache, streaming=streaming
         )
 
-    def planned(problem: _Problem, answer: Answer, bound_cycles: int) -> FoldingPlan:
-        foldings = _foldings(problem, answer)
-        result = estimate(
+    def judged(problem: Problem, rows: IndexArray) -> Estimate:
+        foldings = problem.foldings(rows)
+        return estimate(
             graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock
         )
-        gap = result.frame_ii_cycles / bound_cycles - 1.0
-        return FoldingPlan(foldings, result, str(solver), bound_cycles, gap)
+
+    def planned(problem: Problem, found: _Found) -> FoldingPlan:
+        result = judged(problem, found.rows)
+        gap = gap_above(objective.value(result, device.budget), found.bound)
+        fastest = objective.goal is Goal.THROUGHPUT
+        return FoldingPlan(
+            problem.foldings(found.rows),
+            result,
+            str(solver),
+            int(found.bound) if fastest else problem.floor_cycles,
+            gap,
+            objective,
+            None if fastest else found.bound,
+        )
+
+    def fast(problem: Problem, effort: Effort) -> _Found | None:
+        return _fastest(problem, solver, effort) if all(map(len, problem.tables)) else None
 
     problem = posed()
-    answer = _answered(problem, solver, effort)
-    if weights is WeightsAt.ON_CHIP or (weights is WeightsAt.AUTO and answer is not None):
-        if answer is None:
-            return _explained(problem, device, arithmetic)
-        return planned(problem, answer, answer.bound_cycles)
+    found: _Found | None = None
+    if all(len(table) for table in problem.tables):
+        match objective.goal:
+            case Goal.THROUGHPUT:
+                found = _fastest(problem, solver, left.effort())
+                if found is not None and limit is not None:
+                    found = _required(problem, found, limit, left)
+            case Goal.LATENCY:
+                found = _earliest(
+                    graph,
+                    problem,
+                    limit,
+                    solver,
+                    left,
+                    lambda rows: judged(problem, rows).latency_cycles,
+                )
+            case _:
+                found = _smallest(problem, objective.goal, limit, solver, left.effort())
+    on_chip = weights is WeightsAt.ON_CHIP or objective.goal is not Goal.THROUGHPUT
+    if on_chip or (weights is WeightsAt.AUTO and found is not None):
+        if found is None:
+            return _explained(problem, device, arithmetic, limit, clock)
+        return planned(problem, found)
     # Joins in front of which no branch waits for a pass: a bound for every choice of layers whose
     # weights are off chip; then some choices, with FIFOs for their passes.
     freely, waits = posed(every_layer(graph, arithmetic)), counted(graph, arithmetic)
-    roughly = replace(effort, gap=max(effort.gap, _CHOICE_GAP))
-    bound = _answered(freely, solver, effort if waits.none_waits else roughly)
+    roughly = replace(left.effort(), gap=max(effort.gap, _CHOICE_GAP))
+    bound = fast(freely, left.effort() if waits.none_waits else roughly)
     if bound is None:
-        return _explained(freely, device, arithmetic)
+        return _explained(freely, device, arithmetic, None, clock)
+    plans = [] if found is None else [planned(problem, _Found(found.rows, bound.bound))]
     if waits.none_waits:
-        return planned(freely, bound, bound.bound_cycles)
-    guide = posed(waits)
-    guided = _answered(guide, solver, _GUESS)
-    chosen = _foldings(freely, bound) if guided is None else _foldings(guide, guided)
-    plans = [] if answer is None else [planned(problem, answer, bound.bound_cycles)]
-    for streaming in narrowed(graph, arithmetic, chosen):
-        problem = posed(streaming)
-        answer = _answered(problem, solver, roughly)
-        if answer is not None:
-            plans.append(planned(problem, answer, bound.bound_cycles))
-    if not plans:
-        return _explained(problem, device, arithmetic)
-    return min(plans, key=lambda plan: plan.estimate.frame_ii_cycles)
+        plans.append(planned(freely, bound))
+    else:
+        guide = posed(waits)
+        guided = fast(guide, _GUESS)
+        chosen = freely.foldings(bound.rows) if guided is None else guide.foldings(guided.rows)
+        for streaming in narrowed(graph, arithmetic, chosen):
+            problem = posed(streaming)
+            answer = fast(problem, roughly)
+            if answer is not None:
+                plans.append(planned(problem, _Found(answer.rows, bound.bound)))
+    best = min(plans, key=lambda plan: plan.estimate.frame_ii_cycles, default=None)
+    if best is None or (limit is not None and best.estimate.frame_ii_cycles > limit):
+        return _explained(problem, device, arithmetic, limit, clock)
+    return best
+
+
+def _required(problem: Problem, found: _Found, limit: int, left: Remaining) -> _Found | None:
+    """What was found if it is fast enough; otherwise whatever is, with the same bound."""
+    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, found.rows, strict=True)]
+    if max(problem.least_cycles, *cycles) <= limit:
+        return found
+    if found.bound > limit:
+        return None
+    least = _smallest(problem, Goal.AREA, limit, Solver.EXACT, left.effort())
+    return None if least is None else _Found(least.rows, found.bound)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from ..cost.buffers import Home, buffer_cost, streams_in
-from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
+from ..cost.buffers import Home, buffer_cost
+from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind, streams_in
 from ..cost.layer import core_costs
 from ..cost.primitives import BRAM18_BITS, URAM_BITS, Amount
 from ..cost.result import LayerCosts
@@ -24,7 +25,7 @@ from .pareto import pareto_front
 Buffers = dict[tuple[EngineKind, bool, Home], Amount]  # of a layer; by whether weights are off chip
 UseArray = npt.NDArray[np.integer]
 Int32Array = npt.NDArray[np.int32]
-Use = tuple[int, int, int, int, int]
+Use = tuple[int, ...]
 
 _MOST = int(np.iinfo(np.int64).max)
 # Prices per share of the budget (lut, ff, dsp, bram18, uram) at which a sketch's rows are cheapest.
@@ -104,6 +105,24 @@ class OptionTable:
         """Rows that are the cheapest at some frame II, at (k,) prices of a unit."""
         return _falls(self.cycles, self.use @ rates)
 
+    def by_group(
+        self, rows: npt.NDArray[np.intp]
+    ) -> tuple[tuple[npt.NDArray[np.intp], FoldingArrays], ...]:
+        """Foldings of (m,) rows as arrays: (places among the rows, foldings) of each engine kind
+        and memories that are there."""
+        found, offset = [], 0
+        option = self.option[rows].astype(np.intp)
+        for one in _legal(self.key):
+            for (lines, fifos), having in one.homes.items():
+                count = int(np.count_nonzero(having))
+                places = np.flatnonzero((option >= offset) & (option < offset + count))
+                if len(places):
+                    chosen = one.foldings.take(np.flatnonzero(having)[option[places] - offset])
+                    group = replace(chosen, line_memory=lines, fifo_memory=fifos)
+                    found.append((places, group))
+                offset += count
+        return tuple(found)
+
     def folding(self, row: int) -> Folding:
         """The folding of a row."""
         index = int(self.option[row])
@@ -117,6 +136,22 @@ class OptionTable:
         raise IndexError(f"no option {row} in a table of {len(self)}")
 
 
+def up_to(table: OptionTable, cycles: int) -> OptionTable:
+    """The rows of a table with at most ``cycles``, of which there must be one; ``least`` is of
+    these."""
+    end = int(np.searchsorted(table.cycles, cycles, "right"))
+    least = tuple(int(amount) for amount in table.use[:end, :5].min(axis=0))
+    return replace(
+        table,
+        cycles=table.cycles[:end],
+        use=table.use[:end],
+        option=table.option[:end],
+        sketch=table.sketch[table.sketch < end],
+        least=least,
+    )
+
+
+@lru_cache(maxsize=32)  # asked for again and again by those who look at a few rows
 def _legal(key: TableKey) -> tuple[FoldingSet, ...]:
     rows = 0 if key.off_chip is None else key.off_chip.rows_per_pass
     return legal_sets(key.shape, key.engines, key.memories, key.sparsity, key.arithmetic, rows)
@@ -131,6 +166,13 @@ def option_costs(
     key = table.key
     cycles, use = all_costs(key.shape, _legal(key), key.sparsity, key.family, key.arithmetic)
     return cycles, use[:, : _columns(key)], np.arange(len(cycles), dtype=np.intp)
+
+
+def fastest_legal(table: OptionTable) -> int:
+    """Smallest frame II over all legal foldings of a table's layer, whether they fit or not."""
+    key = table.key
+    cycles, _ = all_costs(key.shape, _legal(key), key.sparsity, key.family, key.arithmetic)
+    return int(cycles.min())
 
 
 def all_costs(

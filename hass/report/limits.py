@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..design import Design
 from ..device import RESOURCE_NAMES
+from ..folding import FoldingPlan, Goal
 from .words import number, percent, shown
 
 NEAR = 0.95  # of the pipeline's frame II, or of a budget: close enough to limit
@@ -52,19 +53,7 @@ def limits(design: Design) -> tuple[tuple[str, str], ...]:
             f"{shown(device.name)}: no resource has run out."
         )
     facts.append(("Resources", text))
-    bound = plan.proved_bound_cycles
-    if plan.gap <= 0:
-        text = (
-            f"Proved best: no legal folding that fits has a frame II below {number(bound)} cycles "
-            f"(solver: {shown(plan.solver)}). More speed needs more sparsity, a larger part or a "
-            "wider choice of foldings."
-        )
-    else:
-        text = (
-            f"No legal folding that fits has a frame II below {number(bound)} cycles; this one is "
-            f"at most {percent(plan.gap, 2)} above the best (solver: {shown(plan.solver)})."
-        )
-    facts.append(("Proof", text))
+    facts.append(("Proof", _proof(plan)))
     if plan.estimate.multipliers:
         text = (
             f"{percent(summary.multiplier_bound_share)} of clock × multipliers / active MACs per "
@@ -81,6 +70,28 @@ def limits(design: Design) -> tuple[tuple[str, str], ...]:
             )
         facts.append(("Multiplier bound", text))
     return tuple(facts)
+
+
+def _proof(plan: FoldingPlan) -> str:
+    goal, solver = plan.objective.goal, shown(plan.solver)
+    asked = "" if plan.objective.min_fps is None else f" at {number(plan.objective.min_fps)} fps"
+    match goal:
+        case Goal.THROUGHPUT:
+            what = f"a frame II below {number(plan.proved_bound_cycles)} cycles"
+        case Goal.LATENCY:
+            what = f"its first frame through in less than {number(plan.proved_bound)} cycles"
+        case Goal.AREA:
+            what = f"less than {percent(plan.proved_bound)} of the scarcest resource's budget"
+        case _:
+            what = f"less than {number(plan.proved_bound)} {goal.value.upper()}"
+    text = f"o legal folding that fits{asked} has {what}"
+    if plan.gap > 0:
+        above = percent(plan.gap, 2)
+        return f"N{text}; this one is at most {above} above the best (solver: {solver})."
+    text = f"Proved best: n{text} (solver: {solver})."
+    if goal is Goal.THROUGHPUT:
+        text += " More speed needs more sparsity, a larger part or a wider choice of foldings."
+    return text
 
 
 def _slowest(design: Design) -> str:

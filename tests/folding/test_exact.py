@@ -13,7 +13,8 @@ from hass.errors import SolverError
 from hass.folding import milp
 from hass.folding.bound import priced_bound, relax
 from hass.folding.choice import Budget, Options, join_options
-from hass.folding.exact import Effort, solve_exact
+from hass.folding.effort import Effort
+from hass.folding.exact import solve_exact
 from hass.folding.greedy import widened
 from hass.folding.outline import priced_floor
 from hass.folding.repair import cheapest, repaired, trimmed

@@ -1,0 +1,78 @@
+"""What a folding is to be best at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..cost.result import Estimate
+from ..device import RESOURCE_NAMES, Resources
+
+
+class Goal(StrEnum):
+    """The quantity that is made as good as it gets."""
+
+    THROUGHPUT = "throughput"  # smallest frame II
+    LATENCY = "latency"  # of one frame alone
+    AREA = "area"  # smallest share of the budget, of the resource with the largest
+    LUT = "lut"
+    FF = "ff"
+    DSP = "dsp"
+    BRAM18 = "bram18"
+    URAM = "uram"
+
+    @property
+    def unit(self) -> str:
+        """Of its values: cycles, an amount of a resource, or a share of the budget."""
+        if self in (Goal.THROUGHPUT, Goal.LATENCY):
+            return "cycles"
+        return "of the budget" if self is Goal.AREA else self.value
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Positions in ``RESOURCE_NAMES`` of the resources that it is about; none for times."""
+        if self is Goal.AREA:
+            return tuple(range(len(RESOURCE_NAMES)))
+        return (RESOURCE_NAMES.index(self.value),) if self.value in RESOURCE_NAMES else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is made smallest, and what must be kept.
+
+    Attributes:
+        goal: what is made as good as it gets, within the device's budget.
+        min_fps: frames per second that are required in steady state; None: none are.
+    """
+
+    goal: Goal = Goal.THROUGHPUT
+    min_fps: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_fps is not None and not 0.0 < self.min_fps < math.inf:
+            raise ValueError(f"min_fps must be above 0, got {self.min_fps}")
+
+    def frame_ii_limit(self, clock_mhz: float) -> int | None:
+        """Largest frame II, in cycles, that the required throughput allows; None: any."""
+        if self.min_fps is None:
+            return None
+        hertz = clock_mhz * 1e6
+        limit = int(hertz / self.min_fps)
+        # rounded as Estimate.throughput_fps rounds
+        return limit + 1 if hertz / (limit + 1) >= self.min_fps else limit
+
+    def value(self, estimate: Estimate, budget: Resources) -> float:
+        """What a design is worth at the goal, in its unit: less is better."""
+        match self.goal:
+            case Goal.THROUGHPUT:
+                return float(estimate.frame_ii_cycles)
+            case Goal.LATENCY:
+                return float(estimate.latency_cycles)
+            case Goal.AREA:
+                return max(estimate.resources.utilisation(budget).values())
+            case _:
+                return float(getattr(estimate.resources, self.goal.value))
+
+
+FASTEST = Objective()
