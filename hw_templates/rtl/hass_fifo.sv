@@ -1,10 +1,9 @@
 // First-in, first-out queue with ready/valid on both sides: DEPTH words in a memory, and one more in
-// the register that the memory reads into (so it may be block RAM or UltraRAM). One word in and one out a cycle;
+// the register that the memory reads into (so it may be block RAM). One word in and one out a cycle;
 // a word can be read two cycles after it was written.
 module hass_fifo #(
     parameter int DEPTH = 16,
-    parameter int WIDTH = 16,
-    parameter int ULTRA = 0  // as of hass_memory
+    parameter int WIDTH = 16
 ) (
     input  logic             clk,
     input  logic             rst,
@@ -45,6 +44,6 @@ module hass_fifo #(
         if (rst) out_valid <= 1'b0;
         else if (pop | out_ready) out_valid <= pop;
 
-    hass_memory #(.DEPTH(DEPTH), .WIDTH(WIDTH), .ULTRA(ULTRA)) memory (
+    hass_memory #(.DEPTH(DEPTH), .WIDTH(WIDTH)) memory (
         .clk, .write(push), .write_address(tail), .in, .read(pop), .read_address(head), .out);
 endmodule

@@ -2,8 +2,7 @@
 // address that is being written returns the old word.
 //
 // The cost model's rule decides where it lies: in LUTs up to 64 words or 4096 bits, else in block
-// RAM. ULTRA = 1 asks for UltraRAM instead; ULTRA = 2 for anything but block RAM: LUTs up to 256
-// words or 32,768 bits, else UltraRAM. What is deeper than one of those is cut into banks
+// RAM. ULTRA = 1 asks for UltraRAM instead. What is deeper than one of those is cut into banks
 // here, so that every tool finds as many; the words that they read meet in a multiplexer.
 module hass_memory #(
     parameter int DEPTH = 512,
@@ -20,12 +19,11 @@ module hass_memory #(
     output logic [WIDTH-1:0]        out
 );
     localparam bit SMALL = DEPTH <= 64 || DEPTH * WIDTH <= 4096;
-    localparam bit MEDIUM = DEPTH <= 256 || DEPTH * WIDTH <= 32768;
     generate
-        if (ULTRA == 1 || (ULTRA == 2 && !MEDIUM)) begin : ultra
+        if (ULTRA != 0) begin : ultra
             hass_ultra_memory #(.DEPTH(DEPTH), .WIDTH(WIDTH)) memory (
                 .clk, .write, .write_address, .in, .read, .read_address, .out);
-        end else if (SMALL || ULTRA == 2) begin : distributed
+        end else if (SMALL) begin : distributed
             (* ram_style = "distributed" *) logic [WIDTH-1:0] words [0:DEPTH-1];
             always_ff @(posedge clk) begin
                 if (write) words[write_address] <= in;

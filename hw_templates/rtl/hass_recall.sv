@@ -1,8 +1,7 @@
 // A word delayed by DEPTH enabled cycles, in a memory: what a line buffer is made of.
 module hass_recall #(
     parameter int DEPTH = 64,
-    parameter int WIDTH = 16,
-    parameter int ULTRA = 0  // as of hass_memory
+    parameter int WIDTH = 16
 ) (
     input  logic             clk,
     input  logic             rst,
@@ -20,9 +19,8 @@ module hass_recall #(
             logic [ADDRESS_BITS-1:0] address;
             hass_counter #(.SIZE(WORDS)) addresses (
                 .clk, .rst, .step(enable), .value(address), .last());
-            // reading and writing one address: the old word comes out, WORDS enabled cycles old; of an
-            // UltraRAM if its first port reads, which goes before the second (UG573)
-            hass_memory #(.DEPTH(WORDS), .WIDTH(WIDTH), .ULTRA(ULTRA)) store (
+            // reading and writing one address: the old word comes out, WORDS enabled cycles old
+            hass_memory #(.DEPTH(WORDS), .WIDTH(WIDTH)) store (
                 .clk, .write(enable), .write_address(address), .in,
                 .read(enable), .read_address(address), .out);
         end

@@ -13,8 +13,7 @@ module hass_window #(
     parameter int ROWS = 3,
     parameter int COLUMNS = 3,
     parameter int STRIDE = 1,
-    parameter int BITS = 16,
-    parameter int ULTRA = 0  // where its memories lie, as of hass_memory
+    parameter int BITS = 16
 ) (
     input  logic                         clk,
     input  logic                         rst,
@@ -45,9 +44,7 @@ module hass_window #(
     generate
         if (ROWS > 1) begin : lines
             logic [(ROWS-1)*BITS-1:0] above;
-            hass_recall #(
-                .DEPTH(WIDTH * CHANNELS), .WIDTH((ROWS - 1) * BITS), .ULTRA(ULTRA)
-            ) buffer (
+            hass_recall #(.DEPTH(WIDTH * CHANNELS), .WIDTH((ROWS - 1) * BITS)) buffer (
                 .clk, .rst, .enable(take), .in(newest[ROWS*BITS-1:BITS]), .out(above));
             assign newest[(ROWS-1)*BITS-1:0] = above;
         end
@@ -59,9 +56,7 @@ module hass_window #(
     generate
         if (COLUMNS > 1) begin : taps
             logic [ROWS*(COLUMNS-1)*BITS-1:0] older;
-            hass_recall #(
-                .DEPTH(CHANNELS), .WIDTH(ROWS * (COLUMNS - 1) * BITS), .ULTRA(ULTRA)
-            ) buffer (
+            hass_recall #(.DEPTH(CHANNELS), .WIDTH(ROWS * (COLUMNS - 1) * BITS)) buffer (
                 .clk, .rst, .enable(take), .in(columns[ROWS*COLUMNS*BITS-1:ROWS*BITS]),
                 .out(older));
             assign columns[ROWS*(COLUMNS-1)*BITS-1:0] = older;

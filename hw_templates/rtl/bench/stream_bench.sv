@@ -17,7 +17,6 @@ module stream_bench;
     parameter int ROWS = 3;
     parameter int COLUMNS = 3;
     parameter int STRIDE = 1;
-    parameter int ULTRA = 0;
     // widths and lengths of the files
     parameter int IN_BITS = 16;
     parameter int OUT_BITS = 16;
@@ -94,14 +93,14 @@ module stream_bench;
                 .step, .carry, .carry_ready, .out_valid, .out_ready, .out
             );
         end else if (BLOCK == "fifo") begin : fifo
-            hass_fifo #(.DEPTH(DEPTH), .WIDTH(IN_BITS), .ULTRA(ULTRA)) queue (
+            hass_fifo #(.DEPTH(DEPTH), .WIDTH(IN_BITS)) queue (
                 .clk, .rst, .in_valid, .in_ready, .in, .out_valid, .out_ready, .out);
             assign step = 1'b0;
             assign carry_ready = 1'b0;
         end else begin : window
             hass_window #(
                 .HEIGHT(HEIGHT), .WIDTH(WIDTH), .CHANNELS(CHANNELS), .ROWS(ROWS),
-                .COLUMNS(COLUMNS), .STRIDE(STRIDE), .BITS(IN_BITS), .ULTRA(ULTRA)
+                .COLUMNS(COLUMNS), .STRIDE(STRIDE), .BITS(IN_BITS)
             ) sliding (
                 .clk, .rst, .in_valid, .in_ready, .in, .out_valid, .out_ready, .out);
             assign step = 1'b0;
