@@ -28,6 +28,7 @@ from hass.design_file import design_json, parse_design, read_design, summary_jso
 from hass.device import Device, Family, Resources
 from hass.errors import OutputError, SpecError
 from hass.files import canonical_json
+from hass.folding.objective import FASTEST, Goal, Objective
 from hass.folding.plan import FoldingPlan
 from hass.sparsity import Accuracy, SparsitySetting
 from hass.values import Arithmetic
@@ -84,6 +85,12 @@ def estimates(draw: st.DrawFn) -> Estimate:
     )
 
 
+FPS = st.none() | st.floats(1e-3, 1e9)
+OBJECTIVES = st.tuples(st.builds(Objective, st.just(Goal.THROUGHPUT), FPS), st.none()) | st.tuples(
+    st.builds(Objective, st.sampled_from([g for g in Goal if g != "throughput"]), FPS), AMOUNTS
+)
+
+
 @st.composite
 def designs(draw: st.DrawFn) -> Design:
     estimate = draw(estimates())
@@ -105,6 +112,7 @@ def designs(draw: st.DrawFn) -> Design:
             draw(st.sampled_from(["greedy", "exact"])),
             draw(POSITIVE),
             draw(AMOUNTS),
+            *draw(OBJECTIVES),
         ),
         summary=summarise(estimate, DEVICE),
         densities={
@@ -319,3 +327,33 @@ def test_a_design_holds_together() -> None:
         replace(design, plan=replace(design.plan, foldings={}))
     with pytest.raises(ValueError, match="densities"):
         replace(design, densities={"beta": LayerDensity(1, 1, 1)})
+
+
+def test_older_files_name_no_objective() -> None:
+    plan = parse_design(_edited(lambda content: content.pop("objective")), "old.json").plan
+    assert (plan.objective, plan.bound, plan.proved_bound) == (FASTEST, None, 50.0)
+
+
+def test_an_objective_is_kept_with_its_bound() -> None:
+    content = design_json(simple_design())
+    assert content["objective"] == {"goal": "throughput", "min_fps": None, "bound": 50.0}
+    text = _edited(
+        lambda content: content.update(objective={"goal": "dsp", "min_fps": 2.5, "bound": 3})
+    )
+    plan = parse_design(text, "design.json").plan
+    assert plan.objective == Objective(Goal.DSP, 2.5)
+    assert (plan.proved_bound, plan.proved_bound_cycles) == (3.0, 50)
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [
+        ({"goal": "throughput", "min_fps": None, "bound": 49}, "bound of throughput is 50"),
+        ({"goal": "speed", "min_fps": None, "bound": 49}, "goal"),
+        ({"goal": "dsp", "min_fps": 0, "bound": 49}, "min_fps"),
+        ({"goal": "dsp", "min_fps": None}, "bound"),
+    ],
+)
+def test_a_wrong_objective_is_told(objective: dict[str, object], words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        parse_design(_edited(lambda content: content.update(objective=objective)), "d.json")

@@ -181,7 +181,7 @@ def _search(
         if not isinstance(answer, Undecided):
             settle(probe, answer)
         low = probe + 1 if probe < high else low
-    if best is None and high < len(ticks):
+    if best is None and high < len(ticks) and not left.over:
         doubt = _quick(core, int(ticks[high]))
         answer = _decide(core, doubt, left) if isinstance(doubt, _Doubt) else doubt
         best = None if isinstance(answer, Undecided) else answer

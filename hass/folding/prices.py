@@ -9,6 +9,7 @@ log t:
     elasticity of a layer  e = (f(T / reach) - f(T * reach)) / (2 ln reach)    f: its part of phi
 
 counting only steps that its engines' work makes: streams are not faster where there is less to do.
+A layer that cannot be as fast as T / reach is looked at as far above its own smallest frame II.
 It is the share of the budget that the layer gives back, at the same frame II, per relative fall of
 its work. With S the elasticity of all layers together, streams included, a share of the budget buys
 T / S cycles.
@@ -88,27 +89,30 @@ class Prices:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
 
-class _Curve:
-    """Cheapest cost of a layer's foldings by frame II, and which of its steps are the engines'."""
-
-    def __init__(self, table: OptionTable, chosen: IndexArray, rates: FloatArray) -> None:
-        least = np.minimum.accumulate(table.use[chosen] @ rates)
-        falls = np.append(True, least[1:] < least[:-1])
-        rows, costs = chosen[falls], least[falls]
-        self._cycles = table.cycles[rows]
-        self._drops = np.append(0.0, costs[:-1] - costs[1:])
-        works = np.zeros(len(rows), dtype=np.bool_)
-        for places, foldings in table.by_group(rows):
-            if foldings.engine is not EngineKind.NONE:
-                paced = stream_cycles(table.key.shape, foldings)
-                works[places] = table.cycles[rows[places]] > paced
-        self._work_drops = np.where(works, self._drops, 0.0)
-
-    def falls(self, low: float, high: float) -> tuple[float, float]:
-        """How much the cost falls from a frame II to a higher one: in all, and by engines' steps.
-        Below its fastest folding a layer's cost does not rise."""
-        inside = (self._cycles > low) & (self._cycles <= high)
-        return float(self._drops[inside].sum()), float(self._work_drops[inside].sum())
+def _falls(
+    table: OptionTable, rates: FloatArray, cycles: float, reach: float
+) -> tuple[float, float]:
+    """How much the cost of the cheapest folding falls within a factor of ``reach`` of a frame II,
+    or as far above the layer's smallest: in all, and by what engines with less work would do."""
+    low = max(cycles / reach, float(table.cycles[0]))
+    begin, end = np.searchsorted(table.cycles, [low, low * reach**2], "right").tolist()
+    now = float((table.use[:begin] @ rates).min())
+    costs = table.use[begin:end] @ rates
+    cheaper = np.flatnonzero(costs < now)
+    if not len(cheaper):
+        return 0.0, 0.0
+    rows, costs = begin + cheaper, costs[cheaper]
+    works = np.zeros(len(rows), dtype=np.bool_)
+    for places, foldings in table.by_group(rows):
+        if foldings.engine is not EngineKind.NONE:
+            paced = stream_cycles(table.key.shape, foldings)
+            works[places] = table.cycles[rows[places]] > paced
+    ticks = np.unique(table.cycles[rows], return_index=True)[1]
+    least = np.minimum.reduceat(costs, ticks)
+    before = np.minimum.accumulate(np.append(now, least))[:-1]
+    worked = np.minimum.reduceat(np.where(works, costs, np.inf), ticks)
+    falls = [np.maximum(before - lower, 0.0).sum() for lower in (least, worked)]
+    return float(falls[0]), float(falls[1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,12 +144,17 @@ def _refined(problem: Problem, sketch: Options, rates: FloatArray) -> Options:
     return join_options(parts, problem.budget, problem.least_cycles)
 
 
-def _of_frame_ii(problem: Problem, sketch: Options, cycles: int) -> tuple[_Exchange, float]:
-    answer = relax(sketch.up_to(cycles), math.inf)
-    prices = answer.prices
-    budget = np.maximum(problem.budget.at(cycles), 1)
-    exchange = _Exchange(prices / budget, prices, np.ones(len(prices)))
-    return exchange, 0.0
+def _exchange(
+    problem: Problem, sketch: Options, cycles: int, goal: Goal
+) -> tuple[_Exchange, float]:
+    if goal is Goal.THROUGHPUT:
+        return _of_frame_ii(problem, sketch, cycles), 0.0
+    return _of_spend(problem, sketch, cycles, goal)
+
+
+def _of_frame_ii(problem: Problem, sketch: Options, cycles: int) -> _Exchange:
+    found = relax(sketch.up_to(cycles), math.inf).prices
+    return _Exchange(found / np.maximum(problem.budget.at(cycles), 1), found, np.ones(len(found)))
 
 
 def _of_spend(
@@ -198,17 +207,13 @@ def prices(
     if goal is not Goal.THROUGHPUT:
         limit = plan.objective.frame_ii_limit(clock)
         cycles = int(sketch.cycles.max()) if limit is None else limit
-    for _ in range(2):  # prices of the sketch, then of the rows that matter at these
-        if goal is Goal.THROUGHPUT:
-            exchange, worth = _of_frame_ii(problem, sketch, cycles)
-        else:
-            exchange, worth = _of_spend(problem, sketch, cycles, goal)
-        sketch = _refined(problem, sketch, exchange.rates)
+    exchange, worth = _exchange(problem, sketch, cycles, goal)
+    # prices of the sketch, then of the rows that matter at these
+    exchange, worth = _exchange(problem, _refined(problem, sketch, exchange.rates), cycles, goal)
     known: dict[int, tuple[float, float]] = {}
-    for layer, table in enumerate(problem.tables):
+    for table in problem.tables:
         if id(table) not in known:
-            curve = _Curve(table, sketch.source[sketch.rows_of(layer)], exchange.rates)
-            known[id(table)] = curve.falls(cycles / reach, cycles * reach)
+            known[id(table)] = _falls(table, exchange.rates, cycles, reach)
     octave = 2.0 * math.log(reach)
     falls = [known[id(table)] for table in problem.tables]
     paced_by: tuple[str, ...] = ()

@@ -49,6 +49,51 @@ def test_solve(
     assert plan.gap <= 0.01
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("goal", ["dsp", "lut", "area"])
+def test_least_at_half_the_throughput(
+    name: str, goal: str, networks: dict[str, hass.Graph], benchmark: BenchmarkFixture
+) -> None:
+    """At half of what the part allows, with warm tables."""
+    graph, device = networks[name], hass.load_device("u250")
+    fastest = hass.solve(graph, device)
+    assert isinstance(fastest, FoldingPlan)
+    objective = hass.Objective(hass.Goal(goal), fastest.estimate.throughput_fps / 2)
+    plan = benchmark.pedantic(
+        hass.solve, args=(graph, device), kwargs={"objective": objective}, rounds=1
+    )
+    assert isinstance(plan, FoldingPlan)
+    benchmark.extra_info["value"] = objective.value(plan.estimate, device.budget)
+    benchmark.extra_info["gap"] = plan.gap
+    assert plan.gap <= 0.01
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_latency(name: str, networks: dict[str, hass.Graph], benchmark: BenchmarkFixture) -> None:
+    """Of the first frame, with warm tables; its gap is what it is."""
+    graph, device = networks[name], hass.load_device("u250")
+    fastest = hass.solve(graph, device)
+    assert isinstance(fastest, FoldingPlan)
+    objective = hass.Objective(hass.Goal.LATENCY)
+    plan = benchmark.pedantic(
+        hass.solve, args=(graph, device), kwargs={"objective": objective}, rounds=1
+    )
+    assert isinstance(plan, FoldingPlan)
+    benchmark.extra_info["latency_cycles"] = plan.estimate.latency_cycles
+    benchmark.extra_info["fastest_latency_cycles"] = fastest.estimate.latency_cycles
+    benchmark.extra_info["gap"] = plan.gap
+    assert plan.estimate.latency_cycles <= fastest.estimate.latency_cycles
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_prices(name: str, networks: dict[str, hass.Graph], benchmark: BenchmarkFixture) -> None:
+    graph, device = networks[name], hass.load_device("u250")
+    plan = hass.solve(graph, device)
+    assert isinstance(plan, FoldingPlan)
+    found = benchmark.pedantic(hass.prices, args=(graph, device, plan), rounds=5)
+    assert set(found.layers) == {layer.name for layer in graph.convs}
+
+
 def test_estimate_many(networks: dict[str, hass.Graph], benchmark: BenchmarkFixture) -> None:
     space = folding_space(networks["resnet18"], hass.load_device("u250"))
     places = space.draw(FOLDINGS, np.random.default_rng(0))

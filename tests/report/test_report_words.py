@@ -9,6 +9,7 @@ from made_designs import made_design
 
 from hass.design import summarise
 from hass.device import Resources, load_device
+from hass.folding import Goal, Objective
 from hass.report.limits import budget_shares, critical_layers, idle_share, limits
 from hass.report.words import number, percent, ratio, short, shown, standard_error, top1
 from hass.sparsity import Accuracy
@@ -90,3 +91,24 @@ def test_limits_of_a_design_bound_off_chip_and_proved_best() -> None:
     facts = dict(limits(bound))
     assert "off-chip bandwidth of 2.1 GB/s" in facts["Slowest part"]
     assert facts["Proof"].startswith("Proved best: no legal folding that fits")
+
+
+@pytest.mark.parametrize(
+    ("objective", "bound", "words"),
+    [
+        (Objective(Goal.DSP, 100.0), 12.0, "fits at 100 fps has less than 12 DSP"),
+        (Objective(Goal.LATENCY), 4321.0, "has its first frame through in less than 4,321 cycles"),
+        (Objective(Goal.AREA), 0.25, "has less than 25.0 % of the scarcest resource's budget"),
+        (Objective(), None, "has a frame II below"),
+    ],
+)
+def test_the_proof_is_that_of_the_objective(
+    objective: Objective, bound: float | None, words: str
+) -> None:
+    design = made_design(device=load_device("pynq-z2"))
+    for gap, begin in ((0.0, "Proved best: no legal"), (0.125, "No legal")):
+        plan = dataclasses.replace(design.plan, objective=objective, bound=bound, gap=gap)
+        proof = dict(limits(dataclasses.replace(design, plan=plan)))["Proof"]
+        assert proof.startswith(begin)
+        assert words in proof
+        assert ("12.50 % above" in proof) == (gap > 0)
