@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from ..cost.foldings import MemoryKind
 from ..device import RESOURCE_NAMES, Device, Resources, device_names, load_device
 from ..values import Arithmetic
 from .choice import FloatArray
 from .plan import Infeasibility
-from .tables import OptionTable
+from .tables import OptionTable, costs_by_memory
 
 _MAX_PARTS = 4
 _MEMORY = ("bram18", "uram")
@@ -57,6 +60,30 @@ def single_shortage(
             by_layer = _ranked(names, amounts)
             worst = ratio, Infeasibility(resource, demand, budget, by_layer, levers)
     return None if worst is None else worst[1]
+
+
+def layer_shortage(
+    name: str, table: OptionTable, device: Device, arithmetic: Arithmetic
+) -> tuple[Infeasibility, str]:
+    """What a layer of which no folding fits lacks, by the folding that is nearest to fitting; and
+    in words the same for each memory that its weights could lie in."""
+    budget = np.array(tuple(device.budget), dtype=np.int64)
+    nearest: tuple[float, str, int] | None = None
+    words = []
+    for memory, use in costs_by_memory(table).items():
+        shares = use / np.maximum(budget, 1)
+        row = int(shares.max(axis=1).argmin())
+        worst = int(shares[row].argmax())
+        resource, demand = RESOURCE_NAMES[worst], int(use[row, worst])
+        place = "" if memory is MemoryKind.NONE else f"with weights in {memory.value} "
+        words.append(f"{place}{resource} {demand:,} > {budget[worst]:,}")
+        if nearest is None or shares[row, worst] < nearest[0]:
+            nearest = float(shares[row, worst]), resource, demand
+    assert nearest is not None  # a layer has a legal folding
+    _, resource, demand = nearest
+    allowed = int(getattr(device.budget, resource))
+    levers = _levers(resource, demand, arithmetic)
+    return Infeasibility(resource, demand, allowed, ((name, demand),), levers), ", ".join(words)
 
 
 def joint_shortage(

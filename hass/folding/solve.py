@@ -46,14 +46,16 @@ PROVE_OPTIMUM = Effort()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Problem:
+class Problem:
+    """The option tables of all layers, and what bounds a choice from them."""
+
     names: tuple[str, ...]
     tables: tuple[OptionTable, ...]
     budget: IntArray
     least_cycles: int
 
 
-def _problem(
+def problem_of(
     graph: Graph,
     device: Device,
     profile: SparsityProfile | None,
@@ -61,7 +63,12 @@ def _problem(
     arithmetic: Arithmetic,
     clock_mhz: float,
     cache: TableCache,
-) -> _Problem:
+) -> Problem:
+    """The problem that ``solve`` of the same arguments has.
+
+    Raises:
+        ProfileError, SpecError: see ``solve``.
+    """
     if profile is not None:
         absent = [layer.name for layer in graph.convs if layer.name not in profile.layers]
         if absent:
@@ -84,10 +91,10 @@ def _problem(
         )
     budget = np.array(tuple(device.budget), dtype=np.int64)
     least = off_chip_bound_cycles(graph, device, clock_mhz, arithmetic)
-    return _Problem(tuple(names), tuple(tables), budget, least)
+    return Problem(tuple(names), tuple(tables), budget, least)
 
 
-def _greedy(problem: _Problem, effort: Effort) -> Answer | None:
+def _greedy(problem: Problem, effort: Effort) -> Answer | None:
     sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
     start = quick_choice(sketch, relax(sketch))
     if start is None:
@@ -97,7 +104,7 @@ def _greedy(problem: _Problem, effort: Effort) -> Answer | None:
     return Answer(rows, priced_floor(problem.tables, problem.budget, problem.least_cycles))
 
 
-def _explained(problem: _Problem, device: Device, arithmetic: Arithmetic) -> Infeasibility:
+def _explained(problem: Problem, device: Device, arithmetic: Arithmetic) -> Infeasibility:
     single = single_shortage(problem.names, problem.tables, device, arithmetic)
     if single is not None:
         return single
@@ -145,7 +152,7 @@ def solve(
         SolverError: if an integer program fails.
     """
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
-    problem = _problem(graph, device, profile, engines, arithmetic, clock, cache)
+    problem = problem_of(graph, device, profile, engines, arithmetic, clock, cache)
     answer: Answer | None = None
     if all(len(table) for table in problem.tables):
         match solver:

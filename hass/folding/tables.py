@@ -114,6 +114,16 @@ def all_costs(
     return cycles, np.concatenate([cost.resources() for cost in costs])
 
 
+def costs_by_memory(table: OptionTable) -> dict[MemoryKind, IntArray]:
+    """Weight memory -> (n, 5) resources of all legal foldings with it, whether they fit or not."""
+    key = table.key
+    found: dict[MemoryKind, list[IntArray]] = {}
+    for group in _legal(key):
+        _, use = all_costs(key.shape, (group,), key.sparsity, key.family, key.arithmetic)
+        found.setdefault(group.weight_memory, []).append(use)
+    return {memory: np.concatenate(uses) for memory, uses in found.items()}
+
+
 def _promising(key: TableKey, group: FoldingArrays) -> npt.NDArray[np.intp]:
     """Rows of a group that may fit: those whose lockstep form with weights in block memory fits in
     LUT, FF and DSP. Deeper lane FIFOs and other memories only add to these three."""
