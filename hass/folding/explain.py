@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..cost.foldings import MemoryKind
+from ..cost.foldings import IntArray, MemoryKind
+from ..cuts import cutting_order, useful_cuts
 from ..device import RESOURCE_NAMES, Device, Resources, device_names, load_device
+from ..graph import Graph
 from ..values import Arithmetic
 from .choice import FloatArray
 from .plan import Infeasibility
@@ -122,6 +124,37 @@ def joint_shortage(
     levers.append("a smaller network or input")
     demand = max(sum(amounts), scale + 1)  # integrality alone can make the difference
     return Infeasibility("several", demand, scale, _ranked(names, amounts), tuple(levers))
+
+
+def parts_lever(
+    graph: Graph,
+    names: Sequence[str],
+    demands: IntArray | FloatArray,
+    limits: IntArray | FloatArray,
+) -> tuple[str, ...]:
+    """That partitions would help, if the layers between any two neighbouring cuts need less.
+
+    Args:
+        graph: the network.
+        names: its layers.
+        demands: (layers, k) smallest demands of each.
+        limits: (k,) what may be used.
+    """
+    of_layer = dict(zip(names, demands, strict=True))
+    ends = {cut.last for cut in useful_cuts(graph)}
+    parts, sums = 1, np.zeros_like(limits)
+    for name in cutting_order(graph):
+        sums = sums + of_layer[name]
+        if bool((sums > limits).any()):
+            return ()
+        if name in ends:
+            parts, sums = parts + 1, np.zeros_like(limits)
+    if parts == 1:
+        return ()
+    return (
+        f"partitions: each of the {parts} parts between cuts needs less than the budget "
+        "(hass fold --partitions auto --batch B, or several --device in a chain)",
+    )
 
 
 def _larger_parts(budget: Resources) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..values import Arithmetic
 from .bound import relax
 from .choice import join_options
 from .exact import Answer, Effort, solve_exact
-from .explain import joint_shortage, single_shortage
+from .explain import joint_shortage, parts_lever, single_shortage
 from .greedy import widened
 from .legal import ALL_ENGINES
 from .outline import priced_floor, quick_choice, sketched
@@ -104,17 +104,24 @@ def _greedy(problem: Problem, effort: Effort) -> Answer | None:
     return Answer(rows, priced_floor(problem.tables, problem.budget, problem.least_cycles))
 
 
-def _explained(problem: Problem, device: Device, arithmetic: Arithmetic) -> Infeasibility:
+def _explained(
+    graph: Graph, problem: Problem, device: Device, arithmetic: Arithmetic
+) -> Infeasibility:
+    alone = all(map(len, problem.tables))  # each layer fits by itself
     single = single_shortage(problem.names, problem.tables, device, arithmetic)
     if single is not None:
-        return single
+        least = np.array([table.least for table in problem.tables])
+        lever = parts_lever(graph, problem.names, least, problem.budget) if alone else ()
+        return replace(single, levers=(*lever, *single.levers))
     options = join_options(
         [option_costs(table) for table in problem.tables], problem.budget, problem.least_cycles
     )
     answer = relax(options)
     priced = options.shares() @ answer.prices
     demands = np.minimum.reduceat(priced, options.starts[:-1])
-    return joint_shortage(problem.names, demands.tolist(), answer.prices, device, arithmetic)
+    joint = joint_shortage(problem.names, demands.tolist(), answer.prices, device, arithmetic)
+    lever = parts_lever(graph, problem.names, demands[:, None], np.ones(1)) if alone else ()
+    return replace(joint, levers=(*joint.levers[:1], *lever, *joint.levers[1:]))
 
 
 def solve(
@@ -161,7 +168,7 @@ def solve(
             case Solver.EXACT:
                 answer = solve_exact(problem.tables, problem.budget, problem.least_cycles, effort)
     if answer is None:
-        return _explained(problem, device, arithmetic)
+        return _explained(graph, problem, device, arithmetic)
     foldings = {
         name: table.folding(int(row))
         for name, table, row in zip(problem.names, problem.tables, answer.rows, strict=True)
