@@ -45,6 +45,8 @@ class _InTime:
         if self.batch > self.most_frames(start, end):
             return Cost(inf, inf, 0, final=True)
         pace = self.intervals.pace(self.device, start, end)
+        if pace.low_cycles == inf:
+            return Cost(inf, inf, int(pace.sharpness), final=True)
         whole = start == 0 and end == self.intervals.nodes - 1
         load = 0.0 if whole else self.reload_seconds
         further = self.batch - 1
