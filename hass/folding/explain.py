@@ -17,6 +17,7 @@ from .tables import OptionTable, costs_by_memory
 
 _MAX_PARTS = 4
 _MEMORY = ("bram18", "uram")
+_ANOTHER_MEMORY = "another memory for part of it (LUTs, BRAM or URAM with room left)"
 
 
 def _parts(resource: str, demand: int) -> str:
@@ -35,7 +36,7 @@ def _levers(resource: str, demand: int, arithmetic: Arithmetic) -> tuple[str, ..
     if max(arithmetic.act_bits, arithmetic.weight_bits) > 8:
         levers.append("fewer bits per word")
     if resource in _MEMORY:
-        levers.append("another memory for part of it (LUTs, BRAM or URAM with room left)")
+        levers.append(_ANOTHER_MEMORY)
     levers.append("a smaller network or input")
     return tuple(levers)
 
@@ -84,7 +85,7 @@ def layer_shortage(
     assert nearest is not None  # a layer has a legal folding
     _, resource, demand = nearest
     allowed = int(getattr(device.budget, resource))
-    levers = _levers(resource, demand, arithmetic)
+    levers = tuple(w for w in _levers(resource, demand, arithmetic) if w != _ANOTHER_MEMORY)
     return Infeasibility(resource, demand, allowed, ((name, demand),), levers), ", ".join(words)
 
 

@@ -88,8 +88,13 @@ class Intervals:
         return self._graphs[key].graph
 
     def counted(self, device: Device) -> Counted:
-        """Bounds on all parts on a device."""
+        """Bounds on all parts on a device.
+
+        Raises:
+            ProfileError, SpecError: see ``solve``.
+        """
         if device not in self._counted:
+            self.problem(device, 0, self.nodes - 1)  # refuses what solve refuses
             self._counted[device] = Counted(self.graph, device, self.request)
         return self._counted[device]
 

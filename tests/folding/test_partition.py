@@ -15,10 +15,10 @@ from profiles import random_profile
 from strategies import graphs
 
 from hass import ops
-from hass.cost import off_chip_bound_cycles
+from hass.cost import EngineKind, off_chip_bound_cycles
 from hass.cuts import Part, part_graph, useful_cuts
 from hass.device import Device, Resources, load_device
-from hass.errors import SpecError
+from hass.errors import ProfileError, SpecError
 from hass.folding import (
     PROVE_OPTIMUM,
     ChainPlan,
@@ -314,6 +314,18 @@ def test_the_memory_bounds_the_batch() -> None:
     largest = int(answer.levers[0].split()[-1].replace(",", ""))
     assert isinstance(solve_partitions(STRAIGHT, device, largest), PartitionPlan)
     assert isinstance(solve_partitions(STRAIGHT, device, largest + 1), Unpartitioned)
+
+
+def test_what_solve_refuses_is_refused() -> None:
+    request = Request(engines=frozenset({EngineKind.STATIC}))
+    with pytest.raises(SpecError, match="an engine for every layer"):
+        solve_partitions(STRAIGHT, device_of(TIGHT), 8, request=request)
+    with pytest.raises(ProfileError, match="lacks layers"):
+        solve_chain(STRAIGHT, [device_of(TIGHT)], request=Request(profile=random_profile(BLOCKS)))
+    with pytest.raises(ValueError, match="batch and counts"):
+        solve_partitions(STRAIGHT, device_of(TIGHT), 0)
+    with pytest.raises(ValueError, match="at least one device"):
+        solve_chain(STRAIGHT, [])
 
 
 def test_devices_that_do_not_say_what_it_takes_are_refused() -> None:
