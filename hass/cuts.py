@@ -1,9 +1,10 @@
 """Where a network can be cut, and the part of it between two cuts as a network of its own.
 
 The layers are taken in one order, ``cutting_order``; a cut is a place in it. What crosses a cut is
-one feature map with the channels of all the streams that cross it, so their heights and widths must
-agree: the part before the cut ends with a Concat, the part behind it begins with Slices. So a part
-has one Input and one Output like every graph, and whatever handles graphs handles it.
+one feature map with the channels of all the streams that cross it, as high and as wide as the
+largest of them: the part before the cut ends with a Concat, behind Pads of what is smaller, the
+part behind it begins with Slices. So a part has one Input and one Output like every graph, and
+whatever handles graphs handles it.
 """
 
 from __future__ import annotations
@@ -99,11 +100,11 @@ class Cut:
     weighted: int
 
 
-def _joined_map(maps: Sequence[FeatureMap]) -> FeatureMap | None:
-    """The map with the channels of all; None if heights or widths differ."""
-    if len({(m.height, m.width) for m in maps}) != 1:
-        return None
-    return FeatureMap(maps[0].height, maps[0].width, sum(m.channels for m in maps))
+def _joined_map(maps: Sequence[FeatureMap]) -> FeatureMap:
+    """The map that holds all, channel after channel."""
+    return FeatureMap(
+        max(m.height for m in maps), max(m.width for m in maps), sum(m.channels for m in maps)
+    )
 
 
 def all_cuts(graph: Graph) -> Iterator[Cut]:
@@ -120,10 +121,10 @@ def all_cuts(graph: Graph) -> Iterator[Cut]:
         weighted += isinstance(graph[name].op, ops.Conv2d)
         if not 0 < weighted < total:
             continue
-        crossing = _joined_map([graph[stream].out for stream in behind])
         # a cut behind a Fork none of whose readers stands before it is the one in front of it
         forked = (s for s in behind if isinstance(graph[s].op, ops.Fork))
-        if crossing and all(behind[s] < len(graph.out_edges(s)) for s in forked):
+        if all(behind[s] < len(graph.out_edges(s)) for s in forked):
+            crossing = _joined_map([graph[stream].out for stream in behind])
             yield Cut(name, tuple(behind), crossing, weighted)
 
 
@@ -162,7 +163,9 @@ class _Joint:
 
 def _entry(graph: Graph, cut: Cut, readers: Mapping[str, int]) -> _Joint:
     """Input, and a layer under the name of each stream that gives it to its readers."""
-    layers, edges, carries = [], [], {}
+    layers: list[Layer] = []
+    edges: list[Edge] = []
+    carries: dict[str, tuple[str, ...]] = {}
     forked = [stream for stream in cut.streams if readers[stream] > 1]
     if len(cut.streams) == 1 and not forked:
         (stream,) = cut.streams
@@ -195,13 +198,24 @@ def _entry(graph: Graph, cut: Cut, readers: Mapping[str, int]) -> _Joint:
 
 
 def _exit(graph: Graph, cut: Cut) -> _Joint:
-    """Output, and a Concat in front of it where several streams leave."""
-    layers, edges, carries = [], [], {}
+    """Output, and in front of it a Concat where several streams leave."""
+    layers: list[Layer] = []
+    edges: list[Edge] = []
+    carries: dict[str, tuple[str, ...]] = {}
     source = cut.streams[0]
     if len(cut.streams) > 1:
         source = _fresh(f"{cut.last}.out.concat", graph)
+        for port, stream in enumerate(cut.streams):
+            out, name = graph[stream].out, stream
+            below, right = cut.crossing.height - out.height, cut.crossing.width - out.width
+            if below or right:
+                name = _fresh(f"{stream}.out.pad", graph)
+                padded = FeatureMap(cut.crossing.height, cut.crossing.width, out.channels)
+                layers.append(Layer(name, ops.Pad((0, 0, below, right)), padded))
+                edges.append(Edge(stream, name))
+                carries[name] = (stream,)
+            edges.append(Edge(name, source, port))
         layers.append(Layer(source, ops.Concat(), cut.crossing))
-        edges += [Edge(stream, source, port) for port, stream in enumerate(cut.streams)]
         carries[source] = cut.streams
     name = _fresh(f"{cut.last}.out", graph)
     layers.append(Layer(name, ops.Output(), cut.crossing))

@@ -138,7 +138,8 @@ def test_useful_cuts_of_residual_blocks() -> None:
         "stem": (("stem",), "8x6x4"),
         "a_relu": (("fork", "a_relu"), "8x6x10"),
         "sum": (("sum",), "8x6x4"),
-        # behind the projection alone maps of two sizes would cross
+        # the projection stands before what it goes around; behind it alone two sizes cross
+        "shortcut": (("fork2", "shortcut"), "8x6x12"),
         "c_relu": (("shortcut", "c_relu"), "4x3x13"),
         "pool": (("pool",), "1x1x8"),
     }
@@ -154,6 +155,16 @@ def test_a_part_between_two_streams_begins_with_slices_and_ends_with_a_concat() 
     assert names == ["a_relu.in", "a_relu.in.fork", "fork", "a_relu", "b", "sum", "sum.out"]
     assert isinstance(behind.graph["fork"].op, ops.Slice)
     assert behind.carries["a_relu.in"] == ("fork", "a_relu")
+
+
+def test_a_smaller_map_crosses_inside_a_larger_one() -> None:
+    graph, _ = network(RESIDUAL, FRAME)
+    before = part_graph(graph, Part("sum", "shortcut"))
+    assert before.graph["shortcut.out.pad"].op == ops.Pad((0, 0, 4, 3))
+    behind = part_graph(graph, Part("shortcut", None))
+    op = behind.graph["shortcut"].op
+    assert isinstance(op, ops.Slice)
+    assert (op.rows, op.columns, op.channels) == (ops.Span(0, 4), ops.Span(0, 3), ops.Span(4, 12))
 
 
 def test_a_map_that_passes_a_part_is_handed_on() -> None:
@@ -180,7 +191,6 @@ def test_the_whole_is_itself() -> None:
     [
         (Part("nowhere", None), "cannot be cut behind 'nowhere'"),
         (Part(None, "fork"), "cannot be cut behind 'fork'"),  # the cut in front of it is meant
-        (Part(None, "shortcut"), "cannot be cut behind 'shortcut'"),  # maps of two sizes
         (Part("sum", "stem"), "no layer with weights lies"),
         (Part("fc", None), "cannot be cut behind 'fc'"),  # nothing with weights behind it
     ],
