@@ -186,7 +186,8 @@ def show_plan(
     _print_parts(plan)
     _print_times(plan)
     click.echo(
-        f"\nno choice of cuts and foldings needs less than {plan.bound_seconds:.6g} s per "
+        f"\nno cuts where the fewest words cross between two layers with weights, and no foldings, "
+        f"need less than {plan.bound_seconds:.6g} s per "
         f"{'batch' if isinstance(plan, PartitionPlan) else 'frame'}; gap {percent(plan.gap)}"
     )
 

@@ -53,7 +53,7 @@ class PartitionPlan:
         batch: frames.
         reload_seconds: to load one part's bitstream; 0 for a single part, which stays loaded.
         seconds: for a batch, the loads of all parts included.
-        bound_seconds: no choice of cuts and foldings needs less.
+        bound_seconds: no choice of useful cuts (``hass.cuts``) and foldings needs less.
         gap: seconds / bound_seconds - 1.
     """
 
@@ -84,7 +84,7 @@ class ChainPlan:
         parts: in the order of the devices.
         link_seconds: for each device but the last, the time that a frame's maps take to the next.
         frame_seconds: from one frame to the next: of the slowest device or link.
-        bound_seconds: no choice of cuts and foldings has less.
+        bound_seconds: no choice of useful cuts and foldings has less.
         gap: frame_seconds / bound_seconds - 1.
     """
 
