@@ -230,11 +230,27 @@ def part_graph(graph: Graph, part: Part) -> PartGraph:
     Raises:
         GraphError: if the network has no such cut, or the part would have no layers with weights.
     """
-    if part == WHOLE:
-        return PartGraph(graph, {})
-    order = cutting_order(graph)
     begin = None if part.after is None else _cut_behind(graph, part.after)
     end = None if part.until is None else _cut_behind(graph, part.until)
+    return graph_between(graph, cutting_order(graph), begin, end)
+
+
+def graph_between(
+    graph: Graph, order: Sequence[str], begin: Cut | None, end: Cut | None
+) -> PartGraph:
+    """``part_graph`` of two cuts that are at hand; None: where the network begins or ends.
+
+    Args:
+        graph: the network.
+        order: its ``cutting_order``.
+        begin, end: of its cuts.
+
+    Raises:
+        GraphError: if the part would have no layers with weights.
+    """
+    part = Part(None if begin is None else begin.last, None if end is None else end.last)
+    if part == WHOLE:
+        return PartGraph(graph, {})
     if begin is not None and end is not None and begin.weighted >= end.weighted:
         raise GraphError(f"{graph.name}: no layer with weights lies {part}")
     first = 0 if begin is None else order.index(begin.last) + 1

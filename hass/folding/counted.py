@@ -1,10 +1,9 @@
-"""Bounds on all parts of a network at once, from what each layer with weights takes at the least.
+"""Bounds on all parts of a network at once, from what each layer takes at the least.
 
-A part between two cuts has its layers in common with the whole network; only the FIFOs in front of
-a layer behind a cut, the haste of layers whose join lies behind one, and the layers without weights
-differ. So each layer with weights is costed with the shallowest FIFO and no haste, nothing else is
-counted, and what any run of layers takes at the least is
-the difference of two running sums.
+A part between two cuts has its layers in common with the whole network; only FIFOs, the haste of
+layers whose join lies behind a cut, readers of a Fork, and the layers that cuts add differ. So each
+layer is costed with the shallowest FIFOs, no haste and one reader, nothing is added, and what any
+run of layers takes at the least is the difference of two running sums.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ..cost.shape import FifoNeed
 from ..cuts import cutting_order
 from ..device import Device
 from ..graph import Graph
-from ..ops import Conv2d
+from ..ops import Input, Output
 from .bound import PROOF_MARGIN
 from .choice import FloatArray
 from .exact import NO_LIMIT
@@ -36,31 +35,37 @@ def _running(rows: Sequence[FloatArray]) -> FloatArray:
     return np.concatenate([np.zeros_like(sums[:1]), sums])
 
 
-def _light_table(request: Request, device: Device, graph: Graph) -> dict[str, OptionTable]:
-    """Layer with weights -> its table with the shallowest FIFO and no haste, in cutting order."""
+def _light_tables(request: Request, device: Device, graph: Graph) -> dict[str, OptionTable]:
+    """Layer -> its table at the least that it may cost in a part, in cutting order."""
     memories = memories_of(device)
     shapes = layer_shapes(graph, request.profile)
     found = {}
-    for name in cutting_order(graph):
-        if isinstance(graph[name].op, Conv2d):
-            sparsity = None if request.profile is None else request.profile.layers.get(name)
-            key = TableKey(
-                replace(shapes[name], fifos=(FifoNeed(),), haste=1),
-                sparsity,
-                device.family,
-                request.arithmetic,
-                request.engines,
-                memories,
-                device.budget,
-            )
-            found[name] = request.cache.table(key)
+    for name in layers_to_count(graph):
+        shape = shapes[name]
+        sparsity = None if request.profile is None else request.profile.layers.get(name)
+        key = TableKey(
+            replace(shape, fifos=tuple(FifoNeed() for _ in shape.inputs), readers=1, haste=1),
+            sparsity,
+            device.family,
+            request.arithmetic,
+            request.engines,
+            memories,
+            device.budget,
+        )
+        found[name] = request.cache.table(key)
     return found
 
 
-class Counted:
-    """What runs of a network's layers with weights take at the least on a device.
+def layers_to_count(graph: Graph) -> tuple[str, ...]:
+    """All layers but Input and Output, in cutting order."""
+    ends = {layer.name for layer in graph.of_type(Input, Output)}
+    return tuple(name for name in cutting_order(graph) if name not in ends)
 
-    Layers are counted in cutting order; a run is (first, end), the end not in it.
+
+class Counted:
+    """What runs of a network's layers take at the least on a device.
+
+    A run is (first, end) of ``layers_to_count``, the end not in it.
     """
 
     def __init__(self, graph: Graph, device: Device, request: Request) -> None:
@@ -69,7 +74,7 @@ class Counted:
         Raises:
             ProfileError: see ``build_table``.
         """
-        self.tables = _light_table(request, device, graph)
+        self.tables = _light_tables(request, device, graph)
         tables = list(self.tables.values())
         self._budget = np.maximum(np.array(tuple(device.budget), dtype=np.float64), 1.0)
         # where T cycles are allowed a layer uses at least (its least cycles * use) / T

@@ -8,10 +8,10 @@ from enum import IntEnum
 from math import inf
 
 from .. import ops
-from ..cuts import Part, PartGraph, part_graph, useful_cuts
+from ..cuts import Part, PartGraph, cutting_order, graph_between, useful_cuts
 from ..device import Device
 from ..graph import Graph
-from .counted import Counted
+from .counted import Counted, layers_to_count
 from .outline import outlined
 from .parts_plan import PlannedPart
 from .plan import FoldingPlan, Infeasibility
@@ -61,7 +61,9 @@ class Intervals:
         self._graphs: dict[tuple[int, int], PartGraph] = {}
         self._paces: dict[tuple[Device, int, int], Pace] = {}
         self._counted: dict[Device, Counted] = {}
-        self._weighted = (0, *(cut.weighted for cut in self.cuts), len(graph.convs))
+        self._order = cutting_order(graph)
+        order = layers_to_count(graph)
+        self._places = (0, *(order.index(cut.last) + 1 for cut in self.cuts), len(order))
 
     @property
     def nodes(self) -> int:
@@ -84,7 +86,8 @@ class Intervals:
         """The part between two nodes as a network."""
         key = start, end
         if key not in self._graphs:
-            self._graphs[key] = part_graph(self.graph, self.part(start, end))
+            ends = (None, *self.cuts, None)
+            self._graphs[key] = graph_between(self.graph, self._order, ends[start], ends[end])
         return self._graphs[key].graph
 
     def counted(self, device: Device) -> Counted:
@@ -103,16 +106,15 @@ class Intervals:
         known = self._paces.get((device, start, end))
         if known is not None:
             return known
-        low = self._count(device, start, end)
+        low = 1.0
+        if self._places[start] < self._places[end]:  # else nothing lies between Input and Output
+            run = self._places[start], self._places[end]
+            low = self.counted(device).low_cycles(*run)
         if low != inf:
             frame = self.bytes_at(start) + self.bytes_at(end)
             clock = self.request.clock_of(device)
             low = max(low, int(frame / (device.off_chip_gbytes_per_s * 1e9) * clock * 1e6))
         return Pace(Sharpness.COUNTED, low, None)
-
-    def _count(self, device: Device, start: int, end: int) -> float:
-        first, last = self._weighted[start], self._weighted[end]
-        return self.counted(device).low_cycles(first, last) if first < last else 1.0
 
     def sharper(self, device: Device, start: int, end: int) -> Pace:
         """The same, known by the next means.
