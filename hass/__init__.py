@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from .design_file import load_design_model, read_design, write_design
     from .device import Device, Resources, device_names, load_device
     from .errors import HassError
-    from .folding import FoldingPlan, Goal, Infeasibility, Objective
+    from .folding import (
+        FoldingPlan,
+        Goal,
+        Infeasibility,
+        Objective,
+        solve_chain,
+        solve_partitions,
+    )
     from .folding.prices import Prices, prices
     from .folding.solve import solve
     from .graph import Graph, Weights
@@ -65,6 +72,8 @@ _HOMES = {
     "read_design": "design_file",
     "read_model": "onnx_io",
     "solve": "folding",
+    "solve_chain": "folding",
+    "solve_partitions": "folding",
     "write_design": "design_file",
     "write_model": "onnx_io",
 }
@@ -103,6 +112,8 @@ __all__ = [
     "read_design",
     "read_model",
     "solve",
+    "solve_chain",
+    "solve_partitions",
     "write_design",
     "write_model",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ._version import __version__
 from .cost import COST_MODEL_VERSION, Estimate
+from .cuts import WHOLE, Part
 from .device import Device, Resources
 from .folding.plan import FoldingPlan
 from .sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
@@ -31,12 +32,14 @@ class ModelRef:
         sha256: of the ONNX file.
         graph_digest: of the imported graph.
         weights_digest: of the imported, dense weights.
+        part: which layers of the network; both digests are of this part.
     """
 
     path: str
     sha256: str
     graph_digest: str
     weights_digest: str
+    part: Part = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +207,7 @@ def model_ref(model: ImportedModel) -> ModelRef:
         sha256=model.sha256,
         graph_digest=model.graph.digest,
         weights_digest=model.weights.digest,
+        part=model.part,
     )
 
 

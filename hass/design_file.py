@@ -14,7 +14,7 @@ from .cost.result import LayerEstimate
 from .design import Design, DesignAccuracy, EstimateSummary
 from .design_schema import DesignFile
 from .device import Device
-from .errors import Mistake, SpecError
+from .errors import GraphError, Mistake, SpecError
 from .files import JsonValue, canonical_json, write_text_atomic
 from .sparsity import Accuracy
 from .validation import mistakes_of
@@ -82,6 +82,9 @@ def device_json(device: Device) -> dict[str, JsonValue]:
         "clock_mhz": device.clock_mhz,
         "off_chip_gbytes_per_s": device.off_chip_gbytes_per_s,
         "sources": [{"figure": figure, "source": source} for figure, source in device.sources],
+        "off_chip_gbytes": device.off_chip_gbytes,
+        "reconfiguration_ms": device.reconfiguration_ms,
+        "link_gbytes_per_s": device.link_gbytes_per_s,
     }
 
 
@@ -182,13 +185,17 @@ def read_design(path: str | Path) -> Design:
 
 
 def load_design_model(design: Design, design_path: str | Path) -> ImportedModel:
-    """Import the network of a design: its path is tried as it is, then from the design's folder.
+    """Import the network of a design, or the part of it that the design is of: the path is tried as
+    it is, then from the design's folder.
 
     Raises:
         SpecError: if the model is not there, or is not the one the design was made for.
         ModelError: if it cannot be imported.
     """
-    from .onnx_io import read_model  # slow to load, and who only reads a design needs none of it
+    from .onnx_io import (
+        read_model,
+        take_part,
+    )  # slow to load, and who only reads a design needs none of it
 
     where = f"{design_path}: model"
     candidates = (Path(design.model.path), Path(design_path).parent / design.model.path)
@@ -206,7 +213,13 @@ def load_design_model(design: Design, design_path: str | Path) -> ImportedModel:
             f"the digest of {' or '.join(str(path) for path in present)}: the model was changed "
             "since the design was made",
         )
-    model = read_model(path)
+    whole = read_model(path)
+    try:
+        model = take_part(whole, design.model.part)
+    except GraphError as error:
+        raise SpecError(
+            Mistake(f"{where}.part", str(design.model.part), f"a part of the network: {error}")
+        ) from None
     if model.graph.digest != design.model.graph_digest:
         raise SpecError.at(
             f"{where}.graph_digest",

@@ -10,6 +10,7 @@ import pydantic
 
 from .cost.foldings import EngineKind, Folding, MemoryKind
 from .cost.result import Estimate, FifoEstimate, LayerEstimate
+from .cuts import Part
 from .design import (
     DataRef,
     Design,
@@ -208,11 +209,25 @@ class _Density(_Strict):
     pair_density: Share
 
 
+class _Part(_Strict):
+    after: str | None
+    until: str | None
+
+    def value(self) -> Part:
+        return Part(**self.model_dump())
+
+
 class _Model(_Strict):
     path: str
     sha256: str
     graph_digest: str
     weights_digest: str
+    part: _Part = _Part(after=None, until=None)  # version 1 knows whole networks only
+
+    def value(self) -> ModelRef:
+        return ModelRef(
+            self.path, self.sha256, self.graph_digest, self.weights_digest, self.part.value()
+        )
 
 
 class _Data(_Strict):
@@ -234,6 +249,9 @@ class _Device(_Strict):
     clock_mhz: Clock
     off_chip_gbytes_per_s: Clock
     sources: tuple[_Source, ...]
+    off_chip_gbytes: Clock | None = None  # this and what follows: not in version 1
+    reconfiguration_ms: Clock | None = None
+    link_gbytes_per_s: Clock | None = None
 
     def value(self) -> Device:
         return Device(
@@ -245,6 +263,9 @@ class _Device(_Strict):
             clock_mhz=self.clock_mhz,
             off_chip_gbytes_per_s=self.off_chip_gbytes_per_s,
             sources=tuple((item.figure, item.source) for item in self.sources),
+            off_chip_gbytes=self.off_chip_gbytes,
+            reconfiguration_ms=self.reconfiguration_ms,
+            link_gbytes_per_s=self.link_gbytes_per_s,
         )
 
 
@@ -320,7 +341,7 @@ class DesignFile(_Summary):
             multipliers=self.multipliers,
         )
         return Design(
-            model=ModelRef(**self.model.model_dump()),
+            model=self.model.value(),
             data=None if self.data is None else DataRef(**self.data.model_dump()),
             device=self.device.value(),
             arithmetic=self.arithmetic.value(),

@@ -68,6 +68,10 @@ class Device:
         clock_mhz: default clock of a design.
         off_chip_gbytes_per_s: bandwidth to off-chip memory, for frames in and out.
         sources: figure -> where it comes from.
+        off_chip_gbytes: size of that memory. This figure and the next two are only needed for a
+            network in several parts; None: the device file does not say.
+        reconfiguration_ms: to load a whole bitstream.
+        link_gbytes_per_s: bandwidth to the next device of a chain.
     """
 
     name: str
@@ -78,6 +82,9 @@ class Device:
     clock_mhz: float
     off_chip_gbytes_per_s: float
     sources: tuple[tuple[str, str], ...]
+    off_chip_gbytes: float | None = None
+    reconfiguration_ms: float | None = None
+    link_gbytes_per_s: float | None = None
 
 
 class _Available(StrictRecord):
@@ -101,6 +108,9 @@ class _Sources(StrictRecord):
     budget: str = pydantic.Field(min_length=1)
     clock_mhz: str = pydantic.Field(min_length=1)
     off_chip_gbytes_per_s: str = pydantic.Field(min_length=1)
+    off_chip_gbytes: str | None = pydantic.Field(default=None, min_length=1)
+    reconfiguration_ms: str | None = pydantic.Field(default=None, min_length=1)
+    link_gbytes_per_s: str | None = pydantic.Field(default=None, min_length=1)
 
 
 class _DeviceFile(StrictRecord):
@@ -109,9 +119,19 @@ class _DeviceFile(StrictRecord):
     family: Literal["7-series", "ultrascale+"]
     clock_mhz: float = pydantic.Field(gt=0)
     off_chip_gbytes_per_s: float = pydantic.Field(gt=0)
+    off_chip_gbytes: float | None = pydantic.Field(default=None, gt=0)
+    reconfiguration_ms: float | None = pydantic.Field(default=None, gt=0)
+    link_gbytes_per_s: float | None = pydantic.Field(default=None, gt=0)
     available: _Available
     budget: _Budget
     sources: _Sources
+
+    @pydantic.model_validator(mode="after")
+    def _sourced(self) -> _DeviceFile:
+        for name in ("off_chip_gbytes", "reconfiguration_ms", "link_gbytes_per_s"):
+            if (getattr(self, name) is None) != (getattr(self.sources, name) is None):
+                raise ValueError(f"{name} and its source, or neither")
+        return self
 
 
 def parse_device(text: str, name: str, where: object) -> Device:
@@ -144,7 +164,10 @@ def parse_device(text: str, name: str, where: object) -> Device:
         budget=budget,
         clock_mhz=data.clock_mhz,
         off_chip_gbytes_per_s=data.off_chip_gbytes_per_s,
-        sources=tuple(data.sources.model_dump().items()),
+        sources=tuple(data.sources.model_dump(exclude_none=True).items()),
+        off_chip_gbytes=data.off_chip_gbytes,
+        reconfiguration_ms=data.reconfiguration_ms,
+        link_gbytes_per_s=data.link_gbytes_per_s,
     )
 
 

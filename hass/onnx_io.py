@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from .cuts import WHOLE, Part, part_graph, part_weights
 from .errors import GraphError
 from .graph import Graph, Weights
 from .handlers.lower import lower
@@ -17,9 +18,24 @@ from .rewrites import run_passes
 _NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PartOrigin:
+    """Where a part of a network comes from.
+
+    Attributes:
+        whole: the network as it was imported.
+        part: which of its layers.
+        carries: see ``PartGraph``.
+    """
+
+    whole: ImportedModel
+    part: Part
+    carries: Mapping[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
-    """A network read from an ONNX file.
+    """A network read from an ONNX file, or a part of one.
 
     Attributes:
         graph: its layers, verified.
@@ -28,6 +44,7 @@ class ImportedModel:
         sha256: of the file's bytes, in hexadecimal (external data apart).
         opset: version of the operator set that the file uses.
         producer: what wrote the file, as it says itself.
+        origin: of a part; None: the whole network.
     """
 
     graph: Graph
@@ -36,6 +53,26 @@ class ImportedModel:
     sha256: str
     opset: int
     producer: str
+    origin: PartOrigin | None = None
+
+    @property
+    def part(self) -> Part:
+        """Which layers of the file's network these are."""
+        return WHOLE if self.origin is None else self.origin.part
+
+
+def take_part(model: ImportedModel, part: Part) -> ImportedModel:
+    """A part of an imported network; the model itself for ``WHOLE``.
+
+    Raises:
+        GraphError: if the network cannot be cut there.
+    """
+    if part == WHOLE:
+        return model
+    cut = part_graph(model.graph, part)
+    weights = part_weights(model.weights, cut.graph)
+    origin = PartOrigin(model, part, cut.carries)
+    return replace(model, graph=cut.graph, weights=weights, origin=origin)
 
 
 def read_model(path: str | Path) -> ImportedModel:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ProfileError
+from .graph import Graph, Weights
 
 CountArray = npt.NDArray[np.int64]
 
@@ -263,3 +264,37 @@ class SparsityProfile:
     def __post_init__(self) -> None:
         for name in ("settings", "layers", "output_max_abs"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+
+def part_profile(
+    profile: SparsityProfile, graph: Graph, weights: Weights, carries: Mapping[str, tuple[str, ...]]
+) -> SparsityProfile:
+    """What a profile of a whole network says of a part of it. Accuracy is of the whole alone.
+
+    Args:
+        profile: of the whole network.
+        graph, weights: of the part.
+        carries: see ``PartGraph``.
+
+    Raises:
+        ProfileError: if the profile lacks a Conv2d layer of the part.
+    """
+    names = [layer.name for layer in graph.convs]
+    absent = [name for name in names if name not in profile.layers]
+    if absent:
+        raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
+    largest = {}
+    for layer in graph:
+        sources = carries.get(layer.name, (layer.name,))
+        known = [profile.output_max_abs[name] for name in sources if name in profile.output_max_abs]
+        if len(known) == len(sources):
+            largest[layer.name] = max(known)
+    return SparsityProfile(
+        graph_digest=graph.digest,
+        weights_digest=weights.digest,
+        data_digest=profile.data_digest,
+        settings={name: profile.settings[name] for name in names if name in profile.settings},
+        layers={name: profile.layers[name] for name in names},
+        output_max_abs=largest,
+        accuracy=None,
+    )

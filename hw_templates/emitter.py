@@ -14,11 +14,11 @@ from hass.design_file import design_json
 from hass.errors import GraphError
 from hass.files import canonical_json
 from hass.fixed_point import quantise
+from hass.folder import check_target, write_folder
 from hass.graph import Graph, Weights
 from hass.prune import pruned_weights
 from hass.reference import act_thresholds_of, run_reference
 
-from .folder import check_target, write_folder
 from .project import build_project, formats_of
 from .render import project_files
 
@@ -119,7 +119,7 @@ def emit_project(
         **project_files(project, design, inputs, expected, frames.labels, frames.origin),
         "design.json": canonical_json(design_json(design)),
     }
-    write_folder(target, files, force=force)
+    write_folder(target, files, force=force, stale=("build",))
     top1 = None
     if frames.labels:
         # words in (row, column, channel) order, as the testbench counts them

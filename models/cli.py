@@ -80,7 +80,8 @@ def export(
 ) -> None:
     """Write network NAME as ONNX (opset 17, 224x224 images).
 
-    NAME is one of mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small, resnet18, resnet50.
+    NAME is one of mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small, resnet18, resnet50,
+    vgg16.
 
     Example: hass models export resnet18 --weights resnet18-f37072fd.pth -o resnet18.onnx
     """

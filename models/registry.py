@@ -27,6 +27,7 @@ class NetworkInfo:
 NETWORKS = (
     NetworkInfo("resnet18", 11_689_512, 1_814_073_344),
     NetworkInfo("resnet50", 25_557_032, 4_089_184_256),
+    NetworkInfo("vgg16", 138_357_544, 15_470_264_320),
     NetworkInfo("mobilenet_v2", 3_504_872, 300_774_272),
     NetworkInfo("mobilenet_v3_small", 2_542_856, 56_510_400),
     NetworkInfo("mobilenet_v3_large", 5_483_032, 216_589_760),

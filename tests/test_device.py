@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,12 +79,41 @@ def test_one_budget_rule_for_all_parts(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
 def test_every_figure_has_a_source(name: str) -> None:
-    sources = dict(load_device(name).sources)
-    assert set(sources) == {"available", "budget", "clock_mhz", "off_chip_gbytes_per_s"}
+    device = load_device(name)
+    sources = dict(device.sources)
+    always = {"available", "budget", "clock_mhz", "off_chip_gbytes_per_s"}
+    optional = {"off_chip_gbytes", "reconfiguration_ms", "link_gbytes_per_s"}
+    said = {figure for figure in optional if getattr(device, figure) is not None}
+    assert set(sources) == always | said
     assert sources["available"].startswith("DS"), "resources come from a data sheet"
     assert "70 %" in sources["budget"]
     assert sources["clock_mhz"].startswith("convention")
     assert not any("\n" in text or "  " in text for text in sources.values())
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_load_takes_as_long_as_its_bits(name: str) -> None:
+    """The figures agree with the bitstream length and the rate that their source names."""
+    device = load_device(name)
+    if device.reconfiguration_ms is None:
+        assert name in {"u50", "u250", "u280"}  # no length of theirs was found
+        return
+    text = dict(device.sources)["reconfiguration_ms"].replace(",", "")
+    length, unit = re.match(r"(\d+) (bit|byte)", text).groups()  # type: ignore[union-attr]
+    rate = min(int(word) for word in re.findall(r"(\d+) MB/s", text))
+    seconds = int(length) / (8 if unit == "bit" else 1) / (rate * 1e6)
+    assert device.reconfiguration_ms == pytest.approx(1e3 * seconds, abs=0.05)
+
+
+@pytest.mark.parametrize("figure", ["off_chip_gbytes", "reconfiguration_ms", "link_gbytes_per_s"])
+def test_a_figure_for_parts_comes_with_its_source_or_not_at_all(figure: str) -> None:
+    assert getattr(parse_device(GOOD, "mine", "mine.toml"), figure) is None
+    more = GOOD.replace("\n[available]", f"{figure} = 2.5\n\n[available]")
+    with pytest.raises(SpecError, match=f"{figure} and its source"):
+        parse_device(more, "mine", "mine.toml")
+    device = parse_device(f'{more}{figure} = "made up"\n', "mine", "mine.toml")
+    assert getattr(device, figure) == 2.5
+    assert dict(device.sources)[figure] == "made up"
 
 
 @pytest.mark.parametrize("word, near", [("zcu14", "zcu104"), ("U250", "u250"), ("pynq", "pynq-z2")])

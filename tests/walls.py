@@ -17,6 +17,8 @@ LAYERS = {
     "hass.intmath": 0,
     "hass.validation": 0,
     "hass.fixed_point": 1,
+    "hass.cuts": 1,
+    "hass.folder": 0,
     "hass.graph": 1,
     "hass.ops": 1,
     "hass.shapes": 1,

@@ -80,6 +80,26 @@ def device_option(*, required: bool = True) -> Callable[[F], F]:
     )
 
 
+def _to_devices(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[Device, ...]:
+    return tuple(load_device(name) for name in value)
+
+
+def devices_option() -> Callable[[F], F]:
+    """``--device``, once or more: passed on as ``devices: tuple[Device, ...]``."""
+    return click.option(
+        "--device",
+        "devices",
+        metavar="DEVICE",
+        required=True,
+        multiple=True,
+        callback=_to_devices,
+        shell_complete=_device_names,
+        help="Device name (see `hass devices`) or a .toml file; several are a chain.",
+    )
+
+
 def clock_option() -> Callable[[F], F]:
     """``--clock-mhz``: passed on as ``clock_mhz: float | None``."""
     return click.option(

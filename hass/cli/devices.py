@@ -55,6 +55,12 @@ def _print_one(device: Device) -> None:
         title=f"{device.name}: {device.part}, {device.family}, {device.clock_mhz:g} MHz, "
         f"{device.off_chip_gbytes_per_s:g} GB/s off chip",
     )
+    known = [
+        ["off_chip_gbytes", device.off_chip_gbytes],
+        ["reconfiguration_ms", device.reconfiguration_ms],
+        ["link_gbytes_per_s", device.link_gbytes_per_s],
+    ]
+    print_table(["for networks in parts", "value"], known, title="")
     click.echo("\nSources")
     for figure, source in device.sources:
         click.echo(f"  {figure}: {source}")

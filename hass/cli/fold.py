@@ -8,36 +8,38 @@ from pathlib import Path
 import click
 
 from ..cost import EngineKind
-from ..design import DataRef, Design, DesignAccuracy, build_design, model_ref, provenance_now
 from ..design_file import write_design
 from ..device import Device
 from ..errors import InfeasibleError, SpecError
+from ..folder import check_target
 from ..folding import (
     ALL_ENGINES,
     DEFAULT_EFFORT,
+    FASTEST,
     FoldingPlan,
     Goal,
     Objective,
+    Request,
     Solver,
     WeightsAt,
     prices,
     solve,
     tried_levers,
 )
-from ..onnx_io import ImportedModel, read_model
-from ..sparsity import SparsityProfile
+from ..onnx_io import read_model
 from .common import (
+    check_writable,
     clock_option,
-    device_option,
+    devices_option,
     json_option,
     model_argument,
-    output_option,
     print_json,
     profile_option,
     progress,
     talk,
 )
 from .estimate_view import estimate_json, print_estimate
+from .fold_parts import fold_chain, fold_partitions, folded_design, show_plan, to_counts
 from .fold_view import plan_json, prices_json, print_prices, proof
 from .inputs import load_profile
 
@@ -53,16 +55,39 @@ def _to_engines(ctx: click.Context, param: click.Parameter, value: str) -> froze
     return frozenset(EngineKind(word) for word in words)
 
 
+def _check_flags(
+    devices: tuple[Device, ...],
+    counts: range | None,
+    batch: int | None,
+    solver: Solver,
+    *,
+    force: bool,
+) -> bool:
+    """Whether the network is to be folded in parts; refuses flags that do not go together."""
+    in_parts = len(devices) > 1 or counts is not None
+    if len(devices) > 1 and counts is not None:
+        raise click.UsageError("--partitions is for one --device; several are a chain")
+    if (counts is None) != (batch is None):
+        raise click.UsageError("--partitions and --batch go together")
+    if in_parts and solver is not Solver.EXACT:
+        raise click.UsageError("--solver greedy folds whole networks only")
+    if force and not in_parts:
+        raise click.UsageError("--force is for the folder of a network in parts")
+    return in_parts
+
+
 @click.command(
     epilog="\b\nExamples:\n"
     "  hass fold model.onnx --device zcu104\n"
     "  hass fold model.onnx --device zcu104 --profile profile.json -o design.json\n"
     "  hass fold model.onnx --device pynq-z2 --engines dense --solver greedy --json\n"
     "  hass fold model.onnx --device zcu104 --objective dsp --min-fps 1000\n"
-    "  hass fold model.onnx --device zcu104 --objective latency --time-limit 10 --prices"
+    "  hass fold model.onnx --device zcu104 --objective latency --time-limit 10 --prices\n"
+    "  hass fold model.onnx --device pynq-z2 --partitions auto --batch 256 -o parts\n"
+    "  hass fold model.onnx --device zcu102 --device zcu102 -o chain"
 )
 @model_argument()
-@device_option()
+@devices_option()
 @profile_option()
 @click.option(
     "--solver",
@@ -121,11 +146,34 @@ def _to_engines(ctx: click.Context, param: click.Parameter, value: str) -> froze
     help="Where weights may be: auto goes off chip only where on chip nothing fits; anywhere also "
     "where it is faster.",
 )
-@output_option("Write the design (design.json).")
+@click.option(
+    "--partitions",
+    "counts",
+    metavar="N|auto",
+    callback=to_counts,
+    help="Load N parts of the network one after the other, each for a whole batch; auto: as many "
+    "as give the highest throughput.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1, max=10**9),
+    metavar="B",
+    help="With --partitions: frames between two loads.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|DIR",
+    help="Write the design (design.json); of a network in parts the folder with one design per "
+    "part and plan.json, new or empty.",
+)
+@click.option(
+    "--force", is_flag=True, help="Replace the parts written to DIR before; other files there stay."
+)
 @json_option()
 def command(
     model: str,
-    device: Device,
+    devices: tuple[Device, ...],
     profile_path: str | None,
     solver: str,
     goal: str,
@@ -136,16 +184,50 @@ def command(
     with_prices: bool,
     engines: frozenset[EngineKind],
     weights: str,
-    output: Path | None,
+    counts: range | None,
+    batch: int | None,
+    output: str | None,
+    force: bool,
     as_json: bool,
 ) -> None:
-    """Find the folding of a model that fits a device and is best at an objective."""
+    """Find the folding of a model that fits a device and is best at an objective.
+
+    A model that does not fit can run in parts: several --device are a chain, in order, with a part
+    on each; --partitions makes one device load the parts one after the other. Of both the
+    throughput is made best.
+    """
     if with_prices and goal == Goal.LATENCY.value:
         raise SpecError.at("--prices", "--objective latency", "another objective")
+    device, target = devices[0], None if output is None else Path(output)
+    in_parts = _check_flags(devices, counts, batch, Solver(solver), force=force)
+    objective = Objective(Goal(goal), min_fps)
+    if in_parts and (objective != FASTEST or with_prices or seconds is not None):
+        raise click.UsageError(
+            "--objective, --min-fps, --prices and --time-limit are of whole networks only"
+        )
+    if target is not None and in_parts:
+        check_target(target, force=force)
+    elif target is not None:
+        check_writable(target)
+    effort = replace(DEFAULT_EFFORT, gap=gap, seconds=seconds)
     imported = read_model(model)
     profile = load_profile(profile_path, imported)
+    request = Request(
+        profile=profile,
+        engines=engines,
+        clock_mhz=clock_mhz,
+        effort=effort,
+        weights=WeightsAt(weights),
+    )
+    if counts is not None and batch is not None:
+        partitioned = fold_partitions(imported, device, batch, counts, request)
+        show_plan(partitioned, imported, profile, target, force=force, as_json=as_json)
+        return
+    if len(devices) > 1:
+        chained = fold_chain(imported, devices, request)
+        show_plan(chained, imported, profile, target, force=force, as_json=as_json)
+        return
     name = Path(model).stem
-    objective = Objective(Goal(goal), min_fps)
     with progress(f"folding {name} for {device.name} ({solver})"):
         answer = solve(
             imported.graph,
@@ -154,7 +236,7 @@ def command(
             engines=engines,
             solver=Solver(solver),
             objective=objective,
-            effort=replace(DEFAULT_EFFORT, gap=gap, seconds=seconds),
+            effort=effort,
             clock_mhz=clock_mhz,
             weights=WeightsAt(weights),
         )
@@ -165,10 +247,10 @@ def command(
         raise InfeasibleError(
             f"{name} on {device.name}: {answer}; tried with dense engines: {found}"
         )
-    design = _design(imported, device, answer, profile)
-    if output is not None:
-        write_design(design, output)
-        talk(f"wrote {output}")
+    design = folded_design(imported, device, answer, profile)
+    if target is not None:
+        write_design(design, target)
+        talk(f"wrote {target}")
     plan = design.plan
     worth = None
     if with_prices:
@@ -181,18 +263,3 @@ def command(
     if worth is not None:
         print_prices(worth)
     click.echo(f"\n{proof(plan)}")
-
-
-def _design(
-    model: ImportedModel, device: Device, plan: FoldingPlan, profile: SparsityProfile | None
-) -> Design:
-    measured = profile is not None and profile.accuracy is not None
-    return build_design(
-        model_ref(model),
-        device,
-        plan,
-        provenance_now(),
-        profile=profile,
-        data=None if profile is None else DataRef(None, profile.data_digest),
-        accuracy=DesignAccuracy(calibration=profile.accuracy) if profile and measured else None,
-    )

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from ..errors import ProfileError
 from ..onnx_io import ImportedModel
-from ..sparsity import SparsityProfile
+from ..sparsity import SparsityProfile, part_profile
 
 
 def load_profile(path: str | None, model: ImportedModel) -> SparsityProfile | None:
-    """The profile at ``path``, or None without one.
+    """The profile at ``path``, or None without one; of a part of a network what the profile of the
+    whole says of it.
 
     Raises:
         SpecError: if the file is not a profile.
@@ -22,10 +23,14 @@ def load_profile(path: str | None, model: ImportedModel) -> SparsityProfile | No
 
     profile = read_profile(path)
     try:
-        check_profile(profile, model.graph, model.weights)
+        if model.origin is None:
+            check_profile(profile, model.graph, model.weights)
+            return profile
+        whole = model.origin.whole
+        check_profile(profile, whole.graph, whole.weights)
+        return part_profile(profile, model.graph, model.weights, model.origin.carries)
     except ProfileError as error:
         raise ProfileError(f"{path}: {error}") from None
-    return profile
 
 
 def is_json(path: str) -> bool:

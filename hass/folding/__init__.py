@@ -1,13 +1,17 @@
 """Folding: which parallel factors, engine and memory every layer gets."""
 
+from .chain import solve_chain
 from .effort import Effort
 from .legal import ALL_ENGINES, legal_foldings
 from .levers import tried_levers
 from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
 from .objections import is_legal, objections
 from .objective import FASTEST, Goal, Objective
+from .partition import solve_partitions
+from .parts_plan import ChainPlan, PartitionPlan, PlannedPart, Unpartitioned
 from .plan import FoldingPlan, Infeasibility
 from .prices import LayerPrice, Prices, prices
+from .request import Request
 from .solve import DEFAULT_EFFORT, PROVE_OPTIMUM, Solver, solve
 from .streaming import WeightsAt
 from .tables import TABLES, TableCache, memories_of
@@ -18,6 +22,7 @@ __all__ = [
     "FASTEST",
     "PROVE_OPTIMUM",
     "TABLES",
+    "ChainPlan",
     "Effort",
     "FoldingPlan",
     "FoldingSpace",
@@ -26,9 +31,13 @@ __all__ = [
     "LayerPrice",
     "ManyEstimates",
     "Objective",
+    "PartitionPlan",
+    "PlannedPart",
     "Prices",
+    "Request",
     "Solver",
     "TableCache",
+    "Unpartitioned",
     "WeightsAt",
     "estimate_many",
     "folding_space",
@@ -38,5 +47,7 @@ __all__ = [
     "objections",
     "prices",
     "solve",
+    "solve_chain",
+    "solve_partitions",
     "tried_levers",
 ]

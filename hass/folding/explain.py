@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..cost.foldings import IntArray, MemoryKind
+from ..cuts import cutting_order, useful_cuts
 from ..device import RESOURCE_NAMES, Device, Resources, device_names, load_device
+from ..graph import Graph
 from ..values import Arithmetic
 from .choice import FloatArray
 from .plan import Infeasibility
 from .problem import Problem
-from .tables import OptionTable, fastest_legal
+from .tables import OptionTable, costs_by_memory, fastest_legal
 
 _MAX_PARTS = 4
 
@@ -91,6 +94,31 @@ def single_shortage(
     return None if worst is None else worst[1]
 
 
+def layer_shortage(
+    name: str, table: OptionTable, device: Device, arithmetic: Arithmetic
+) -> tuple[Infeasibility, str]:
+    """What a layer of which no folding fits lacks, by the folding that is nearest to fitting; and
+    in words the same for each memory that its weights could lie in."""
+    budget = np.array(tuple(device.budget), dtype=np.int64)
+    nearest: tuple[float, str, int] | None = None
+    words = []
+    for memory, use in costs_by_memory(table).items():
+        shares = use / np.maximum(budget, 1)
+        row = int(shares.max(axis=1).argmin())
+        worst = int(shares[row].argmax())
+        resource, demand = RESOURCE_NAMES[worst], int(use[row, worst])
+        place = "" if memory is MemoryKind.NONE else f"with weights in {memory.value} "
+        words.append(f"{place}{resource} {demand:,} > {budget[worst]:,}")
+        if nearest is None or shares[row, worst] < nearest[0]:
+            nearest = float(shares[row, worst]), resource, demand
+    assert nearest is not None  # a layer has a legal folding
+    _, resource, demand = nearest
+    allowed = int(getattr(device.budget, resource))
+    needs = Resources(**{resource: demand})
+    levers = _levers(resource, needs, device, arithmetic)
+    return Infeasibility(resource, demand, allowed, ((name, demand),), levers), ", ".join(words)
+
+
 def joint_shortage(
     names: Sequence[str],
     demands: Sequence[float],
@@ -127,6 +155,37 @@ def joint_shortage(
     levers.append("a smaller network or input")
     demand = max(sum(amounts), scale + 1)  # integrality alone can make the difference
     return Infeasibility("several", demand, scale, _ranked(names, amounts), tuple(levers))
+
+
+def parts_lever(
+    graph: Graph,
+    names: Sequence[str],
+    demands: IntArray | FloatArray,
+    limits: IntArray | FloatArray,
+) -> tuple[str, ...]:
+    """That partitions would help, if the layers between any two neighbouring cuts need less.
+
+    Args:
+        graph: the network.
+        names: its layers.
+        demands: (layers, k) smallest demands of each.
+        limits: (k,) what may be used.
+    """
+    of_layer = dict(zip(names, demands, strict=True))
+    ends = {cut.last for cut in useful_cuts(graph)}
+    parts, sums = 1, np.zeros_like(limits)
+    for name in cutting_order(graph):
+        sums = sums + of_layer[name]
+        if bool((sums > limits).any()):
+            return ()
+        if name in ends:
+            parts, sums = parts + 1, np.zeros_like(limits)
+    if parts == 1:
+        return ()
+    return (
+        f"partitions: each of the {parts} parts between cuts needs less than the budget "
+        "(hass fold --partitions auto --batch B, or several --device in a chain)",
+    )
 
 
 def _larger_parts(budget: Resources) -> str:

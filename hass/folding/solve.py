@@ -18,7 +18,7 @@ from .bound import relax
 from .choice import NO_LIMIT, IndexArray, join_options
 from .effort import Effort, Remaining
 from .exact import Answer, solve_exact
-from .explain import joint_shortage, single_shortage, too_slow
+from .explain import joint_shortage, parts_lever, single_shortage, too_slow
 from .greedy import widened
 from .latency import solve_latency, swept_latency
 from .least import quick_least, solve_least
@@ -28,7 +28,7 @@ from .outline import priced_floor, quick_choice, sketched
 from .plan import FoldingPlan, Infeasibility, gap_above
 from .problem import Problem, problem_of
 from .spend import amount, whole_area
-from .streaming import Streaming, WeightsAt, counted, every_layer, narrowed
+from .streaming import Streaming, WeightsAt, counted, every_layer, large_layers, narrowed
 from .tables import TABLES, TableCache, option_costs, up_to
 
 
@@ -43,6 +43,7 @@ class Solver(StrEnum):
 # from standing still in one trial; if it is met, bound and gap of the plan say what is left open.
 DEFAULT_EFFORT = Effort(gap=1e-3, nodes=2_000)
 PROVE_OPTIMUM = Effort()
+_OFF_CHIP_LEVER = "weights off chip (throughput only, --weights auto)"
 _GUESS = Effort(gap=0.05, nodes=0)  # of which layers to read off chip, and how
 _CHOICE_GAP = 0.01  # where choices of layers are compared, and the bound is further off than that
 
@@ -118,24 +119,38 @@ def _earliest(
 
 
 def _explained(
-    problem: Problem, device: Device, arithmetic: Arithmetic, limit: int | None, clock_mhz: float
+    graph: Graph,
+    problem: Problem,
+    device: Device,
+    arithmetic: Arithmetic,
+    limit: int | None,
+    clock_mhz: float,
 ) -> Infeasibility:
     fast = problem
-    if limit is not None and all(map(len, problem.tables)):
+    alone = all(map(len, problem.tables))  # each layer fits by itself
+    if limit is not None and alone:
         slow = too_slow(problem, limit, clock_mhz)
         if slow is not None:
             return slow
         fast = replace(problem, tables=tuple(up_to(table, limit) for table in problem.tables))
     single = single_shortage(fast.names, fast.tables, device, arithmetic)
+    place: tuple[str, ...] = ()
+    if not problem.budget.bits_per_cycle and large_layers(graph, arithmetic):
+        place = (_OFF_CHIP_LEVER,)
     if single is not None:
-        return single
+        least = np.array([table.least for table in fast.tables])
+        limits = np.array(tuple(device.budget), dtype=np.int64)
+        lever = parts_lever(graph, problem.names, least, limits) if alone else ()
+        return replace(single, levers=(*place, *lever, *single.levers))
     options = join_options(
         [option_costs(table) for table in fast.tables], problem.budget, problem.least_cycles
     )
     answer = relax(options)
     priced = options.shares() @ answer.prices
     demands = np.minimum.reduceat(priced, options.starts[:-1])
-    return joint_shortage(problem.names, demands.tolist(), answer.prices[:5], device, arithmetic)
+    joint = joint_shortage(problem.names, demands.tolist(), answer.prices[:5], device, arithmetic)
+    lever = parts_lever(graph, problem.names, demands[:, None], np.ones(1)) if alone else ()
+    return replace(joint, levers=(*joint.levers[:1], *place, *lever, *joint.levers[1:]))
 
 
 def solve(
@@ -233,7 +248,7 @@ def solve(
     on_chip = weights is WeightsAt.ON_CHIP or objective.goal is not Goal.THROUGHPUT
     if on_chip or (weights is WeightsAt.AUTO and found is not None):
         if found is None:
-            return _explained(problem, device, arithmetic, limit, clock)
+            return _explained(graph, problem, device, arithmetic, limit, clock)
         return planned(problem, found)
     # Joins in front of which no branch waits for a pass: a bound for every choice of layers whose
     # weights are off chip; then some choices, with FIFOs for their passes.
@@ -241,7 +256,7 @@ def solve(
     roughly = replace(left.effort(), gap=max(effort.gap, _CHOICE_GAP))
     bound = fast(freely, left.effort() if waits.none_waits else roughly)
     if bound is None:
-        return _explained(freely, device, arithmetic, None, clock)
+        return _explained(graph, freely, device, arithmetic, None, clock)
     plans = [] if found is None else [planned(problem, _Found(found.rows, bound.bound))]
     if waits.none_waits:
         plans.append(planned(freely, bound))
@@ -256,7 +271,7 @@ def solve(
                 plans.append(planned(problem, _Found(answer.rows, bound.bound)))
     best = min(plans, key=lambda plan: plan.estimate.frame_ii_cycles, default=None)
     if best is None or (limit is not None and best.estimate.frame_ii_cycles > limit):
-        return _explained(problem, device, arithmetic, limit, clock)
+        return _explained(graph, problem, device, arithmetic, limit, clock)
     return best
 
 

@@ -49,15 +49,14 @@ class Streaming:
         object.__setattr__(self, "waited", MappingProxyType(dict(self.waited)))
 
 
-def _large(graph: Graph, arithmetic: Arithmetic) -> tuple[str, ...]:
-    shapes = layer_shapes(graph)
+def large_layers(graph: Graph, arithmetic: Arithmetic) -> tuple[str, ...]:
+    """Layers with weights that are worth a place off chip; the law may still forbid it."""
     found = []
     for layer in graph.convs:
-        op, shape = layer.op, shapes[layer.name]
+        op = layer.op
         assert isinstance(op, Conv2d)
-        weights = op.out_channels * shape.inputs[0].channels // op.groups
-        bits = weights * op.kernel[0] * op.kernel[1] * arithmetic.weight_bits
-        if bits >= LEAST_BITS and shape.haste == 1:
+        weights = op.out_channels * graph.in_maps(layer.name)[0].channels // op.groups
+        if weights * op.kernel[0] * op.kernel[1] * arithmetic.weight_bits >= LEAST_BITS:
             found.append(layer.name)
     return tuple(found)
 
@@ -65,13 +64,13 @@ def _large(graph: Graph, arithmetic: Arithmetic) -> tuple[str, ...]:
 def every_layer(graph: Graph, arithmetic: Arithmetic) -> Streaming:
     """All large layers, in passes of any number of rows, for which no FIFO is made: whatever is
     possible costs at least as much."""
-    return Streaming(dict.fromkeys(_large(graph, arithmetic), 0), {})
+    return Streaming(dict.fromkeys(large_layers(graph, arithmetic), 0), {})
 
 
 def counted(graph: Graph, arithmetic: Arithmetic) -> Streaming:
     """As ``every_layer``, but each layer pays for what FIFOs in front of joins would hold more if
     its weights alone were off chip; a guide to good choices, not a bound."""
-    names = _large(graph, arithmetic)
+    names = large_layers(graph, arithmetic)
     resting = _held_words(graph, {})
 
     def more(name: str, rows: int) -> int:
@@ -93,7 +92,7 @@ def narrowed(
     passes and in passes of a row; and all large layers, in passes of a row."""
     same = passes_of(foldings)
     single = dict.fromkeys(same, 1)
-    every = dict.fromkeys(_large(graph, arithmetic), 1)
+    every = dict.fromkeys(large_layers(graph, arithmetic), 1)
     choices = []
     for rows in (same, single, every):
         if rows not in choices:

@@ -193,6 +193,16 @@ def all_costs(
     return cycles, np.concatenate([cost.with_traffic() for cost in costs])
 
 
+def costs_by_memory(table: OptionTable) -> dict[MemoryKind, IntArray]:
+    """Weight memory -> (n, 5) resources of all legal foldings with it, whether they fit or not."""
+    key = table.key
+    found: dict[MemoryKind, list[IntArray]] = {}
+    for one in _legal(key):
+        _, use = all_costs(key.shape, (one,), key.sparsity, key.family, key.arithmetic)
+        found.setdefault(one.foldings.weight_memory, []).append(use[:, :5])
+    return {memory: np.concatenate(uses) for memory, uses in found.items()}
+
+
 def _columns(key: TableKey) -> int:
     return 5 if key.off_chip is None else 6
 

@@ -15,7 +15,6 @@ from onnx import TensorProto, helper
 from tiny_network import INPUT_SHAPE
 
 from hass.cli import main
-from hass.device import load_device
 
 
 def run(*argv: object) -> tuple[int, str]:
@@ -112,14 +111,14 @@ def test_unknown_device(tiny_model: Path, verb: str) -> None:
 
 
 def test_a_part_too_small(tmp_path: Path, tiny_model: Path) -> None:
-    known = load_device("pynq-z2")
+    figures = ("available", "budget", "clock_mhz", "off_chip_gbytes_per_s")
     part = tmp_path / "speck.toml"
     part.write_text(
         'schema_version = 1\npart = "speck"\nfamily = "7-series"\nclock_mhz = 100.0\n'
         "off_chip_gbytes_per_s = 1.0\n"
         "[available]\nlut = 50\nff = 50\ndsp = 1\nbram18 = 1\nuram = 0\n"
         "[budget]\nlut = 1.0\nff = 1.0\ndsp = 1.0\nbram18 = 1.0\nuram = 1.0\n"
-        "[sources]\n" + "".join(f'{figure} = "made up"\n' for figure, _ in known.sources)
+        "[sources]\n" + "".join(f'{figure} = "made up"\n' for figure in figures)
     )
     design = tmp_path / "design.json"
     code, message = run("fold", tiny_model, "--device", part, "-o", design)

@@ -16,10 +16,12 @@ from hass.models.registry import BY_NAME
 from hass.onnx_io import ImportedModel, read_model
 
 SMALL_CHW = (3, 64, 64)  # keeps the tests quick; layers and weights do not depend on it
+ONE_SIZE = {"vgg16"}  # its fully connected layers fit one size of image
 # Convolutions and fully connected layers, those of squeeze-and-excitation included.
 LAYERS_WITH_WEIGHTS = {
     "resnet18": 21,
     "resnet50": 54,
+    "vgg16": 16,
     "mobilenet_v2": 53,
     "mobilenet_v3_small": 54,
     "mobilenet_v3_large": 64,
@@ -28,7 +30,8 @@ LAYERS_WITH_WEIGHTS = {
 
 def _imported(name: str, folder: Path, norms: Norms) -> ImportedModel:
     path = folder / f"{name}.onnx"
-    path.write_bytes(onnx_bytes(random_network(name, 0), SMALL_CHW, norms=norms))
+    size = BY_NAME[name].input_chw if name in ONE_SIZE else SMALL_CHW
+    path.write_bytes(onnx_bytes(random_network(name, 0), size, norms=norms))
     return read_model(path)
 
 

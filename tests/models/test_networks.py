@@ -23,6 +23,7 @@ from hass.models.registry import BY_NAME, DIGITS, NETWORKS  # noqa: E402
 STATE_ENTRIES = {
     "resnet18": 122,
     "resnet50": 320,
+    "vgg16": 32,
     "mobilenet_v2": 314,
     "mobilenet_v3_small": 244,
     "mobilenet_v3_large": 312,
@@ -42,6 +43,12 @@ KNOWN_ENTRIES = {
         "layer3.5.conv3.weight": (1024, 256, 1, 1),
         "layer4.0.conv2.weight": (512, 512, 3, 3),
         "fc.weight": (1000, 2048),
+    },
+    "vgg16": {
+        "features.0.weight": (64, 3, 3, 3),
+        "features.28.bias": (512,),
+        "classifier.0.weight": (4096, 25088),
+        "classifier.6.bias": (1000,),
     },
     "mobilenet_v2": {
         "features.0.0.weight": (32, 3, 3, 3),
@@ -76,6 +83,7 @@ FINGERPRINTS = {
     "mobilenet_v3_small": "8fee267f118ca2d792c601972a6569784230d072ae8bdc09f798603f30decf4f",
     "resnet18": "5191d63ec398959223d67ef37376f9061e6965b859fc2d4e40e23d037147a0d7",
     "resnet50": "a87e91cd6bd1f939e0b723852e567a7205d33b0ac984ac02dd1a5f225d37c036",
+    "vgg16": "ba63c2556d912509cba94697742dd762a05c284047650150bab0c2ddc806bb59",
 }
 
 

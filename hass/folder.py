@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from hass.errors import OutputError
-from hass.files import make_folder
+from .errors import OutputError
+from .files import make_folder
 
 
 def check_target(folder: Path, *, force: bool) -> None:
@@ -27,10 +28,12 @@ def check_target(folder: Path, *, force: bool) -> None:
     if not os.access(above, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: cannot write: permission denied in {above}")
     if not force and folder.is_dir() and any(folder.iterdir()):
-        raise OutputError(f"{folder}: is not empty; --force replaces what was emitted there")
+        raise OutputError(f"{folder}: is not empty; --force replaces what was written there")
 
 
-def write_folder(folder: Path, files: Mapping[str, str], *, force: bool) -> None:
+def write_folder(
+    folder: Path, files: Mapping[str, str], *, force: bool, stale: Sequence[str] = ()
+) -> None:
     """Write files into a new folder, or in the place of what an earlier run wrote.
 
     The files are written to a new folder beside the target, which then takes its name. With
@@ -41,6 +44,8 @@ def write_folder(folder: Path, files: Mapping[str, str], *, force: bool) -> None
         folder: the target; folders above it are created.
         files: relative path -> text, UTF-8.
         force: replace an existing folder that is not empty.
+        stale: patterns of names at its top that go even if they are not among the new ones: what
+            an earlier run left, or was made from it.
 
     Raises:
         OutputError: if the target cannot be written; it is then as it was.
@@ -57,20 +62,24 @@ def write_folder(folder: Path, files: Mapping[str, str], *, force: bool) -> None
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
-        _exchange(fresh, folder)
+        _exchange(fresh, folder, stale)
     except OSError as error:
         raise OutputError(f"{folder}: cannot write: {error.strerror or error}") from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _exchange(fresh: Path, folder: Path) -> None:
+def _exchange(fresh: Path, folder: Path, stale: Sequence[str]) -> None:
     """Give ``fresh`` the name ``folder``; what stood there goes, the user's own entries stay."""
     if not folder.exists():
         fresh.rename(folder)
         return
     own = {entry.name for entry in fresh.iterdir()}
-    kept = [entry.name for entry in folder.iterdir() if entry.name not in own | {"build"}]
+    kept = [
+        entry.name
+        for entry in folder.iterdir()
+        if entry.name not in own and not any(fnmatchcase(entry.name, p) for p in stale)
+    ]
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
     folder.rename(old / "was")
     moved = []
