@@ -30,7 +30,7 @@ from .tangents import Rows, Tangents, rows_of
 
 _FIRST_ROWS = 10  # of each sketch, in the first mixes
 _ROUNDS = 16  # mixes between two searches, at most
-_SEARCHES = 3
+_SEARCHES = 2
 _SWEEP = 0.6
 _SETTLED = 2e-3  # growth of the bound, over three mixes, that is not worth another
 _NEAR = 0.2  # a mix may be above the bound while the tangents settle
