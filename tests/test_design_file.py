@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hass.cost.foldings import EngineKind, Folding, MemoryKind
 from hass.cost.result import Estimate, FifoEstimate, LayerEstimate
-from hass.cuts import WHOLE, Part
+from hass.cuts import Part
 from hass.design import (
     DataRef,
     Design,
@@ -295,21 +295,6 @@ def test_another_version_is_the_only_complaint(version: object) -> None:
     with pytest.raises(SpecError) as caught:
         parse_design(_edited(edit), "d.json")
     assert [m.where for m in caught.value.mistakes] == ["d.json: schema_version"]
-
-
-def test_a_file_of_version_1_is_of_a_whole_network_on_a_device_that_says_less() -> None:
-    def edit(content: Content) -> None:
-        content["schema_version"] = 1
-        model, device = content["model"], content["device"]
-        assert isinstance(model, dict) and isinstance(device, dict)
-        del model["part"]
-        for figure in ("off_chip_gbytes", "reconfiguration_ms", "link_gbytes_per_s"):
-            del device[figure]
-
-    design = parse_design(_edited(edit), "d.json")
-    assert design.model.part == WHOLE
-    assert design.device.reconfiguration_ms is None
-    assert design == simple_design()
 
 
 def test_a_part_and_the_figures_for_parts_come_back() -> None:

@@ -17,7 +17,8 @@ from hass.onnx_io import read_model
 
 
 def fold(model: Path, *options: object) -> Result:
-    words = ["fold", str(model), "--device", "pynq-z2", *map(str, options)]
+    device = [] if "--device" in options else ["--device", "pynq-z2"]
+    words = ["fold", str(model), *device, *map(str, options)]
     return CliRunner().invoke(main, words)
 
 

@@ -18,6 +18,7 @@ from hass.folding import (
     TableCache,
     solve,
 )
+from hass.folding.choice import Budget
 from hass.folding.effort import Remaining
 from hass.folding.exact import solve_exact
 from hass.folding.milp import Undecided
@@ -126,7 +127,7 @@ def doubtful_tables() -> tuple[list[OptionTable], Resources]:
 
 def test_a_clock_that_runs_out_stops_between_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     tables, budget = doubtful_tables()
-    limits = np.array(tuple(budget))
+    limits = Budget(np.array(tuple(budget)))
     monkeypatch.setattr("hass.folding.exact.quick_choice", lambda *_: None)
     asked = counted(monkeypatch, "hass.folding.exact.find")
     free = solve_exact(tables, limits, 1, Effort())

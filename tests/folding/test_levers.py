@@ -24,7 +24,7 @@ NET = chain(FeatureMap(16, 16, 32), CONV3, CONV3, CONV3, ops.GlobalAvgPool())
 
 
 def test_a_part_on_which_it_fits() -> None:
-    small = part(Resources(9_000, 9_000, 60, 40, 0))
+    small = part(Resources(6_000, 6_000, 60, 6, 0))
     assert isinstance(solve(NET, small), Infeasibility)
     found = tried_levers(NET, small, FASTEST)
     (named,) = [text.split()[1] for text in found if text.startswith("on ")]

@@ -27,6 +27,7 @@ from hass.folding import (
     PartitionPlan,
     Request,
     Unpartitioned,
+    WeightsAt,
     solve,
     solve_chain,
     solve_partitions,
@@ -278,7 +279,11 @@ def test_a_part_simulates_as_it_is_modelled() -> None:
 def test_no_cut_helps_a_layer_that_is_too_large() -> None:
     graph = chain(FRAME, ops.Conv2d(4, *SAME3), ops.Conv2d(512, (3, 3)), ops.Conv2d(2, (1, 1)))
     device = device_of(Resources(2000, 4000, 12, 1, 0))
-    for answer in (solve_partitions(graph, device, 8), solve_chain(graph, [device, device])):
+    on_chip = Request(weights=WeightsAt.ON_CHIP)
+    for answer in (
+        solve_partitions(graph, device, 8, request=on_chip),
+        solve_chain(graph, [device, device], request=on_chip),
+    ):
         assert isinstance(answer, Unpartitioned)
         assert answer.shortage is not None
         assert answer.shortage.by_layer[0][0] == "1_conv2d"

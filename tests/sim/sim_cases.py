@@ -15,8 +15,9 @@ from hass.cost import (
     layer_shapes,
     off_chip_bound_cycles,
 )
+from hass.cost.buffers import settled
 from hass.device import load_device
-from hass.folding.legal import legal_foldings
+from hass.folding.legal import legal_sets
 from hass.graph import Graph
 from hass.sim.run import Setup
 from hass.sparsity import SparsityProfile
@@ -39,10 +40,12 @@ def foldings(
     chosen = {}
     for name, shape in layer_shapes(graph).items():
         sparsity = None if profile is None else profile.layers.get(name)
-        memories = frozenset({MemoryKind.BRAM, memory})
-        groups = legal_foldings(shape, engines, memories, sparsity)
-        group = draw(st.sampled_from(groups))
-        chosen[name] = group.row(draw(st.integers(0, len(group) - 1)))
+        sets = legal_sets(
+            shape, engines, frozenset({MemoryKind.BRAM, memory}), sparsity, Arithmetic()
+        )
+        some = draw(st.sampled_from(sets)).foldings
+        row = some.row(draw(st.integers(0, len(some) - 1)))
+        chosen[name] = settled(shape, row, Arithmetic())
     return chosen
 
 
