@@ -48,6 +48,9 @@ class Correlation:
     frame_positions: int
 
 
+_NOTHING_IN_COMMON = Correlation(neighbours=0.0, frame=0.0, frame_positions=1)
+
+
 def strayed(
     window: FloatArray,
     position: FloatArray,
@@ -130,16 +133,16 @@ def _joined(
     mean, imbalance = counted.mean, (never - counted.mean) ** 2
     window = np.maximum((windows - mean) ** 2 - imbalance, 0.0)
     position = np.maximum((positions - mean) ** 2 - imbalance, 0.0)
-    lanes = outs[:, None, None] * counted.ins[:, None] * counted.groups
-    most = np.array([longest_of(count) for count in lanes.reshape(-1).tolist()])
-    deviation = counted.variation[row][:, None, None] * mean
-    longest = np.sqrt(window) / np.maximum(deviation, _LEAST)
-    lost = lost_share(np.minimum(longest, most.reshape(lanes.shape)[..., None]))
-
-    stays = STAYS[:, None, None, None, None]
-    square = strayed(window, position, per_position, stays, correlation)
-    joined = mean + np.sqrt(imbalance + square)
-    result = np.maximum(longest_paths(joined, lost, depths), never)
+    if depths == (1,):
+        result = windows[None]
+    else:
+        stays = STAYS[:, None, None, None, None]
+        apart = strayed(window, position, per_position, stays, _NOTHING_IN_COMMON)
+        two = windows - counted.saved[row] * (windows - mean)
+        lost = lost_share(mean + np.sqrt(imbalance + apart), np.maximum(two, never))
+        square = strayed(window, position, per_position, stays, correlation)
+        joined = mean + np.sqrt(imbalance + square)
+        result = np.maximum(longest_paths(joined, lost, depths), never)
     dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
     # an engine with more multipliers can always do as one with fewer
     result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)
