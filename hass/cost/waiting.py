@@ -13,6 +13,7 @@ all m (``lane_fifos``).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,6 +32,8 @@ FINES_AT_ONCE = 8
 _REMEMBERED = 512  # tables, as in ``lanes``
 _LEAST_LANES = 4  # of a sample of some filters, that stand for more
 _LEAST = 1e-9  # instead of zero in a denominator
+_FAR = 4096  # positions, of which no two have anything in common but what lasts for a frame
+_MOST_ALIKE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,39 @@ class Correlation:
 _NOTHING_IN_COMMON = Correlation(neighbours=0.0, frame=0.0, frame_positions=1)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _sums(neighbours: float) -> tuple[FloatArray, FloatArray]:
+    """Correlations at distances 1, 2, ..., and the same times the distance, summed up from 0 on."""
+    steps = np.arange(1, _FAR + 1, dtype=np.float64)
+    latent = math.sin(min(max(neighbours, 0.0), _MOST_ALIKE) * math.pi / 2.0)
+    alike = np.arcsin(latent**steps) * (2.0 / math.pi)
+    sums = [np.concatenate([[0.0], np.cumsum(terms)]) for terms in (alike, steps * alike)]
+    return sums[0], sums[1]
+
+
+def mean_share(neighbours: float, count: FloatArray) -> FloatArray:
+    """Variance of the mean of ``count`` neighbouring positions, as a share of that of one.
+
+    What is zero and what is not is taken as the sign of a Gaussian process whose correlation falls
+    geometrically; that of the signs then falls more slowly, by the arcsine law (Van Vleck, Middleton,
+    "The spectrum of clipped noise", 1966).
+
+    Args:
+        neighbours: correlation of neighbours.
+        count: at least 1; between whole numbers the sum's variance is interpolated.
+    """
+    alike, weighed = _sums(neighbours)
+    whole = np.floor(count).astype(np.int64)
+
+    def total(n: npt.NDArray[np.int64]) -> FloatArray:
+        place = np.minimum(n - 1, _FAR)
+        return np.asarray(n + 2.0 * (n * alike[place] - weighed[place]))
+
+    first = total(whole)
+    between = first + (count - whole) * (total(whole + 1) - first)
+    return np.asarray(between / count**2)
+
+
 def strayed(
     window: FloatArray,
     position: FloatArray,
@@ -65,9 +101,8 @@ def strayed(
     within a position. Lanes may even out towards its end, as what is left of a finite population
     does: then m times it falls linearly. Or a window has too few different lengths for one of many
     lanes to stand out: as skewness, that fades with 1 / m. Beyond, a part of what sets lanes apart
-    stays for a frame; the rest is correlated with its neighbours', so that the mean of n positions
-    has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being the share of a position that is
-    new. Frames are independent.
+    stays for a frame; the rest is correlated with its neighbours' (``mean_share``). Frames are
+    independent.
 
     Args:
         window: of lanes that are joined after every window.
@@ -78,7 +113,6 @@ def strayed(
     """
     frame = correlation.frame
     r = min(max(correlation.neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
-    fresh = (1.0 - r) / (1.0 + r)
     more = per_position * position - window
     last = np.maximum(per_position, 1.0 + _LEAST)
     evened = (joined - 1.0) / (last - 1.0)
@@ -86,7 +120,7 @@ def strayed(
     near = (window + more * np.where(more > 0.0, faded, evened)) / joined
     together = np.maximum(joined / per_position, 1.0)
     lasting = frame / np.maximum(together / correlation.frame_positions, 1.0)
-    far = position * (lasting + (1.0 - frame) / (1.0 + (together - 1.0) * fresh))
+    far = position * (lasting + (1.0 - frame) * mean_share(r, together))
     return np.asarray(np.where(joined < per_position, near, far))
 
 
