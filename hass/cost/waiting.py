@@ -14,7 +14,7 @@ all m (``lane_fifos``).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -44,14 +44,34 @@ class Correlation:
         neighbours: correlation of neighbouring positions.
         frame: correlation of positions of a frame however far apart.
         frame_positions: positions of a frame.
+        share: of the variance that is so correlated; the rest is of each position alone.
     """
 
     neighbours: float
     frame: float
     frame_positions: int
+    share: float = 1.0
 
 
 _NOTHING_IN_COMMON = Correlation(neighbours=0.0, frame=0.0, frame_positions=1)
+
+
+def _cycles_alike(histogram: SegmentHistogram, max_fine: int) -> FloatArray:
+    """(fine,) share of the variance of a segment's cycles that goes with its active products: as
+    cycles are rounded up, they have so much of their correlation, to first order."""
+    counts = histogram.counts.astype(np.float64)
+    weights = counts / counts.sum(axis=1, keepdims=True)
+    products = np.arange(counts.shape[1], dtype=np.float64)
+    cycles = np.maximum(1.0, np.ceil(products / np.arange(1.0, max_fine + 1)[:, None]))
+
+    def covariance(first: FloatArray, second: FloatArray) -> FloatArray:
+        """(fine,) of two (fine, M + 1) quantities, within blocks."""
+        apart = [x[:, None] - (weights @ x.T).T[..., None] for x in (first, second)]
+        return np.asarray((apart[0] * apart[1] * weights).sum(axis=(1, 2)))
+
+    every = np.broadcast_to(products, cycles.shape)
+    own = covariance(every, every) * covariance(cycles, cycles)
+    return np.asarray(covariance(every, cycles) ** 2 / np.maximum(own, _LEAST))
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -68,8 +88,8 @@ def mean_share(neighbours: float, count: FloatArray) -> FloatArray:
     """Variance of the mean of ``count`` neighbouring positions, as a share of that of one.
 
     What is zero and what is not is taken as the sign of a Gaussian process whose correlation falls
-    geometrically; that of the signs then falls more slowly, by the arcsine law (Van Vleck, Middleton,
-    "The spectrum of clipped noise", 1966).
+    geometrically; that of the signs then falls more slowly, by the arcsine law (Van Vleck and
+    Middleton, "The spectrum of clipped noise", 1966).
 
     Args:
         neighbours: correlation of neighbours.
@@ -120,7 +140,8 @@ def strayed(
     near = (window + more * np.where(more > 0.0, faded, evened)) / joined
     together = np.maximum(joined / per_position, 1.0)
     lasting = frame / np.maximum(together / correlation.frame_positions, 1.0)
-    far = position * (lasting + (1.0 - frame) * mean_share(r, together))
+    alike = lasting + (1.0 - frame) * mean_share(r, together)
+    far = position * (correlation.share * alike + (1.0 - correlation.share) / together)
     return np.asarray(np.where(joined < per_position, near, far))
 
 
@@ -174,7 +195,20 @@ def _joined(
         apart = strayed(window, position, per_position, stays, _NOTHING_IN_COMMON)
         two = windows - counted.saved[row] * (windows - mean)
         lost = lost_share(mean + np.sqrt(imbalance + apart), np.maximum(two, never))
-        square = strayed(window, position, per_position, stays, correlation)
+        alike = _cycles_alike(histogram, max_fine).tolist()
+        square = np.stack(
+            [
+                strayed(
+                    window[..., fine],
+                    position[..., fine],
+                    per_position[..., 0],
+                    stays[..., 0],
+                    replace(correlation, share=share),
+                )
+                for fine, share in enumerate(alike)
+            ],
+            axis=-1,
+        )
         joined = mean + np.sqrt(imbalance + square)
         result = np.maximum(longest_paths(joined, lost, depths), never)
     dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
