@@ -22,6 +22,7 @@ import numpy.typing as npt
 from ..intmath import divisors
 from ..sparsity import SegmentHistogram, WindowSample
 from .foldings import IntArray
+from .lane_steps import between_fines, saved_shares, stepped_fines, stepped_positions
 
 FloatArray = npt.NDArray[np.float64]
 Lanes = npt.NDArray[np.float32]
@@ -40,19 +41,20 @@ class LaneCycles:
     Attributes:
         outs, ins, groups: coarse_out, coarse_in and coarse_group, ascending.
         mean: (fine,) of all lanes.
-        variation: (outs, fine) standard deviation / mean of a lane's cycles of a window.
         windows, positions, never: (outs, ins, groups, fine) of lanes that are joined after every
             window and after every output position, and of the slowest lane.
+        saved: (outs, ins, groups, fine) share of ``windows`` beyond the mean that lanes with FIFOs
+            of two windows save, if positions have nothing in common.
     """
 
     outs: IntArray
     ins: IntArray
     groups: IntArray
     mean: FloatArray
-    variation: FloatArray
     windows: FloatArray
     positions: FloatArray
     never: FloatArray
+    saved: FloatArray
 
 
 def segment_cycles(products: int, fine: IntArray) -> FloatArray:
@@ -148,19 +150,6 @@ def _segments(
         yield cycles
 
 
-def _variances(lanes: Lanes) -> FloatArray:
-    """(fine,) variance of a lane's cycles of a window over positions, the mean of all lanes and
-    windows.
-
-    Args:
-        lanes: (lanes, blocks, groups, fine, positions + 1), the last position the mean of all.
-    """
-    work, means = lanes[..., :-1], lanes[..., -1]
-    total = np.einsum("obgfp,obgfp->f", work, work) / (work[:, :, :, 0].size)
-    between = np.einsum("obgf,obgf->f", means, means) / means[..., 0].size
-    return np.asarray(np.maximum(total - between, 0.0), dtype=np.float64)
-
-
 def _joined_windows(slowest: Lanes, lanes_in: int, together: int) -> Lanes:
     """(fine, positions + 1) cycles of positions whose lanes are joined after every window; those
     beyond the first of each segment, as all cycles here.
@@ -201,14 +190,19 @@ def lane_cycles(
     grid = (len(outs), len(ins), len(together))
     positions = sample.counts.shape[0] + 1
     found = np.empty((2, *grid, max_fine, positions), dtype=np.float32)
-    variances = np.empty((len(outs), max_fine), dtype=np.float64)
+    some = stepped_positions(positions - 1)
+    saved: list[FloatArray] = []
     first = 0
     for segments in _segments(sample, histogram, rates, max_fine):
         fine = slice(first, first + segments.shape[3])
+        chosen = np.intersect1d(stepped_fines(max_fine) - 1 - first, np.arange(segments.shape[3]))
         first += segments.shape[3]
+        if len(chosen):
+            stepped = segments[:, :, :, chosen, :-1][..., some].swapaxes(3, 4)
+            whole = np.add(stepped, np.float32(1.0), order="C")
+            saved.append(saved_shares([lanes for _, lanes in _folds(whole, 0)][::-1]))
         for out, by_out in _folds(segments, 0):
             slowest = by_out.max(axis=0)
-            variances[outs.index(out), fine] = _variances(by_out)
             for lanes_in, by_in in _folds(by_out, 1):
                 for count, lanes in _folds(by_in, 2):
                     place = (outs.index(out), ins.index(lanes_in), together.index(count), fine)
@@ -218,10 +212,10 @@ def lane_cycles(
     lanes_of = outs_[:, None, None, None] * ins_[:, None, None] * together_[:, None]
     per_segment = lanes_of / (rates.size * blocks)
     mean = _expected(histogram, np.arange(1, max_fine + 1), groups).mean(axis=(0, 1))
-    variation = np.sqrt(variances) / (mean * rates.shape[1] / outs_[:, None])
     beyond = found[..., :-1].mean(axis=-1, dtype=np.float64)
     windows, joined = np.maximum(1.0 + beyond * per_segment, mean)
     never = np.maximum(1.0 + found[1, ..., -1] * per_segment, mean)
     windows = np.maximum(windows, never)
     joined = joined.clip(never, windows)
-    return LaneCycles(outs_, ins_, together_, mean, variation, windows, joined, never)
+    shares = between_fines(np.concatenate(saved, axis=-1), max_fine)
+    return LaneCycles(outs_, ins_, together_, mean, windows, joined, never, shares)

@@ -13,7 +13,8 @@ all m (``lane_fifos``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +32,8 @@ FINES_AT_ONCE = 8
 _REMEMBERED = 512  # tables, as in ``lanes``
 _LEAST_LANES = 4  # of a sample of some filters, that stand for more
 _LEAST = 1e-9  # instead of zero in a denominator
+_FAR = 4096  # positions, of which no two have anything in common but what lasts for a frame
+_MOST_ALIKE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,67 @@ class Correlation:
         neighbours: correlation of neighbouring positions.
         frame: correlation of positions of a frame however far apart.
         frame_positions: positions of a frame.
+        share: of the variance that is so correlated; the rest is of each position alone.
     """
 
     neighbours: float
     frame: float
     frame_positions: int
+    share: float = 1.0
+
+
+_NOTHING_IN_COMMON = Correlation(neighbours=0.0, frame=0.0, frame_positions=1)
+
+
+def _cycles_alike(histogram: SegmentHistogram, max_fine: int) -> FloatArray:
+    """(fine,) share of the variance of a segment's cycles that goes with its active products: as
+    cycles are rounded up, they have so much of their correlation, to first order."""
+    counts = histogram.counts.astype(np.float64)
+    weights = counts / counts.sum(axis=1, keepdims=True)
+    products = np.arange(counts.shape[1], dtype=np.float64)
+    cycles = np.maximum(1.0, np.ceil(products / np.arange(1.0, max_fine + 1)[:, None]))
+
+    def covariance(first: FloatArray, second: FloatArray) -> FloatArray:
+        """(fine,) of two (fine, M + 1) quantities, within blocks."""
+        apart = [x[:, None] - (weights @ x.T).T[..., None] for x in (first, second)]
+        return np.asarray((apart[0] * apart[1] * weights).sum(axis=(1, 2)))
+
+    every = np.broadcast_to(products, cycles.shape)
+    own = covariance(every, every) * covariance(cycles, cycles)
+    return np.asarray(covariance(every, cycles) ** 2 / np.maximum(own, _LEAST))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _sums(neighbours: float) -> tuple[FloatArray, FloatArray]:
+    """Correlations at distances 1, 2, ..., and the same times the distance, summed up from 0 on."""
+    steps = np.arange(1, _FAR + 1, dtype=np.float64)
+    latent = math.sin(min(max(neighbours, 0.0), _MOST_ALIKE) * math.pi / 2.0)
+    alike = np.arcsin(latent**steps) * (2.0 / math.pi)
+    sums = [np.concatenate([[0.0], np.cumsum(terms)]) for terms in (alike, steps * alike)]
+    return sums[0], sums[1]
+
+
+def mean_share(neighbours: float, count: FloatArray) -> FloatArray:
+    """Variance of the mean of ``count`` neighbouring positions, as a share of that of one.
+
+    What is zero and what is not is taken as the sign of a Gaussian process whose correlation falls
+    geometrically; that of the signs then falls more slowly, by the arcsine law (Van Vleck and
+    Middleton, "The spectrum of clipped noise", 1966).
+
+    Args:
+        neighbours: correlation of neighbours.
+        count: at least 1; between whole numbers the sum's variance is interpolated.
+    """
+    alike, weighed = _sums(neighbours)
+    whole = np.floor(count).astype(np.int64)
+
+    def total(n: npt.NDArray[np.int64]) -> FloatArray:
+        place = np.minimum(n - 1, _FAR)
+        return np.asarray(n + 2.0 * (n * alike[place] - weighed[place]))
+
+    first = total(whole)
+    between = first + (count - whole) * (total(whole + 1) - first)
+    return np.asarray(between / count**2)
 
 
 def strayed(
@@ -62,9 +121,8 @@ def strayed(
     within a position. Lanes may even out towards its end, as what is left of a finite population
     does: then m times it falls linearly. Or a window has too few different lengths for one of many
     lanes to stand out: as skewness, that fades with 1 / m. Beyond, a part of what sets lanes apart
-    stays for a frame; the rest is correlated with its neighbours', so that the mean of n positions
-    has about 1 / (1 + (n - 1) * fresh) of its variance, fresh being the share of a position that is
-    new. Frames are independent.
+    stays for a frame; the rest is correlated with its neighbours' (``mean_share``). Frames are
+    independent.
 
     Args:
         window: of lanes that are joined after every window.
@@ -75,7 +133,6 @@ def strayed(
     """
     frame = correlation.frame
     r = min(max(correlation.neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
-    fresh = (1.0 - r) / (1.0 + r)
     more = per_position * position - window
     last = np.maximum(per_position, 1.0 + _LEAST)
     evened = (joined - 1.0) / (last - 1.0)
@@ -83,7 +140,8 @@ def strayed(
     near = (window + more * np.where(more > 0.0, faded, evened)) / joined
     together = np.maximum(joined / per_position, 1.0)
     lasting = frame / np.maximum(together / correlation.frame_positions, 1.0)
-    far = position * (lasting + (1.0 - frame) / (1.0 + (together - 1.0) * fresh))
+    alike = lasting + (1.0 - frame) * mean_share(r, together)
+    far = position * (correlation.share * alike + (1.0 - correlation.share) / together)
     return np.asarray(np.where(joined < per_position, near, far))
 
 
@@ -130,16 +188,29 @@ def _joined(
     mean, imbalance = counted.mean, (never - counted.mean) ** 2
     window = np.maximum((windows - mean) ** 2 - imbalance, 0.0)
     position = np.maximum((positions - mean) ** 2 - imbalance, 0.0)
-    lanes = outs[:, None, None] * counted.ins[:, None] * counted.groups
-    most = np.array([longest_of(count) for count in lanes.reshape(-1).tolist()])
-    deviation = counted.variation[row][:, None, None] * mean
-    longest = np.sqrt(window) / np.maximum(deviation, _LEAST)
-    lost = lost_share(np.minimum(longest, most.reshape(lanes.shape)[..., None]))
-
-    stays = STAYS[:, None, None, None, None]
-    square = strayed(window, position, per_position, stays, correlation)
-    joined = mean + np.sqrt(imbalance + square)
-    result = np.maximum(longest_paths(joined, lost, depths), never)
+    if depths == (1,):
+        result = windows[None]
+    else:
+        stays = STAYS[:, None, None, None, None]
+        apart = strayed(window, position, per_position, stays, _NOTHING_IN_COMMON)
+        two = windows - counted.saved[row] * (windows - mean)
+        lost = lost_share(mean + np.sqrt(imbalance + apart), np.maximum(two, never))
+        alike = _cycles_alike(histogram, max_fine).tolist()
+        square = np.stack(
+            [
+                strayed(
+                    window[..., fine],
+                    position[..., fine],
+                    per_position[..., 0],
+                    stays[..., 0],
+                    replace(correlation, share=share),
+                )
+                for fine, share in enumerate(alike)
+            ],
+            axis=-1,
+        )
+        joined = mean + np.sqrt(imbalance + square)
+        result = np.maximum(longest_paths(joined, lost, depths), never)
     dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
     # an engine with more multipliers can always do as one with fewer
     result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hass.cost.lane_fifos import STAYS, longest_of, longest_paths, lost_share
+from hass.cost.lane_fifos import STAYS, FloatArray, longest_of, longest_paths, lost_share
 
 WINDOWS = 20_000
 DEVIATION = 0.3
@@ -23,28 +23,31 @@ def _walked(lanes: int, depth: int) -> float:
     return float(done[-1] / WINDOWS)
 
 
-def _modelled(lanes: int, depths: list[int]) -> list[float]:
-    longest = longest_of(lanes)
-    joined = (1.0 + longest * DEVIATION / np.sqrt(STAYS))[:, None]
-    lost = lost_share(np.array([longest]))
-    return [float(path) for path in longest_paths(joined, lost, depths)[:, 0]]
+def _joined(lanes: int) -> FloatArray:
+    return (1.0 + longest_of(lanes) * DEVIATION / np.sqrt(STAYS))[:, None]
 
 
 @pytest.mark.parametrize("lanes", [2, 8, 64, 256])
-def test_walking_lanes_take_what_the_longest_path_takes(lanes: int) -> None:
+def test_what_two_windows_lose_says_what_more_lose(lanes: int) -> None:
     depths = [1, 2, 4, 16]
     walked = [_walked(lanes, depth) for depth in depths]
-    assert _modelled(lanes, depths) == pytest.approx(walked, rel=0.01)
+    lost = lost_share(_joined(lanes), np.array([walked[1]]))
+    modelled = longest_paths(_joined(lanes), lost, depths)[:, 0]
+    assert modelled.tolist() == pytest.approx(walked, rel=0.01)
 
 
 def test_deeper_fifos_are_never_slower() -> None:
-    paths = _modelled(64, [1, 2, 4, 8, 16, 32])
+    paths = longest_paths(_joined(64), np.array([0.5]), [1, 2, 4, 8, 16, 32])[:, 0].tolist()
     assert paths == sorted(paths, reverse=True)
     assert paths[0] == 1.0 + longest_of(64) * DEVIATION
 
 
-def test_a_switch_loses_more_the_more_lanes_there_are_but_never_all() -> None:
-    shares = lost_share(np.array([longest_of(count) for count in (1, 2, 4, 64, 4096)]))
-    assert shares[0] == 0.0
-    assert (np.diff(shares) > 0).all()
-    assert shares[-1] < 1.0
+@pytest.mark.parametrize("lost", [0.1, 0.5, 0.9])
+def test_the_lost_share_is_that_of_the_path(lost: float) -> None:
+    two = longest_paths(_joined(16), np.array([lost]), [2])[0]
+    assert lost_share(_joined(16), two).tolist() == pytest.approx([lost])
+
+
+def test_no_more_is_lost_than_all_and_no_less_than_nothing() -> None:
+    assert lost_share(_joined(16), np.array([0.5])).tolist() == [1.0]
+    assert lost_share(_joined(16), np.array([9.0])).tolist() == [0.0]

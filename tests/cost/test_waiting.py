@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
-from hass.cost.waiting import joined_segment_cycles
+from hass.cost.waiting import joined_segment_cycles, mean_share
 from hass.ops import Conv2d
 from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts, WindowSample
 
@@ -35,23 +35,31 @@ class Case:
 
 CASES = [
     Case(1, 8, 4, 4, 0.5, 1.0, 1, 0.0, 0.005),  # shared windows, no zero weights: no waiting
-    Case(4, 1, 1, 1, 0.5, 1.0, 1, 0.0, 0.015),
+    Case(4, 1, 1, 1, 0.5, 1.0, 1, 0.0, 0.01),
     Case(4, 1, 1, 1, 0.5, 1.0, 2, 0.6, 0.005),
     Case(16, 1, 1, 1, 0.5, 1.0, 2, 0.0, 0.01),
     Case(8, 4, 4, 4, 0.4, 1.0, 1, 0.8, 0.04),
     Case(4, 4, 4, 4, 0.6, 0.5, 1, 0.5, 0.01),
     Case(2, 8, 2, 8, 0.8, 0.4, 2, 0.5, 0.01),
-    Case(64, 1, 1, 1, 0.5, 1.0, 2, 0.0, 0.015),
+    Case(64, 1, 1, 1, 0.5, 1.0, 2, 0.0, 0.01),
     Case(16, 8, 1, 1, 0.5, 0.6, 2, 0.5, 0.02),
     Case(4, 32, 1, 4, 0.5, 0.5, 3, 0.7, 0.015),
     Case(2, 64, 1, 16, 0.5, 0.5, 3, 0.8, 0.015),
 ]
 
 
-def windows_of(case: Case, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+# Zero weights that are drawn anew add products without a correlation; lag 1 alone, smaller for it,
+# does not say that what is correlated falls as slowly as it does: -2.04 % and -2.40 %.
+MISSED = {(8, 2), (8, 4)}
+
+
+def windows_of(
+    case: Case, rng: np.random.Generator, *, weights_stay: bool = False
+) -> npt.NDArray[np.int64]:
     """(windows, lanes_in, lanes_out, filters) active products; one window is one channel of one
     position; a channel's zeros follow an AR(1) process along the positions. Zero weights are drawn
-    anew for every window, so that no lane is slower in the long run: imbalance is another term."""
+    anew for every window, so that no lane is slower in the long run: imbalance is another term; or
+    they stay, as those of a network do."""
     level = NormalDist().inv_cdf(case.act_density)
     positions = WINDOWS // case.blocks
     state = rng.standard_normal((case.blocks, case.lanes_in, TAPS))
@@ -60,7 +68,8 @@ def windows_of(case: Case, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     result = np.empty((positions, *shape[:-1]), dtype=np.int64)
     for index in range(positions):
         active = (state < level)[:, :, None, None, :]
-        weights = rng.random(shape) < case.weight_density
+        if index == 0 or not weights_stay:
+            weights = rng.random(shape) < case.weight_density
         result[index] = (active & weights).sum(axis=-1)
         state = case.correlation * state + noise * rng.standard_normal(state.shape)
     return result.reshape(-1, *shape[1:-1])
@@ -101,10 +110,8 @@ def measured(case: Case, active: npt.NDArray[np.int64]) -> LayerSparsity:
     )
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("depth", [1, 2, 4, 8, 32])
-def test_joined_lanes_take_what_the_simulation_takes(case: Case, depth: int) -> None:
-    active = windows_of(case, np.random.default_rng(7))
+def _errors(case: Case, active: npt.NDArray[np.int64], depth: int) -> float:
+    """Modelled against simulated cycles, relative."""
     cycles = np.maximum(1, -(-active // case.fine))
     work = cycles.sum(axis=-1).reshape(len(active), -1)
     folding = Folding(
@@ -117,6 +124,43 @@ def test_joined_lanes_take_what_the_simulation_takes(case: Case, depth: int) -> 
     )
     op = Conv2d(case.lanes_out * case.filters, (3, 3))
     modelled = joined_segment_cycles(op, measured(case, active), as_arrays([folding]), WINDOWS)
-    assert float(modelled[0]) == pytest.approx(
-        simulated(work, depth) / case.filters, rel=case.tolerance
-    )
+    return float(modelled[0]) * case.filters / simulated(work, depth) - 1.0
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 32])
+def test_joined_lanes_take_what_the_simulation_takes(
+    number: int, depth: int, request: pytest.FixtureRequest
+) -> None:
+    if (number, depth) in MISSED:
+        reason = "what falls more slowly than lag 1 says is not measured"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    case = CASES[number]
+    active = windows_of(case, np.random.default_rng(7))
+    assert abs(_errors(case, active, depth)) <= case.tolerance
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.weight_density < 1.0], ids=lambda case: str(case)
+)
+def test_lanes_a_window_ahead_whose_zero_weights_stay(case: Case) -> None:
+    """Walks of independent lanes, which the share was taken from before, are up to 8.2 % off."""
+    active = windows_of(case, np.random.default_rng(7), weights_stay=True)
+    assert abs(_errors(case, active, 2)) <= 0.04
+
+
+@pytest.mark.parametrize("latent", [0.0, 0.5, 0.9])
+def test_means_of_signs_of_a_gaussian_process(latent: float) -> None:
+    """Against signs that are drawn."""
+    rng = np.random.default_rng(3)
+    state = rng.standard_normal(4000)
+    signs = []
+    for _ in range(64):
+        signs.append(np.sign(state))
+        state = latent * state + np.sqrt(1 - latent**2) * rng.standard_normal(len(state))
+    drawn = np.array(signs)
+    counts = np.array([1, 2, 7, 64])
+    found = mean_share(2 / np.pi * np.arcsin(latent), counts.astype(np.float64))
+    means = [drawn[:count].mean(axis=0).var() for count in counts.tolist()]
+    assert found == pytest.approx(means, rel=0.08)
+    assert found[0] == pytest.approx(1.0)

@@ -41,10 +41,12 @@ CASES = [
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("network", "device", "clipped"), CASES)
-def test_traced_frame_ii_is_as_modelled(
-    network: Network, device: str, clipped: tuple[float, float]
+# What a search of 20 trials once found: lanes of one input stream, one filter each, a window ahead.
+SEARCHED = Path(__file__).with_name("searched_resnet20.json")
+
+
+def _held_to_limits(
+    network: Network, device: str, clipped: tuple[float, float], design: Path | None
 ) -> None:
     folder = os.environ.get("HASS_DATA_DIR")
     if folder is None:
@@ -57,7 +59,7 @@ def test_traced_frame_ii_is_as_modelled(
         engines=Engines.ANY,
         frames=network.frames,
         data=Path(folder) / network.data,
-        design=None,
+        design=design,
         weight_sparsity=weight_sparsity,
         act_share=act_share,
         images=64,
@@ -72,3 +74,16 @@ def test_traced_frame_ii_is_as_modelled(
     assert abs(whole) <= NETWORK
     assert median <= MEDIAN_LAYER
     assert abs(worst) <= WORST_LAYER
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "device", "clipped"), CASES)
+def test_traced_frame_ii_is_as_modelled(
+    network: Network, device: str, clipped: tuple[float, float]
+) -> None:
+    _held_to_limits(network, device, clipped, None)
+
+
+@pytest.mark.slow
+def test_traced_frame_ii_of_a_searched_design_is_as_modelled() -> None:
+    _held_to_limits(RESNET, "zcu104", NATURAL, SEARCHED)
