@@ -76,6 +76,7 @@ class _InSpace:
             np.maximum,
             range(1, len(used) + 1),
             intervals.request.effort.gap,
+            intervals.request.most_solved,
         )
 
 

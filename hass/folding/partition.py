@@ -78,6 +78,7 @@ class _InTime:
             np.add,
             possible,
             intervals.request.effort.gap,
+            intervals.request.most_solved,
         )
 
 

@@ -89,8 +89,9 @@ def search(
     join: np.ufunc,
     counts: Collection[int],
     gap: float,
+    most_final: int,
 ) -> Found | None:
-    """The best way, proved.
+    """The best way, proved as far as it goes.
 
     Args:
         nodes: on the way; an interval leads from one to a later one.
@@ -98,6 +99,8 @@ def search(
         first: what is known of (kind, from, to) at the outset.
         sharpen: the same, better known; called until it is final.
         gap: an answer at most this far above what is proved is good enough.
+        most_final: intervals that are sharpened to the end; after as many the best way so far is
+            taken, once there is one.
 
     Returns:
         None if all ways are infinite.
@@ -115,18 +118,20 @@ def search(
     for kind, start, end in np.ndindex(shape):
         if start < end:
             note((kind, start, end), first(kind, start, end))
+    settled = 0
     while True:
         way = best_way(hoped, stages, join, counts)
         if way is None:
             return None
         found = best_way(reached, stages, join, counts)
-        if found is not None and found.cost <= way.cost * (1.0 + gap):
+        if found is not None and (found.cost <= way.cost * (1.0 + gap) or settled >= most_final):
             break
         steps = zip(stages, way.nodes, way.nodes[1:], strict=False)
         unclear = [step for step in steps if not known[step].final]
         lowest = min(known[step].rank for step in unclear)
         step = max((s for s in unclear if known[s].rank == lowest), key=lambda s: hoped[s])
         note(step, sharpen(*step))
+        settled += known[step].final and np.isfinite(known[step].reached)
     bound = best_way(proved, stages, join, counts)
     assert bound is not None  # no interval costs less than is proved
     return Found(found, bound.cost)

@@ -17,7 +17,13 @@ from .tables import TABLES, TableCache
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What ``solve`` is asked of every part; the attributes are its arguments."""
+    """What ``solve`` is asked of every part.
+
+    Attributes:
+        profile, engines, arithmetic, clock_mhz, effort, cache, weights: its arguments.
+        most_solved: of how many parts that fit it is asked before the best cuts so far are taken;
+            what is proved then says how far from the best they may be.
+    """
 
     profile: SparsityProfile | None = None
     engines: frozenset[EngineKind] = ALL_ENGINES
@@ -26,6 +32,7 @@ class Request:
     effort: Effort = DEFAULT_EFFORT
     cache: TableCache = TABLES
     weights: WeightsAt = WeightsAt.AUTO
+    most_solved: int = 40
 
     def clock_of(self, device: Device) -> float:
         """Clock of a design on the device, in MHz."""

@@ -14,6 +14,8 @@ from hass.folding.path import Cost, best_way, search
 
 JOINS = {"sum": np.add, "maximum": np.maximum}
 
+ALL = 10**9
+
 
 def all_ways(nodes: int, count: int) -> list[tuple[int, ...]]:
     inner = itertools.combinations(range(1, nodes - 1), count - 1)
@@ -89,7 +91,7 @@ def test_search_is_brute_force(
     expected = by_force(costs, stages, join, counts)
     way = best_way(costs, stages, join, counts)
     oracle = Oracle(costs, np.random.default_rng(seed))
-    found = search(costs.shape[1], stages, oracle.tell, oracle.sharpen, join, counts, 0.0)
+    found = search(costs.shape[1], stages, oracle.tell, oracle.sharpen, join, counts, 0.0, ALL)
     if expected is None:
         assert way is None and found is None
         return
@@ -109,7 +111,7 @@ def test_a_gap_is_kept(
     costs, stages, counts, seed = problem
     expected = by_force(costs, stages, join, counts)
     oracle = Oracle(costs, np.random.default_rng(seed))
-    found = search(costs.shape[1], stages, oracle.tell, oracle.sharpen, join, counts, gap)
+    found = search(costs.shape[1], stages, oracle.tell, oracle.sharpen, join, counts, gap, ALL)
     if expected is None or found is None:
         assert expected is None and found is None
         return
@@ -124,7 +126,24 @@ def test_what_cannot_be_on_the_best_way_is_not_solved() -> None:
     costs[places[:, None] >= places[None, :]] = inf
     oracle = Oracle(costs[None], np.random.default_rng(0))
     oracle.bounds = np.stack([0.98 * costs, 0.99 * costs])[:, None]
-    found = search(nodes, [0] * 9, oracle.tell, oracle.sharpen, np.add, range(1, nodes), 0.0)
+    found = search(nodes, [0] * 9, oracle.tell, oracle.sharpen, np.add, range(1, nodes), 0.0, ALL)
     assert found is not None
     assert found.way.nodes == (0, 3, 6, 9)
     assert oracle.solved == 3
+
+
+@pytest.mark.parametrize("join", JOINS.values(), ids=list(JOINS))
+@given(problem=problems(), most=st.integers(0, 4))
+@settings(max_examples=50, deadline=None)
+def test_a_search_that_stops_early_is_honest(
+    join: np.ufunc, problem: tuple[np.ndarray, list[int], list[int], int], most: int
+) -> None:
+    costs, stages, counts, seed = problem
+    expected = by_force(costs, stages, join, counts)
+    oracle = Oracle(costs, np.random.default_rng(seed))
+    found = search(costs.shape[1], stages, oracle.tell, oracle.sharpen, join, counts, 0.0, most)
+    if expected is None or found is None:
+        assert expected is None and found is None
+        return
+    assert cost_of(costs, stages, found.way.nodes, join) == found.way.cost
+    assert found.bound <= expected[0] <= found.way.cost
