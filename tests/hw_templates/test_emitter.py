@@ -20,6 +20,7 @@ from hass import ops
 from hass.cost import EngineKind, Folding, MemoryKind
 from hass.design import Design
 from hass.errors import GraphError, OutputError, ProfileError, SpecError
+from hass.folding.legal import ON_CHIP_MEMORIES
 from hass.graph import Graph, Weights
 from hass.hw_templates.emitter import TestFrames as Frames
 from hass.hw_templates.emitter import emit_project
@@ -196,7 +197,7 @@ def test_fifos_are_bound_to_the_plans_memories(
     small: tuple[Design, Graph, Weights, Frames], tmp_path: Path
 ) -> None:
     design, graph, weights, _ = small
-    kinds = itertools.cycle(MemoryKind)
+    kinds = itertools.cycle([MemoryKind.NONE, *ON_CHIP_MEMORIES])
     fifos = tuple(replace(f, memory=next(kinds)) for f in design.plan.estimate.fifos)
     plan = replace(design.plan, estimate=replace(design.plan.estimate, fifos=fifos))
     emit_project(replace(design, plan=plan), graph, weights, tmp_path / "hw")
