@@ -9,7 +9,7 @@ from .. import ops
 from ..device import Device, Resources
 from ..errors import ProfileError
 from ..graph import Graph, macs_per_frame
-from ..sparsity import SparsityProfile
+from ..sparsity import LayerSparsity, SparsityProfile
 from ..values import Arithmetic
 from .buffers import fifo_entries
 from .depths import sized_fifo
@@ -92,16 +92,16 @@ def estimate(
         if absent:
             raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
     shapes = layer_shapes(graph, profile, passes_of(foldings))
-    costs = {
-        layer.name: layer_costs(
-            shapes[layer.name],
-            as_arrays([foldings[layer.name]]),
-            profile.layers.get(layer.name) if profile is not None else None,
-            device.family,
-            arithmetic,
-        )
-        for layer in graph
-    }
+    known: dict[tuple[LayerShape, Folding, LayerSparsity | None], LayerCosts] = {}
+    costs = {}
+    for layer in graph:
+        measured = None if profile is None else profile.layers.get(layer.name)
+        same = shapes[layer.name], foldings[layer.name], measured
+        if same not in known:
+            shape, folding, _ = same
+            arrays = as_arrays([folding])
+            known[same] = layer_costs(shape, arrays, measured, device.family, arithmetic)
+        costs[layer.name] = known[same]
     times = first_frame(graph, shapes, foldings, costs)
     layers = {}
     fifos = []

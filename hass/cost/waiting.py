@@ -210,7 +210,9 @@ def _joined(
             axis=-1,
         )
         joined = mean + np.sqrt(imbalance + square)
-        result = np.maximum(longest_paths(joined, lost, depths), never)
+        # lockstep is counted, and what is deeper takes no longer
+        result = np.maximum(np.minimum(longest_paths(joined, lost, depths), windows), never)
+        result[[depth == 1 for depth in depths]] = windows
     dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
     # an engine with more multipliers can always do as one with fewer
     result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)

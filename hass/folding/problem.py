@@ -51,8 +51,14 @@ class Problem:
 
     def foldings(self, rows: IndexArray) -> dict[str, Folding]:
         """Layer -> folding of (layers,) table rows."""
-        triples = zip(self.names, self.tables, rows, strict=True)
-        return {name: table.folding(int(row)) for name, table, row in triples}
+        known: dict[tuple[int, int], Folding] = {}
+        chosen = {}
+        for name, table, row in zip(self.names, self.tables, rows.tolist(), strict=True):
+            same = id(table), row
+            if same not in known:
+                known[same] = table.folding(row)
+            chosen[name] = known[same]
+        return chosen
 
 
 def problem_of(

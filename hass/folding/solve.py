@@ -214,7 +214,7 @@ def solve(
         gap = gap_above(objective.value(result, device.budget), found.bound)
         fastest = objective.goal is Goal.THROUGHPUT
         return FoldingPlan(
-            problem.foldings(found.rows),
+            {name: layer.folding for name, layer in result.layers.items()},
             result,
             str(solver),
             int(found.bound) if fastest else problem.floor_cycles,
