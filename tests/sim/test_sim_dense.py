@@ -26,6 +26,8 @@ from hass.user_files import smallest_foldings
 from hass.values import FeatureMap
 
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+# of 60 drawn cases, which come in clusters, a tenth was now and then worse than a tenth of all is
+MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 SLOWER = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 FRAMES = 6  # a steady state is there after half of them
 
@@ -71,13 +73,13 @@ def test_frame_ii_is_the_models_where_weights_are_read_in_passes() -> None:
     assert np.quantile(np.abs(errors), 0.9) < 0.05
 
 
-@SLOW
+@MANY
 @given(case=streaming_pipelines())
 def _streaming_frame_ii_is_the_models(errors: list[float], case: tuple[Graph, Estimate]) -> None:
     _compare(errors, *case)
 
 
-@SLOW
+@MANY
 @given(case=dense_pipelines())
 def _frame_ii_is_the_models(errors: list[float], case: tuple[Graph, Estimate]) -> None:
     _compare(errors, *case)
