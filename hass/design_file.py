@@ -16,6 +16,7 @@ from .design_schema import DesignFile
 from .device import Device
 from .errors import GraphError, Mistake, SpecError
 from .files import JsonValue, canonical_json, write_text_atomic
+from .folding.plan import FoldingPlan
 from .sparsity import Accuracy
 from .validation import mistakes_of
 
@@ -88,6 +89,20 @@ def device_json(device: Device) -> dict[str, JsonValue]:
     }
 
 
+def plan_json(plan: FoldingPlan) -> dict[str, JsonValue]:
+    """What found a plan, for what, and what is proved."""
+    return {
+        "solver": plan.solver,
+        "proved_bound_cycles": plan.proved_bound_cycles,
+        "gap": plan.gap,
+        "objective": {
+            "goal": plan.objective.goal.value,
+            "min_fps": plan.objective.min_fps,
+            "bound": plan.proved_bound,
+        },
+    }
+
+
 def design_json(design: Design) -> dict[str, JsonValue]:
     """The content of a design file."""
     plan, estimate = design.plan, design.plan.estimate
@@ -103,14 +118,7 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         "latency_cycles": estimate.latency_cycles,
         "clock_mhz": estimate.clock_mhz,
         "multipliers": estimate.multipliers,
-        "solver": plan.solver,
-        "proved_bound_cycles": plan.proved_bound_cycles,
-        "gap": plan.gap,
-        "objective": {
-            "goal": plan.objective.goal.value,
-            "min_fps": plan.objective.min_fps,
-            "bound": plan.proved_bound,
-        },
+        **plan_json(plan),
         "accuracy": splits_json(design.accuracy),
         "dense": dense,
         "trials": design.trials,

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from hass import ops
 from hass.cost import Estimate, FifoEstimate, Folding, layer_shapes
 from hass.cost.coefficients import coefficients
+from hass.cost.weight_passes import in_passes
 from hass.graph import Graph, Layer
 from hass.intmath import ceil_div
 
 from . import columns as c
-from .pairs import Draft, Row, in_passes, outputs_of_pass, power_of_two, windowed
+from .pairs import Draft, Row, outputs_of_pass, power_of_two, windowed
 from .programs import frame_steps, program
 from .tables import Tables
 
@@ -99,7 +100,7 @@ def build_machine(
             pair = windowed(layer, graph, folding, haste, drawn.get(layer.name, {}))
             windows[layer.name], engines[layer.name] = pair.add_to(draft, layer.name, frames)
             outlets[layer.name] = engines[layer.name]
-            if in_passes(layer, folding):
+            if in_passes(layer.out, folding):
                 store, sender = outputs_of_pass(layer, folding).add_to(draft, layer.name, frames)
                 wide = folding.coarse_out * folding.coarse_group
                 inside.append(_Link(engines[layer.name], store, wide, wide, _INSIDE_ENTRIES))

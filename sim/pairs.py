@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hass import ops
-from hass.cost import Folding, MemoryKind, as_arrays
+from hass.cost import Folding, as_arrays
 from hass.cost.coefficients import coefficients
 from hass.cost.even_flow import pass_flow, window_flow
 from hass.cost.ops.conv import engine_stages
+from hass.cost.weight_passes import in_passes
 from hass.graph import Graph, Layer
 from hass.intmath import ceil_div
 
@@ -163,7 +164,7 @@ def windowed(layer: Layer, graph: Graph, folding: Folding, haste: int, drawn: Ro
     streams = folding.coarse_in * folding.coarse_group
     engine = _engine_row(layer, source.channels, folding) | drawn
     per_pixel = source.channels // streams
-    if in_passes(layer, folding):
+    if in_passes(out, folding):
         assert isinstance(op, ops.Conv2d)
         held = pass_flow(op, source, out, folding.rows_per_pass).held_pixels
         capacity = ceil_div(held, source.width) * source.width * per_pixel
@@ -186,10 +187,6 @@ def windowed(layer: Layer, graph: Graph, folding: Folding, haste: int, drawn: Ro
         block_latency(layer, folding),
         engine,
     )
-
-
-def in_passes(layer: Layer, folding: Folding) -> bool:
-    return folding.weight_memory is MemoryKind.OFF_CHIP and layer.out.pixels > 1
 
 
 def outputs_of_pass(layer: Layer, folding: Folding) -> Pair:

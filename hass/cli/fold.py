@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..cost import EngineKind
-from ..design_file import write_design
+from ..design_file import plan_json, write_design
 from ..device import Device
 from ..errors import InfeasibleError, SpecError
 from ..folder import check_target
@@ -40,7 +40,7 @@ from .common import (
 )
 from .estimate_view import estimate_json, print_estimate
 from .fold_parts import fold_chain, fold_partitions, folded_design, show_plan, to_counts
-from .fold_view import plan_json, prices_json, print_prices, proof
+from .fold_view import prices_json, print_prices, proof
 from .inputs import load_profile
 
 

@@ -9,20 +9,6 @@ from ..folding import FoldingPlan, Goal, Prices
 from .common import Cell, percent, print_table
 
 
-def plan_json(plan: FoldingPlan) -> dict[str, JsonValue]:
-    """What found a plan, for what, and what is proved."""
-    return {
-        "solver": plan.solver,
-        "proved_bound_cycles": plan.proved_bound_cycles,
-        "gap": plan.gap,
-        "objective": {
-            "goal": plan.objective.goal.value,
-            "min_fps": plan.objective.min_fps,
-            "bound": plan.proved_bound,
-        },
-    }
-
-
 def prices_json(prices: Prices) -> dict[str, JsonValue]:
     """Prices as JSON; the unit is that of the plan's goal."""
     return {

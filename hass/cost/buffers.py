@@ -99,7 +99,7 @@ def _passes(
     shape: LayerShape, foldings: FoldingArrays, arithmetic: Arithmetic
 ) -> tuple[Store, ...] | None:
     """What is kept instead of ``_lines`` where weights are read in passes, or None."""
-    if not isinstance(shape.op, ops.Conv2d) or not in_passes(shape, foldings):
+    if not isinstance(shape.op, ops.Conv2d) or not in_passes(shape.out, foldings):
         return None
     return pass_stores(shape.op, shape, foldings, arithmetic.act_bits)
 

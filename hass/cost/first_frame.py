@@ -19,10 +19,11 @@ from ..graph import Graph
 from ..values import FeatureMap
 from .coefficients import coefficients
 from .even_flow import window_ends
-from .foldings import Folding, MemoryKind, as_arrays
+from .foldings import Folding, as_arrays
 from .ops.conv import engine_stages
 from .result import LayerCosts
 from .shape import LayerShape
+from .weight_passes import in_passes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -87,7 +88,7 @@ def _work(shape: LayerShape, folding: Folding, costs: LayerCosts) -> _Work:
             engine = int(engine_stages(as_arrays([folding]))[0])
             # frame II is exact where the engine sets it, a position's work rounded up elsewhere
             together = 1
-            if folding.weight_memory is MemoryKind.OFF_CHIP:
+            if in_passes(out, folding):
                 together = out.width * folding.rows_per_pass
             cycles = min(
                 int(costs.frame_ii_cycles[0]) / (shape.haste * out.pixels),
@@ -239,7 +240,7 @@ def first_frame(
                 for source, edge in zip(shape.inputs, graph.in_edges(layer.name), strict=True)
             ],
         )
-        if folding.weight_memory is MemoryKind.OFF_CHIP and shape.out.pixels > 1:
+        if in_passes(shape.out, folding):
             times[layer.name] = _through_passes(shape, folding, work, come)
         elif isinstance(layer.op, ops.GlobalAvgPool):
             end = np.array([come.end_cycles + work.stages])

@@ -124,7 +124,7 @@ def core_costs(
     if isinstance(shape.op, ops.Conv2d):
         compute = compute_cycles(shape, foldings, sparsity)
         frame_ii = np.maximum(compute * shape.haste, frame_ii)
-        together = pass_positions(shape, foldings) if in_passes(shape, foldings) else 1
+        together = pass_positions(shape, foldings) if in_passes(shape.out, foldings) else 1
         latency = engine_stages(foldings) + position_cycles(shape, compute) * together
         traffic = off_chip_bits(shape.op, shape, foldings, arithmetic)
     else:

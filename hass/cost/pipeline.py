@@ -20,6 +20,7 @@ from .layer import layer_costs, lead_frames
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import LayerShape
 
+MOVE_ROUNDING_CYCLES = 1e-9  # of quotients of floats
 OFF_CHIP = "off-chip bandwidth"
 
 
@@ -34,6 +35,11 @@ def off_chip_bits_per_cycle(device: Device, clock_mhz: float) -> float:
     return device.off_chip_gbytes_per_s * 8e9 / (clock_mhz * 1e6)
 
 
+def cycles_to_move(bits: int, bits_per_cycle: float) -> int:
+    """Whole cycles, at least one, in which off-chip memory moves so many bits."""
+    return max(1, math.ceil(bits / bits_per_cycle - MOVE_ROUNDING_CYCLES))
+
+
 def off_chip_bound_cycles(
     graph: Graph,
     device: Device,
@@ -43,7 +49,7 @@ def off_chip_bound_cycles(
 ) -> int:
     """Cycles per frame that off-chip memory needs for a frame in, its result out, and weights."""
     bits = frame_bits(graph, arithmetic) + weight_bits_per_frame
-    return max(1, math.ceil(bits / off_chip_bits_per_cycle(device, clock_mhz) - 1e-9))
+    return cycles_to_move(bits, off_chip_bits_per_cycle(device, clock_mhz))
 
 
 def passes_of(foldings: Mapping[str, Folding]) -> dict[str, int]:

@@ -14,10 +14,10 @@ import numpy as np
 
 from ..intmath import ceil_div as ceil_to
 from ..ops import Conv2d
-from ..values import Arithmetic
+from ..values import Arithmetic, FeatureMap
 from .coefficients import coefficients
 from .even_flow import pass_flow
-from .foldings import FoldingArrays, IntArray, MemoryKind, streams_in, streams_out
+from .foldings import Folding, FoldingArrays, IntArray, MemoryKind, streams_in, streams_out
 from .primitives import (
     BYTE_BITS,
     Amount,
@@ -37,9 +37,9 @@ from .window import window_counters
 ADDRESS_BITS = 40  # AXI4 masters of the Zynq UltraScale+ and Alveo memories
 
 
-def in_passes(shape: LayerShape, foldings: FoldingArrays) -> bool:
-    """Whether windows wait for a pass: weights off chip, and more than one position."""
-    return foldings.weight_memory is MemoryKind.OFF_CHIP and shape.out.pixels > 1
+def in_passes(out: FeatureMap, foldings: FoldingArrays | Folding) -> bool:
+    """Whether windows wait for a pass: weights off chip, and more than one position of ``out``."""
+    return foldings.weight_memory is MemoryKind.OFF_CHIP and out.pixels > 1
 
 
 def columns_read(op: Conv2d, shape: LayerShape) -> int:
@@ -128,7 +128,7 @@ def weight_stream(
     wait = memory.latency_cycles.value + memory.burst_beats.value
     store = amount()
     uses = np.ones_like(bits)
-    if in_passes(shape, foldings):
+    if in_passes(shape.out, foldings):
         uses = pass_positions(shape, foldings)
         turns = ceil_div(foldings.packed * (op.kernel[0] * op.kernel[1]), foldings.fine)
         store = buffer(2 * turns, bits) + counter(2 * clog2(turns + 1))

@@ -6,7 +6,6 @@ longer frame time allows more.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cost.foldings import IntArray
+from ..cost.pipeline import MOVE_ROUNDING_CYCLES, cycles_to_move
 from .pareto import pareto_front
 
 FloatArray = npt.NDArray[np.float64]
@@ -22,7 +22,6 @@ IndexArray = npt.NDArray[np.intp]
 
 NO_LIMIT = int(np.iinfo(np.int64).max)
 _MOST = 1 << 62
-_ROUNDING = 1e-9  # of a cycle; as in cost.off_chip_bound_cycles
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +41,7 @@ class Budget:
         """(k,) what may be used in a frame time of ``cycles``."""
         if not self.bits_per_cycle:
             return self.amounts
-        moved = self.bits_per_cycle * (cycles + _ROUNDING)
+        moved = self.bits_per_cycle * (cycles + MOVE_ROUNDING_CYCLES)
         allowed = self.amounts.copy()
         allowed[-1] = _MOST if moved > _MOST else allowed[-1] + int(moved)
         return allowed
@@ -51,8 +50,7 @@ class Budget:
         """Frame time that off-chip memory needs for what (k,) ``usage`` reads."""
         if not self.bits_per_cycle:
             return 1
-        bits = int(usage[-1]) - int(self.amounts[-1])
-        return max(1, math.ceil(bits / self.bits_per_cycle - _ROUNDING))
+        return cycles_to_move(int(usage[-1]) - int(self.amounts[-1]), self.bits_per_cycle)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -201,7 +201,7 @@ def _window(
     """The sliding window but for its memories, the clip behind it, and what gathers a segment's
     channels."""
     streams_in = foldings.coarse_in * foldings.coarse_group
-    if in_passes(shape, foldings):
+    if in_passes(shape.out, foldings):
         window = pass_control(op, shape, foldings, arithmetic.act_bits)
     else:
         held = window_flow(op, shape.inputs[0], shape.out, shape.haste).held_pixels
@@ -243,7 +243,7 @@ def conv_cost(
     # the cascade's adder accumulates over channels too, a dynamic engine's only over a segment
     outside = (blocks > 1) & (foldings.engine is EngineKind.DYNAMIC)
     # partial sums wait while the others of a block of channels are computed
-    sums = pass_positions(shape, foldings) if in_passes(shape, foldings) else filters
+    sums = pass_positions(shape, foldings) if in_passes(shape.out, foldings) else filters
     accumulate = adders(np.where(outside, 1, 0), arithmetic.acc_bits) + buffer(
         np.where((blocks > 1) & (sums > 1), sums, 0),
         np.full_like(filters, arithmetic.acc_bits),
