@@ -12,7 +12,10 @@ from ._version import __version__
 from .cost import COST_MODEL_VERSION, Estimate
 from .cuts import WHOLE, Part
 from .device import Device, Resources
+from .errors import ProfileError
+from .fixed_point import NumberFormats, choose_formats
 from .folding.plan import FoldingPlan
+from .graph import Graph, Weights
 from .sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
 from .values import Arithmetic
 
@@ -248,3 +251,18 @@ def build_design(
         trials=trials,
         provenance=provenance,
     )
+
+
+def formats_of(design: Design, graph: Graph, weights: Weights) -> NumberFormats:
+    """The number formats of a design.
+
+    Raises:
+        ProfileError: if the design was folded without a profile, which alone knows the ranges.
+    """
+    if not design.output_max_abs:
+        raise ProfileError(
+            "the design carries no measured ranges (output_max_abs), from which number formats "
+            "are chosen: make it with `hass search`, or with `hass profile` and then "
+            "`hass fold --profile`"
+        )
+    return choose_formats(graph, weights, design.output_max_abs, design.arithmetic)

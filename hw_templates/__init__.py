@@ -1,5 +1,7 @@
 """Emitter of HLS projects: C++ that plain g++ can prove and a vendor's tool can build."""
 
-from .emitter import Emitted, TestFrames, emit_project, random_frames
+from hass.frames import TestFrames, random_frames
+
+from .emitter import Emitted, emit_project
 
 __all__ = ["Emitted", "TestFrames", "emit_project", "random_frames"]

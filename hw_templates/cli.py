@@ -7,33 +7,13 @@ from pathlib import Path
 import click
 
 from hass.cli.common import data_option, json_option, percent, print_json, talk
-from hass.cuts import WHOLE
-from hass.design import Design
-from hass.design_file import load_design_model, read_design
-from hass.errors import Mistake, SpecError
+from hass.cli.inputs import design_frames, design_model
+from hass.design_file import read_design
 from hass.folder import check_target
-from hass.onnx_io import ImportedModel, read_model, take_part
 
 from .emitter import emit_project
-from .frames import data_frames, design_data
 
 DEFAULT_FRAMES = 100
-
-
-def _read_as(design: Design, path: str) -> ImportedModel:
-    """The model at ``path``, which must be the design's network, though perhaps saved anew."""
-    model = take_part(read_model(path), design.model.part)
-    mistakes = [
-        Mistake(f"--model {path}", f"{what} {found[:16]}", f"{wanted[:16]}, the design's network")
-        for what, found, wanted in (
-            ("graph", model.graph.digest, design.model.graph_digest),
-            ("weights", model.weights.digest, design.model.weights_digest),
-        )
-        if found != wanted
-    ]
-    if mistakes:
-        raise SpecError(mistakes)
-    return model
 
 
 @click.command(
@@ -68,15 +48,10 @@ def command(
     """Write a design as HLS C++, with a testbench that plain g++ runs (make csim)."""
     check_target(Path(output), force=force)
     chosen = read_design(design)
-    imported = load_design_model(chosen, design) if model is None else _read_as(chosen, model)
-    path = design_data(chosen, design) if data is None else Path(data)
-    if chosen.model.part != WHOLE:
-        if data is not None:
-            raise SpecError.at("--data", data, "nothing: images and labels are of whole networks")
-        path = None
-    if path is None:
+    imported = design_model(chosen, design, model)
+    test_frames = design_frames(chosen, imported.graph, design, data, frames)
+    if test_frames is None:
         talk("no data at hand: the testbench gets random frames; --data gives it real ones")
-    test_frames = None if path is None else data_frames(imported.graph, path, frames)
     emitted = emit_project(
         chosen, imported.graph, imported.weights, output, frames=test_frames, force=force
     )

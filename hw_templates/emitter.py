@@ -6,43 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from hass import ops
-from hass.design import Design
+from hass.design import Design, formats_of
 from hass.design_file import design_json
 from hass.errors import GraphError
 from hass.files import canonical_json
 from hass.fixed_point import quantise
 from hass.folder import check_target, write_folder
+from hass.frames import TestFrames, random_frames
 from hass.graph import Graph, Weights
 from hass.prune import pruned_weights
 from hass.reference import act_thresholds_of, run_reference
 
-from .project import build_project, formats_of
+from .project import build_project
 from .render import project_files
-
-RANDOM_FRAMES = 8
-RANDOM_SEED = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TestFrames:
-    """Frames for the testbench.
-
-    Attributes:
-        images: (N, C, H, W) float32, as the network takes them.
-        labels: one class per frame, or none.
-        origin: a sentence on where they come from.
-    """
-
-    images: npt.NDArray[np.float32]
-    labels: tuple[int, ...]
-    origin: str
-
-    def __post_init__(self) -> None:
-        if self.labels and len(self.labels) != len(self.images):
-            raise ValueError(f"{len(self.labels)} labels for {len(self.images)} frames")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +38,6 @@ class Emitted:
     files: int
     frames: int
     top1: float | None
-
-
-def random_frames(
-    graph: Graph, max_abs: float, *, count: int = RANDOM_FRAMES, seed: int = RANDOM_SEED
-) -> TestFrames:
-    """Seeded uniform noise over the input's measured range; for want of real images."""
-    shape = graph.of_type(ops.Input)[0].out
-    rng = np.random.default_rng(seed)
-    size = (count, shape.channels, shape.height, shape.width)
-    images = rng.uniform(-max_abs, max_abs, size).astype(np.float32)
-    return TestFrames(images, (), f"The {count} test frames are random numbers (seed {seed}).")
 
 
 def emit_project(

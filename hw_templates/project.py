@@ -10,9 +10,9 @@ from hass.cost import EngineKind, Folding, as_arrays
 from hass.cost.lane_filters import dealt_filters
 from hass.cost.ops.conv import engine_pairs
 from hass.cost.static_schedule import static_filters
-from hass.design import Design
-from hass.errors import Mistake, ProfileError, SpecError
-from hass.fixed_point import IntArray, NumberFormats, choose_formats
+from hass.design import Design, formats_of
+from hass.errors import Mistake, SpecError
+from hass.fixed_point import IntArray, NumberFormats
 from hass.graph import Edge, FloatArray, Graph, Weights
 from hass.measure.occupancy import weight_counts
 from hass.reference import act_thresholds_of, clip_limits, integer_weights
@@ -71,21 +71,6 @@ class Project:
     steps: tuple[Step, ...]
     source: Port
     sink: Port
-
-
-def formats_of(design: Design, graph: Graph, weights: Weights) -> NumberFormats:
-    """The number formats of a design.
-
-    Raises:
-        ProfileError: if the design was folded without a profile, which alone knows the ranges.
-    """
-    if not design.output_max_abs:
-        raise ProfileError(
-            "the design carries no measured ranges (output_max_abs), from which number formats "
-            "are chosen: make it with `hass search`, or with `hass profile` and then "
-            "`hass fold --profile`"
-        )
-    return choose_formats(graph, weights, design.output_max_abs, design.arithmetic)
 
 
 def _op_plan(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import ProfileError
-from ..onnx_io import ImportedModel
+from ..cuts import WHOLE
+from ..design import Design
+from ..design_file import load_design_model
+from ..errors import Mistake, ProfileError, SpecError
+from ..frames import TestFrames, data_frames, design_data
+from ..graph import Graph
+from ..onnx_io import ImportedModel, read_model, take_part
 from ..sparsity import SparsityProfile, part_profile
 
 
@@ -40,3 +45,44 @@ def is_json(path: str) -> bool:
             return stream.read(64).lstrip()[:1] == b"{"
     except OSError:
         return False
+
+
+def design_model(design: Design, design_path: str, model_path: str | None) -> ImportedModel:
+    """The network of a design: where its file says, or at ``model_path``, perhaps saved anew.
+
+    Raises:
+        SpecError: if it is not there, or is another network.
+    """
+    if model_path is None:
+        return load_design_model(design, design_path)
+    model = take_part(read_model(model_path), design.model.part)
+    mistakes = [
+        Mistake(
+            f"--model {model_path}", f"{what} {found[:16]}", f"{wanted[:16]}, the design's network"
+        )
+        for what, found, wanted in (
+            ("graph", model.graph.digest, design.model.graph_digest),
+            ("weights", model.weights.digest, design.model.weights_digest),
+        )
+        if found != wanted
+    ]
+    if mistakes:
+        raise SpecError(mistakes)
+    return model
+
+
+def design_frames(
+    design: Design, graph: Graph, design_path: str, data: str | None, count: int
+) -> TestFrames | None:
+    """Images of ``data``, or else of the data that the design was measured on; None if there are
+    none, as for a part of a network.
+
+    Raises:
+        SpecError: if the data cannot be read, do not fit, or are given for a part of a network.
+    """
+    if design.model.part != WHOLE:
+        if data is not None:
+            raise SpecError.at("--data", data, "nothing: images and labels are of whole networks")
+        return None
+    path = design_data(design, design_path) if data is None else Path(data)
+    return None if path is None else data_frames(graph, path, count)

@@ -21,8 +21,8 @@ from hass.cost import EngineKind, Folding, MemoryKind
 from hass.design import Design
 from hass.errors import GraphError, OutputError, ProfileError, SpecError
 from hass.folding.legal import ON_CHIP_MEMORIES
+from hass.frames import TestFrames as Frames
 from hass.graph import Graph, Weights
-from hass.hw_templates.emitter import TestFrames as Frames
 from hass.hw_templates.emitter import emit_project
 from hass.hw_templates.names import identifier, printable
 from hass.hw_templates.window import window_memories

@@ -1,16 +1,49 @@
-"""Real images for a testbench, from a data set."""
+"""Frames that show what a design computes: for a testbench, for another tool's checks."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from hass import ops
-from hass.design import Design
-from hass.graph import Graph
+from . import ops
+from .design import Design
+from .graph import Graph
 
-from .emitter import TestFrames
+RANDOM_FRAMES = 8
+RANDOM_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TestFrames:
+    """Frames and, if known, their classes.
+
+    Attributes:
+        images: (N, C, H, W) float32, as the network takes them.
+        labels: one class per frame, or none.
+        origin: a sentence on where they come from.
+    """
+
+    images: npt.NDArray[np.float32]
+    labels: tuple[int, ...]
+    origin: str
+
+    def __post_init__(self) -> None:
+        if self.labels and len(self.labels) != len(self.images):
+            raise ValueError(f"{len(self.labels)} labels for {len(self.images)} frames")
+
+
+def random_frames(
+    graph: Graph, max_abs: float, *, count: int = RANDOM_FRAMES, seed: int = RANDOM_SEED
+) -> TestFrames:
+    """Seeded uniform noise over the input's measured range; for want of real images."""
+    shape = graph.of_type(ops.Input)[0].out
+    rng = np.random.default_rng(seed)
+    size = (count, shape.channels, shape.height, shape.width)
+    images = rng.uniform(-max_abs, max_abs, size).astype(np.float32)
+    return TestFrames(images, (), f"The {count} test frames are random numbers (seed {seed}).")
 
 
 def data_frames(graph: Graph, path: str | Path, count: int) -> TestFrames:
@@ -21,8 +54,8 @@ def data_frames(graph: Graph, path: str | Path, count: int) -> TestFrames:
         SpecError: if the data cannot be read or do not fit the network.
         ProfileError: if the network's outputs are not the data's classes.
     """
-    from hass.measure import Split, open_dataset  # here, as it loads onnxruntime
-    from hass.measure.accuracy import label_offset
+    from .measure import Split, open_dataset  # here, as it loads onnxruntime
+    from .measure.accuracy import label_offset
 
     dataset = open_dataset(path, graph.of_type(ops.Input)[0].out)
     splits = (Split.SELECTION, Split.TEST, Split.CALIBRATION)
