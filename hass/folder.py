@@ -32,7 +32,7 @@ def check_target(folder: Path, *, force: bool) -> None:
 
 
 def write_folder(
-    folder: Path, files: Mapping[str, str], *, force: bool, stale: Sequence[str] = ()
+    folder: Path, files: Mapping[str, str | bytes], *, force: bool, stale: Sequence[str] = ()
 ) -> None:
     """Write files into a new folder, or in the place of what an earlier run wrote.
 
@@ -42,7 +42,7 @@ def write_folder(
 
     Args:
         folder: the target; folders above it are created.
-        files: relative path -> text, UTF-8.
+        files: relative path -> text, written as UTF-8, or bytes.
         force: replace an existing folder that is not empty.
         stale: patterns of names at its top that go even if they are not among the new ones: what
             an earlier run left, or was made from it.
@@ -58,10 +58,10 @@ def write_folder(
         umask = os.umask(0)
         os.umask(umask)
         fresh.chmod(0o777 & ~umask)
-        for name, text in files.items():
+        for name, content in files.items():
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
         _exchange(fresh, folder, stale)
     except OSError as error:
         raise OutputError(f"{folder}: cannot write: {error.strerror or error}") from None

@@ -26,6 +26,7 @@ SHORT_HELP = {
     "estimate": "Cycles, throughput and resources of a design, or of a model with foldings.",
     "search": "Search how much to clip and how to fold, together.",
     "emit": "Write a design as HLS C++, with a testbench that plain g++ runs (make csim).",
+    "export": "Write a design as files for another tool: FINN, hls4ml, fpgaConvNet, ONNX, CSV.",
     "sim": "Simulate a design beat by beat, and set the model against it.",
     "compare": "Set designs or runs side by side; ratios are against the first.",
     "report": "Write the report of a search's folder, or of one design file: "

@@ -1,0 +1,36 @@
+"""Exporters by name: ours and those that other packages bring."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import metadata
+
+from ..errors import SpecError
+from .exporter import EXPORTER_GROUP, Exporter
+
+
+def exporter_names() -> tuple[str, ...]:
+    """All targets, sorted."""
+    return tuple(sorted({entry.name for entry in metadata.entry_points(group=EXPORTER_GROUP)}))
+
+
+def load_exporter(name: str) -> Exporter:
+    """The exporter to a target.
+
+    Raises:
+        SpecError: if there is none of this name, or it cannot be loaded, or is none.
+    """
+    for entry in metadata.entry_points(group=EXPORTER_GROUP, name=name):
+        try:
+            exporter = entry.load()
+        except ImportError as error:
+            wanted = f"an installation in which {entry.value} can be loaded ({error})"
+            raise SpecError.at("--to", name, wanted) from None
+        if not isinstance(exporter, Exporter):
+            raise SpecError.at("--to", name, f"{entry.value} to be a hass.export.Exporter")
+        return exporter
+    names = exporter_names()
+    near = difflib.get_close_matches(name.lower(), names, n=2, cutoff=0.5)
+    raise SpecError.at(
+        "--to", name, f"{' or '.join(near)}" if near else f"one of {', '.join(names)}"
+    )
