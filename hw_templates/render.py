@@ -22,6 +22,7 @@ from .project import Project
 
 LINE_CHARACTERS = 100
 WORDS_PER_LINE = 24  # of a table's innermost rows
+CLOCK_UNCERTAINTY_PERCENT = 27  # of the clock's period: the vendor's default, written out
 
 
 def _folder() -> Traversable:
@@ -198,7 +199,12 @@ def project_files(
         frames_source: a sentence on where the frames come from.
     """
     part, period = part_number(design.device.part), f"{1000 / design.plan.estimate.clock_mhz:.4g}"
-    build = {"part": part, "period": period, "labels": bool(labels)}
+    build = {
+        "part": part,
+        "period": period,
+        "uncertainty": f"{CLOCK_UNCERTAINTY_PERCENT}%",
+        "labels": bool(labels),
+    }
     files = copied_headers()
     for name, block in project.blocks.items():
         ident = project.names[name]

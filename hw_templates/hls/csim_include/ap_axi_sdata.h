@@ -3,7 +3,7 @@
 #ifndef HASS_CSIM_AP_AXI_SDATA_H
 #define HASS_CSIM_AP_AXI_SDATA_H
 
-#include "ap_int.h"
+#include <ap_int.h>
 
 // One beat of an AXI4-Stream without user, id and destination fields.
 template <int W, int USER, int ID, int DEST>
