@@ -23,7 +23,9 @@ public:
 
     ap_int& operator+=(long long other) { return *this = ap_int(value_ + other); }
     ap_int& operator-=(long long other) { return *this = ap_int(value_ - other); }
-    ap_int& operator<<=(int bits) { return *this = ap_int(value_ << bits); }
+    ap_int& operator<<=(int bits) {
+        return *this = ap_int(static_cast<long long>(static_cast<unsigned long long>(value_) << bits));
+    }
     ap_int& operator>>=(int bits) { return *this = ap_int(value_ >> bits); }
 
 private:
