@@ -10,8 +10,8 @@ from emit_designs import make_design, random_foldings
 
 from hass import ops
 from hass.design import Design
+from hass.frames import TestFrames as Frames
 from hass.graph import Graph, Weights
-from hass.hw_templates.emitter import TestFrames as Frames
 from hass.values import FeatureMap
 
 COUNT = 2
