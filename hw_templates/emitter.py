@@ -22,6 +22,12 @@ from hass.reference import act_thresholds_of, run_reference
 from .project import build_project
 from .render import project_files
 
+# what an earlier emission leaves where a new one may write nothing, and what was made from it
+STALE = (
+    *("src/layers/l[0-9][0-9][0-9]*.h", "weights/l[0-9][0-9][0-9]*.h", "tb/data/labels.dat"),
+    *("build/csim", "build/csim_ap", "build/cycles.csv", "build/synthesised"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
@@ -86,7 +92,7 @@ def emit_project(
         **project_files(project, design, inputs, expected, frames.labels, frames.origin),
         "design.json": canonical_json(design_json(design)),
     }
-    write_folder(target, files, force=force, stale=("build",))
+    write_folder(target, files, force=force, stale=STALE)
     top1 = None
     if frames.labels:
         # words in (row, column, channel) order, as the testbench counts them
