@@ -29,7 +29,7 @@ from hass.ops import Conv2d
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap
 
-FRAMES = 2
+FRAMES = 4
 ENGINES = (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC)
 EXACT = 1 << 24  # float32 holds every integer up to here
 FRAC_BITS, WEIGHT_FRAC_BITS = 3, 5

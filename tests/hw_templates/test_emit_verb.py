@@ -28,23 +28,6 @@ def write_other(folder: Path) -> Path:
     return folder / "other.onnx"
 
 
-@pytest.fixture(scope="module")
-def design_file(
-    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_data: Path
-) -> Path:
-    folder = tmp_path_factory.mktemp("designs")
-    profile = folder / "profile.json"
-    design = folder / "design.json"
-    steps = [
-        ("profile", tiny_model, "--data", tiny_data, "--images", 8, "-o", profile),
-        ("fold", tiny_model, "--device", "zcu104", "--profile", profile, "-o", design),
-    ]
-    for step in steps:
-        done = run(*step)
-        assert done.exit_code == 0, done.output
-    return design
-
-
 def test_emitted_with_real_data(design_file: Path, tiny_data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "hw"
     done = run("emit", design_file, "-o", folder, "--data", tiny_data, "--frames", 5, "--json")

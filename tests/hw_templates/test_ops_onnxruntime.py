@@ -32,7 +32,7 @@ from hass.reference import apply, linear_constants, unit_format
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
 
-FRAMES = 2
+FRAMES = 4
 INSIDE = ops.Divisor.INSIDE
 FLOAT_ERROR = 2.0**-24  # largest relative one of an operation in float32
 Size = tuple[int, int, int]
