@@ -37,6 +37,8 @@ DIRECTIVES: dict[str, dict[str, set[str] | None]] = {
     "DEPENDENCE": {
         "variable": EXPRESSION,
         "type": {"inter", "intra"},
+        "direction": {"RAW", "WAR", "WAW"},
+        "distance": EXPRESSION,
         "false": set(),
         "true": set(),
     },
@@ -68,10 +70,10 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 
 def _options(words: str) -> list[tuple[str, str]]:
-    """Option and value; values are numbers and names, the tools' parsers take no more for sure."""
-    found = [re.fullmatch(r"(\w+)(?:=([\w.]+))?", word) for word in words.split()]
-    assert all(found), words
-    return [(match[1], match[2] or "") for match in found if match]
+    """Option and value; a value is a number, a name, or an expression in parentheses."""
+    option = r"(\w+)(?:=([\w.]+|\([^()]*\)))?"
+    assert re.fullmatch(rf"(?:{option}(?: |$))*", words), words
+    return [(name, value) for name, value in re.findall(option, words)]
 
 
 def _bodies(text: str) -> Iterator[tuple[str, str]]:
@@ -128,7 +130,7 @@ def test_dataflow_regions_are_in_canonical_form(folder: Path) -> None:
     for path in [folder / "src/top.cpp", *sorted((folder / "src/layers").glob("*.h"))]:
         for _, body in _bodies(path.read_text()):
             regions += 1
-            body = re.sub(r"#pragma.*|//.*", "", body)
+            body = re.sub(r"#pragma.*|//.*|HASS_\w+\(.*\)\n", "", body)  # macros count, in C only
             statements = [" ".join(s.split()) for s in body.split(";") if s.strip()]
             streams: dict[str, int] = {}
             for statement in statements:

@@ -79,7 +79,7 @@ void static_lanes(hls::stream<vec<Act, GROUPS * INS * M> >& in,
 
 template <typename Act, typename Weight, typename Acc, typename Word, int LAYER, int GROUPS,
           int OUTS, int INS, int M, int FINE, int INDEX_BITS, int ROWS, int POSITIONS, int FILTERS,
-          int CHUNKS, int RESULTS, int DEPTH = (FILTERS > 2 ? FILTERS : 2)>
+          int CHUNKS, int RESULTS>
 void engine_static(hls::stream<vec<Act, GROUPS * INS * M> >& in,
                    hls::stream<vec<Acc, GROUPS * OUTS * INS> >& out,
                    const Word weights[ROWS][GROUPS * OUTS * INS][FINE],
@@ -90,7 +90,7 @@ void engine_static(hls::stream<vec<Act, GROUPS * INS * M> >& in,
 #pragma HLS ARRAY_RESHAPE variable=marks complete dim=2
     const int LANES = GROUPS * OUTS * INS;
     hls::stream<Acc> sums[LANES];
-#pragma HLS STREAM variable=sums depth=DEPTH
+#pragma HLS STREAM variable=sums depth=(FILTERS > 2 ? FILTERS : 2)
     static_lanes<Act, Weight, Acc, Word, LAYER, GROUPS, OUTS, INS, M, FINE, INDEX_BITS, ROWS,
                  POSITIONS, FILTERS, CHUNKS>(in, sums, weights, marks);
     join_lanes<Acc, LANES, RESULTS>(sums, out);
