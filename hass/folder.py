@@ -10,9 +10,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from .errors import OutputError
 from .files import make_folder
+
+Files: TypeAlias = Mapping[str, str | bytes]
 
 _STAGING = ".hass-new."  # begins the name of a folder that is being filled
 _TAKEN = "is not empty; --force replaces what was written there"
@@ -44,9 +47,7 @@ def check_target(folder: Path, *, force: bool) -> None:
         raise OutputError(f"{folder}: cannot write: {error.strerror or error}") from None
 
 
-def write_folder(
-    folder: Path, files: Mapping[str, str], *, force: bool, stale: Sequence[str] = ()
-) -> None:
+def write_folder(folder: Path, files: Files, *, force: bool, stale: Sequence[str] = ()) -> None:
     """Write files into a new folder, or in the place of what an earlier run wrote.
 
     A new folder is filled under another name beside its own, which it then takes. In a folder that
@@ -55,7 +56,7 @@ def write_folder(
 
     Args:
         folder: the target; folders above it are created.
-        files: relative path -> text, UTF-8.
+        files: relative path -> text, written as UTF-8, or bytes.
         force: replace what an existing folder holds at the places of the new files.
         stale: patterns (``Path.glob``) of what goes even if nothing new takes its place: what an
             earlier run left, or was made from it.
@@ -99,14 +100,14 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _write(files: Mapping[str, str], folder: Path) -> None:
-    for name, text in files.items():
+def _write(files: Files, folder: Path) -> None:
+    for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _create(folder: Path, files: Mapping[str, str]) -> bool:
+def _create(folder: Path, files: Files) -> bool:
     """Write a new folder; False: somebody else made one of that name meanwhile."""
     with _staging(folder.parent) as fresh:
         umask = os.umask(0)
@@ -133,7 +134,7 @@ def _check_places(folder: Path, names: Iterable[str]) -> None:
             raise IsADirectoryError(errno.EISDIR, f"{name} in it is a folder")
 
 
-def _replace(folder: Path, files: Mapping[str, str], stale: Sequence[str]) -> None:
+def _replace(folder: Path, files: Files, stale: Sequence[str]) -> None:
     """Put files into a folder that is locked, in the place of those of the same names."""
     for left in folder.glob(f"{_STAGING}*"):
         shutil.rmtree(left, ignore_errors=True)

@@ -55,6 +55,12 @@ def test_a_new_folder_and_those_above_it_are_made(tmp_path: Path) -> None:
     assert (tmp_path / "a/b/hw").stat().st_mode & 0o777 == 0o777 & ~umask
 
 
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    write_folder(tmp_path / "hw", {"a.bin": b"\x00\r\n\xff", "b.txt": "\u00e9\n"}, force=False)
+    assert (tmp_path / "hw/a.bin").read_bytes() == b"\x00\r\n\xff"
+    assert (tmp_path / "hw/b.txt").read_bytes() == b"\xc3\xa9\n"
+
+
 def test_an_empty_folder_is_filled_and_stays_the_same_one(tmp_path: Path) -> None:
     (tmp_path / "hw").mkdir(mode=0o750)
     number = (tmp_path / "hw").stat().st_ino  # it may be somebody's working folder
@@ -167,12 +173,12 @@ def _killed(folder: Path, files: int) -> int:
         import os, signal
         from pathlib import Path
         from hass.folder import write_folder
-        write, left = Path.write_text, iter(range({files}))
+        write, left = Path.write_bytes, iter(range({files}))
         def dying(self, *words, **more):
             if next(left, None) is None:
                 os.kill(os.getpid(), signal.SIGKILL)
             return write(self, *words, **more)
-        Path.write_text = dying
+        Path.write_bytes = dying
         write_folder(Path({str(folder)!r}), {SECOND!r}, force=True, stale={STALE!r})
         """
     )
