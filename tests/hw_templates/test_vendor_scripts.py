@@ -246,6 +246,18 @@ def test_make_synthesises_once_for_what_follows(copy: Path, tmp_path: Path) -> N
     assert re.findall(r"\[(\w+)\]", (tmp_path / "log").read_text())[4:] == ["csynth", "export"]
 
 
+def test_stages_never_run_side_by_side(copy: Path, tmp_path: Path) -> None:
+    tools = _tools(tmp_path, TOOLS[:1])
+    (tools / TOOLS[0]).write_text(
+        f'#!/bin/sh\necho "[$HASS_STAGES" >> "{tmp_path}/log"\nsleep 0.1\n'
+        f'echo "]" >> "{tmp_path}/log"\n'
+    )
+    assert _make(copy, "-j4", "cosim", "export", "vendor-csim", tools=tools).returncode == 0
+    lines = (tmp_path / "log").read_text().split()
+    assert len(lines) == 8
+    assert lines[1::2] == ["]"] * 4
+
+
 def test_a_synthesis_that_fails_is_not_taken_for_done(copy: Path, tmp_path: Path) -> None:
     tools = _tools(tmp_path, TOOLS, status=1)
     for target in ("synth", "cosim", "vendor"):
