@@ -64,7 +64,8 @@ def test_every_module_of_the_checkout_is_in_it(wheel: zipfile.ZipFile) -> None:
 
 
 def test_every_data_file_is_in_it(wheel: zipfile.ZipFile) -> None:
-    patterns = ("hass/parts/*.toml", "hass/cost/*.toml", "hass/report/*.j2", "models/digits/*")
+    patterns = ["hass/parts/*.toml", "hass/cost/*.toml", "hass/report/*.j2", "hass/export/*.txt"]
+    patterns.append("models/digits/*")
     files = [path for pattern in patterns for path in ROOT.glob(pattern)]
     files += [path for path in (ROOT / "hw_templates" / "hls").rglob("*") if path.is_file()]
     files = [path for path in files if "__pycache__" not in path.parts]

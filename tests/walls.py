@@ -58,7 +58,7 @@ _APPLICATIONS = tuple(SIBLINGS.values())
 # Who may import which library. What setup.cfg requires and is not fenced is listed as everywhere.
 EVERYWHERE = ("hass",)
 FENCES = {
-    "onnx": ("hass.onnx_io", "hass.handlers", "hass.rewrites", "hass.models"),
+    "onnx": ("hass.onnx_io", "hass.handlers", "hass.rewrites", "hass.export", "hass.models"),
     "onnxruntime": ("hass.measure",),
     "pulp": ("hass.folding.milp",),
     "highspy": ("hass.folding.milp",),

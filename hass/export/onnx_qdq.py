@@ -1,0 +1,203 @@
+"""A network in hass's number formats as quantisation-aware tools read it: QuantizeLinear and
+DequantizeLinear around float32 operators (QDQ), opset 21, whose 16-bit words it takes.
+
+Near to the fixed point, not equal: QuantizeLinear rounds halves to even, a Conv sums in float32, or
+in int32 where the runtime fuses it, accumulators do not wrap, activations are those of float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from .. import ops
+from ..fixed_point import IntArray, NumberFormats, quantise
+from ..graph import Graph, Layer
+from ..handlers.values import frame_dims
+from ..values import FixedPoint
+from .onnx_exact import step_of
+from .onnx_maker import INPUT, NO_ATTRIBUTES, Attribute, Attributes, ModelMaker, word_dtype
+
+OPSET = 21
+IR_VERSION = 10
+MAX_WORD_BITS = 16  # of QuantizeLinear
+# Weights only: onnxruntime 1.32 cannot load a Clip before a QuantizeLinear to INT4.
+_INT4_BITS = 4
+
+_OP_TYPES: Mapping[type[ops.Op], str] = {
+    ops.MaxPool2d: "MaxPool",
+    ops.AvgPool2d: "AveragePool",
+    ops.GlobalAvgPool: "GlobalAveragePool",
+    ops.Relu: "Relu",
+    ops.HardSigmoid: "HardSigmoid",
+    ops.HardSwish: "HardSwish",
+    ops.Sigmoid: "Sigmoid",
+    ops.Add: "Add",
+    ops.Mul: "Mul",
+    ops.Concat: "Concat",
+}
+_NO_WORK = (ops.Output, ops.Fork)
+_KEEPS_WORDS = (ops.MaxPool2d, ops.Slice, ops.Pad)
+
+
+class QdqWriter:
+    """One walk over the layers; a tensor holds real values, multiples of its layer's step."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        formats: NumberFormats,
+        integers: Mapping[str, IntArray],
+        limits: Mapping[str, int],
+        docs: Mapping[str, str],
+    ) -> None:
+        """Arguments as of ``ExactWriter``; words have at most ``MAX_WORD_BITS``."""
+        self._graph = graph
+        self._formats = formats
+        self._integers = integers
+        self._limits = limits
+        self._docs = docs
+        names = [layer.name for layer in graph]
+        self._maker = ModelMaker(graph.name, opset=OPSET, ir_version=IR_VERSION, layers=names)
+
+    def write(self, doc: str, metadata: Mapping[str, str]) -> onnx.ModelProto:
+        """The model; see ``ModelMaker.finish``."""
+        tensors: dict[str, str] = {}
+        for layer in self._graph:
+            sources = [tensors[edge.src] for edge in self._graph.in_edges(layer.name)]
+            tensor = self._layer(layer, sources)
+            if self._quantises(layer):
+                fmt, fits = self._formats.outputs[layer.name], isinstance(layer.op, _KEEPS_WORDS)
+                tensor = self._words(layer.name, tensor, fmt, fits=fits)
+            tensors[layer.name] = tensor
+        source = self._graph.of_type(ops.Input)[0].out
+        sink = self._graph.of_type(ops.Output)[0].out
+        out_dims = frame_dims(sink)[:1] if sink.pixels == 1 else frame_dims(sink)
+        return self._maker.finish(frame_dims(source), out_dims, doc=doc, metadata=metadata)
+
+    def _quantises(self, layer: Layer) -> bool:
+        """Not where nothing is done, nor before a Relu or a Clip, which quantises after
+        itself: the same words, in the order that tools look for."""
+        if isinstance(layer.op, _NO_WORK):
+            return False
+        (reader, *others) = [self._graph[e.dst].op for e in self._graph.out_edges(layer.name)]
+        return bool(others) or not isinstance(reader, ops.Relu | ops.Clip)
+
+    def _real(self, name: str, values: npt.ArrayLike) -> str:
+        return self._maker.constant(name, np.asarray(values, dtype=np.float32))
+
+    def _words(self, name: str, tensor: str, fmt: FixedPoint, *, fits: bool) -> str:
+        """Values through the words of a format and back; ``fits``: they already are such words,
+        and onnxruntime 1.32 cannot load a Clip between two quantised operators that move words."""
+        maker, step, container = self._maker, step_of(fmt), word_dtype(fmt.width_bits)
+        if not fits and container.itemsize * 8 > fmt.width_bits:
+            ends = [
+                self._real(f"{name}.{end}", value * step)
+                for end, value in (("low", fmt.low), ("high", fmt.high))
+            ]
+            tensor = maker.node("Clip", [tensor, *ends], f"{name}/held")
+        scale = self._real(f"{name}.scale", step)
+        zero_point = maker.constant(f"zero_{container.name}", np.zeros((), dtype=container))
+        words = maker.node("QuantizeLinear", [tensor, scale, zero_point], f"{name}/words")
+        return maker.node("DequantizeLinear", [words, scale, zero_point], name)
+
+    def _main(
+        self,
+        layer: Layer,
+        op_type: str,
+        inputs: Sequence[str],
+        attributes: Attributes = NO_ATTRIBUTES,
+    ) -> str:
+        doc = self._docs.get(layer.name, "")
+        return self._maker.node(
+            op_type, inputs, f"{layer.name}/raw", attributes, layer=layer.name, doc=doc
+        )
+
+    def _layer(self, layer: Layer, sources: list[str]) -> str:
+        name, op = layer.name, layer.op
+        match op:
+            case ops.Input():
+                return INPUT
+            case ops.Output():
+                kind = "Flatten" if layer.out.pixels == 1 else "Identity"
+                return self._maker.node(kind, sources, "", layer=name, to_output=True)
+            case ops.Fork():
+                return sources[0]
+            case ops.Conv2d():
+                return self._conv(layer, op, sources[0])
+            case ops.Clip():
+                fmt = self._formats.outputs[name]
+                ends = [
+                    self._real(f"{name}.{end}", int(quantise(value, fmt)) * step_of(fmt))
+                    for end, value in (("low_clip", op.low), ("high_clip", op.high))
+                ]
+                return self._main(layer, "Clip", [*sources, *ends])
+            case ops.Slice():
+                inputs = [*sources, *self._maker.slice_inputs(name, op)]
+                return self._main(layer, "Slice", inputs)
+            case ops.Pad():
+                more = (op.channels_front, op.channels_back)
+                inputs = [*sources, *self._maker.pad_inputs(name, op.pads, *more)]
+                return self._main(layer, "Pad", inputs)
+            case _:
+                return self._main(layer, _OP_TYPES[type(op)], sources, _attributes(op))
+
+    def _conv(self, layer: Layer, op: ops.Conv2d, source: str) -> str:
+        name, maker = layer.name, self._maker
+        source_format = self._formats.outputs[self._graph.in_edges(name)[0].src]
+        if name in self._limits:
+            limit = self._real(f"{name}.act_threshold", self._limits[name] * step_of(source_format))
+            size = maker.node("Abs", [source], f"{name}/size")
+            kept = maker.node("Greater", [size, limit], f"{name}/kept")
+            zero = self._real("zero", 0.0)
+            source = maker.node("Where", [kept, source, zero], f"{name}/in")
+            source = self._words(f"{name}/clipped", source, source_format, fits=True)
+        fmt = self._formats.weights[name]
+        integers, key = self._integers[f"{name}.weight"], f"{name}.weight"
+        if fmt.width_bits == _INT4_BITS:
+            words = maker.constant_int4(key, integers)
+        else:
+            words = maker.constant(key, integers.astype(word_dtype(fmt.width_bits)))
+        scale = self._real(f"{name}.weight_scale", step_of(fmt))
+        weight = maker.node("DequantizeLinear", [words, scale], f"{name}/weight")
+        bias = self._bias(name)
+        window: Attributes = {
+            "kernel_shape": op.kernel,
+            "strides": op.stride,
+            "pads": op.pads,
+            "group": op.groups,
+        }
+        return self._main(layer, "Conv", [source, weight, bias], window)
+
+    def _bias(self, name: str) -> str:
+        """As integers of the accumulator's step where 32 bits hold them."""
+        accumulator = self._formats.accumulator(self._graph, name)
+        integers = self._integers[f"{name}.bias"]
+        if int(np.abs(integers).max()) >= 1 << 31:
+            return self._real(f"{name}.bias", integers * step_of(accumulator))
+        words = self._maker.constant(f"{name}.bias", integers.astype(np.int32))
+        scale = self._real(f"{name}.bias_scale", math.ldexp(1.0, -accumulator.frac_bits))
+        return self._maker.node("DequantizeLinear", [words, scale], f"{name}/bias")
+
+
+def _attributes(op: ops.Op) -> Attributes:
+    match op:
+        case ops.MaxPool2d() | ops.AvgPool2d():
+            window: dict[str, Attribute] = {
+                "kernel_shape": op.kernel,
+                "strides": op.stride,
+                "pads": op.pads,
+            }
+            if isinstance(op, ops.AvgPool2d):
+                window["count_include_pad"] = int(op.divisor is ops.Divisor.WINDOW)
+            return window
+        case ops.HardSigmoid():
+            return {"alpha": op.alpha, "beta": op.beta}
+        case ops.Concat():
+            return {"axis": 1}
+        case _:
+            return {}
