@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..design_file import read_design
+from ..errors import SpecError
 from ..export import Fate, exporter_names, load_exporter
 from ..folder import check_target
 from .common import data_option, json_option, print_json, print_table, talk
@@ -24,11 +25,18 @@ def _names(
     return [name for name in exporter_names() if name.startswith(incomplete)]
 
 
+def _summary(name: str) -> str:
+    """A target's line; why there is none, where another package's exporter is broken."""
+    try:
+        return load_exporter(name).summary
+    except SpecError as error:
+        return f"cannot be used; expected {error.mistakes[0].expected}"
+
+
 def _list_targets(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
-    rows = [[name, load_exporter(name).summary] for name in exporter_names()]
-    print_table(["target", "what it gets"], rows)
+    print_table(["target", "what it gets"], [[name, _summary(name)] for name in exporter_names()])
     ctx.exit()
 
 

@@ -41,6 +41,7 @@ _OP_TYPES: Mapping[type[ops.Op], str] = {
     ops.Concat: "Concat",
 }
 _NO_WORK = (ops.Output, ops.Fork)
+# They need no saturation, and onnxruntime 1.32 cannot load a Clip behind them (8-bit words).
 _KEEPS_WORDS = (ops.MaxPool2d, ops.Slice, ops.Pad)
 
 
@@ -71,8 +72,10 @@ class QdqWriter:
             sources = [tensors[edge.src] for edge in self._graph.in_edges(layer.name)]
             tensor = self._layer(layer, sources)
             if self._quantises(layer):
-                fmt, fits = self._formats.outputs[layer.name], isinstance(layer.op, _KEEPS_WORDS)
-                tensor = self._words(layer.name, tensor, fmt, fits=fits)
+                fmt = self._formats.outputs[layer.name]
+                if not isinstance(layer.op, _KEEPS_WORDS):
+                    tensor = self._held(layer.name, tensor, fmt)
+                tensor = self._words(layer.name, tensor, fmt)
             tensors[layer.name] = tensor
         source = self._graph.of_type(ops.Input)[0].out
         sink = self._graph.of_type(ops.Output)[0].out
@@ -90,18 +93,21 @@ class QdqWriter:
     def _real(self, name: str, values: npt.ArrayLike) -> str:
         return self._maker.constant(name, np.asarray(values, dtype=np.float32))
 
-    def _words(self, name: str, tensor: str, fmt: FixedPoint, *, fits: bool) -> str:
-        """Values through the words of a format and back; ``fits``: they already are such words,
-        and onnxruntime 1.32 cannot load a Clip between two quantised operators that move words."""
-        maker, step, container = self._maker, step_of(fmt), word_dtype(fmt.width_bits)
-        if not fits and container.itemsize * 8 > fmt.width_bits:
-            ends = [
-                self._real(f"{name}.{end}", value * step)
-                for end, value in (("low", fmt.low), ("high", fmt.high))
-            ]
-            tensor = maker.node("Clip", [tensor, *ends], f"{name}/held")
-        scale = self._real(f"{name}.scale", step)
-        zero_point = maker.constant(f"zero_{container.name}", np.zeros((), dtype=container))
+    def _held(self, name: str, tensor: str, fmt: FixedPoint) -> str:
+        """Values at most at the ends of a format that is narrower than ONNX's integers."""
+        if word_dtype(fmt.width_bits).itemsize * 8 == fmt.width_bits:
+            return tensor
+        ends = [
+            self._real(f"{name}.{end}", value * step_of(fmt))
+            for end, value in (("low", fmt.low), ("high", fmt.high))
+        ]
+        return self._maker.node("Clip", [tensor, *ends], f"{name}/held")
+
+    def _words(self, name: str, tensor: str, fmt: FixedPoint) -> str:
+        """Values through integers and back."""
+        maker, integers = self._maker, word_dtype(fmt.width_bits)
+        scale = self._real(f"{name}.scale", step_of(fmt))
+        zero_point = maker.constant(f"zero_{integers.name}", np.zeros((), dtype=integers))
         words = maker.node("QuantizeLinear", [tensor, scale, zero_point], f"{name}/words")
         return maker.node("DequantizeLinear", [words, scale, zero_point], name)
 
@@ -155,7 +161,7 @@ class QdqWriter:
             kept = maker.node("Greater", [size, limit], f"{name}/kept")
             zero = self._real("zero", 0.0)
             source = maker.node("Where", [kept, source, zero], f"{name}/in")
-            source = self._words(f"{name}/clipped", source, source_format, fits=True)
+            source = self._words(f"{name}/clipped", source, source_format)
         fmt = self._formats.weights[name]
         integers, key = self._integers[f"{name}.weight"], f"{name}.weight"
         if fmt.width_bits == _INT4_BITS:

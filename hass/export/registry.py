@@ -23,7 +23,7 @@ def load_exporter(name: str) -> Exporter:
     for entry in metadata.entry_points(group=EXPORTER_GROUP, name=name):
         try:
             exporter = entry.load()
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
             wanted = f"an installation in which {entry.value} can be loaded ({error})"
             raise SpecError.at("--to", name, wanted) from None
         if not isinstance(exporter, Exporter):

@@ -1,0 +1,380 @@
+"""``hass export --to fpgaconvnet``: schema, chain of streams, legal foldings, network."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from chain_networks import EVERY_OP, Chain, network
+from drawn_designs import drawn_foldings, drawn_source
+from fpgaconvnet_schema import parse_partitions
+from google.protobuf import json_format
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx_models import assert_close, run
+from strategies import graphs
+
+from hass import ops
+from hass.cost import EngineKind, Folding, MemoryKind
+from hass.design import LayerDensity
+from hass.device import load_device
+from hass.errors import GraphError
+from hass.export import Export, ExportSource, Fate, load_exporter
+from hass.export.fpgaconvnet_files import platform_toml
+from hass.export.fpgaconvnet_folding import their_folding, window_histogram
+from hass.export.fpgaconvnet_onnx import rounded_weights
+from hass.export.fpgaconvnet_ops import lower_ops
+from hass.graph import Graph, Weights
+from hass.intmath import divisors
+from hass.onnx_io import write_model
+from hass.reference import act_thresholds_of
+from hass.sparsity import NO_CLIPS, SparsitySetting
+from hass.values import Arithmetic, FeatureMap
+
+TARGET = load_exporter("fpgaconvnet")
+EVERY_OP_MAP = FeatureMap(8, 6, 3)
+INSIDE = ops.Divisor.INSIDE
+Layers = dict[str, dict[str, Any]]
+
+
+def text_of(export: Export, name: str) -> str:
+    content = export.files[name]
+    assert isinstance(content, str)
+    return content
+
+
+def model_of(export: Export, name: str = "model.onnx") -> onnx.ModelProto:
+    content = export.files[name]
+    assert isinstance(content, bytes)
+    return onnx.load_from_string(content)
+
+
+def layers_of(export: Export) -> Layers:
+    (partition,) = json.loads(text_of(export, "partition.json"))["partition"]
+    return {layer["name"]: layer for layer in partition["layers"]}
+
+
+def check(export: Export) -> Layers:
+    """Everything that holds of every export; its layers."""
+    parse_partitions(text_of(export, "partition.json"))
+    layers = layers_of(export)
+    (partition,) = json.loads(text_of(export, "partition.json"))["partition"]
+    assert len(layers) == len(partition["layers"])
+    model = model_of(export)
+    onnx.checker.check_model(model, full_check=True)
+    _check_nodes(layers, model)
+    _check_streams(layers)
+    for layer in layers.values():
+        _check_folding(layer)
+    return layers
+
+
+def _check_nodes(layers: Layers, model: onnx.ModelProto) -> None:
+    """Nodes have the names that the tool's parser gives them; layers have the nodes' shapes."""
+    nodes = {node.name: node for node in model.graph.node}
+    assert list(nodes) == [f"{n.op_type}_{i}" for i, n in enumerate(model.graph.node)]
+    assert {layer["onnx_node"] for layer in layers.values()} == set(nodes)
+    constants = {t.name: tuple(t.dims) for t in model.graph.initializer}
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    shapes = {
+        v.name: [d.dim_value for d in v.type.tensor_type.shape.dim][1:]
+        for v in (*inferred.input, *inferred.value_info, *inferred.output)
+    }
+    for layer in layers.values():
+        node, fields = nodes[layer["onnx_node"]], layer["parameters"]
+        size = [fields[f"{axis}_out"] for axis in ("channels", "rows", "cols")]
+        assert size == shapes[node.output[0]]
+        if layer["type"] == "CONVOLUTION":
+            shape = (fields["filters"], fields["channels_in"] // fields["groups"])
+            shape += (fields["kernel_rows"], fields["kernel_cols"])
+            assert layer["weights_path"] == node.input[1] and constants[node.input[1]] == shape
+            assert layer["bias_path"] == node.input[2]
+        if layer["name"] == layer["onnx_node"] and layer["type"] not in ("ELTWISE", "CONCAT"):
+            size = [fields[f"{axis}_in"] for axis in ("channels", "rows", "cols")]
+            assert size == shapes[node.input[0]]
+
+
+def _check_streams(layers: Layers) -> None:
+    outs = {s["name"]: (n, s) for n, x in layers.items() for s in x["streams_out"]}
+    ins = [(n, s) for n, x in layers.items() for s in x["streams_in"]]
+    assert sum(len(layer["streams_out"]) for layer in layers.values()) == len(outs)
+    place = {name: index for index, name in enumerate(layers)}
+    inner = [(n, s) for n, s in ins if s["name"] != "in"]
+    assert {s["name"] for _, s in inner} == set(outs) - {"out"}
+    assert len(inner) == len(outs) - 1 and len(ins) > len(inner)
+    for reader, stream in inner:
+        source, other = outs[stream["name"]]
+        assert stream["node"] == source and other["node"] == reader
+        assert stream["name"].startswith(f"{source}_{reader}")
+        assert (stream["coarse"], stream["buffer_depth"]) == (
+            other["coarse"],
+            other["buffer_depth"],
+        )
+        assert stream["buffer_depth"] >= 2 and place[source] < place[reader]
+        fields, before = layers[reader]["parameters"], layers[source]["parameters"]
+        if layers[reader]["type"] not in ("ELTWISE", "CONCAT"):
+            assert fields["channels_in"] == before["channels_out"]
+    for layer in layers.values():
+        fields = layer["parameters"]
+        group = fields.get("coarse_group", 1)
+        assert {s["coarse"] for s in layer["streams_in"]} == {fields["coarse_in"] * group}
+        assert {s["coarse"] for s in layer["streams_out"]} == {fields["coarse_out"] * group}
+        assert len(fields["stream_inputs"]) == len(layer["streams_in"])
+        assert len(fields["stream_outputs"]) == len(layer["streams_out"])
+
+
+def _check_folding(layer: dict[str, Any]) -> None:
+    fields = layer["parameters"]
+    groups = fields.get("groups", 1)
+    channels = fields.get("channels_in_array", [fields["channels_in"]])
+    assert all(count // groups % fields["coarse_in"] == 0 for count in channels)
+    assert fields["channels_out"] // groups % fields["coarse_out"] == 0
+    if layer["type"] != "CONVOLUTION":
+        assert layer["type"] == "SQUEEZE" or fields["coarse"] == fields["coarse_in"]
+        assert layer["type"] == "SQUEEZE" or fields["coarse_in"] == fields["coarse_out"]
+        return
+    taps = fields["kernel_rows"] * fields["kernel_cols"]
+    assert groups % fields["coarse_group"] == 0
+    sparsity = fields.get("sparsity", [])
+    match layer["op_type"]:
+        case "dense":
+            assert taps % fields["fine"] == 0 and not sparsity
+        case "sparse":
+            assert taps > 1 and 1 <= fields["fine"] <= taps
+            histograms = np.reshape(sparsity, (fields["channels_in"], taps + 1))
+            np.testing.assert_allclose(histograms.sum(axis=1), 1.0, atol=1e-9)
+        case "pointwise_sparse":
+            assert taps == 1 and len(sparsity) == fields["channels_in"]
+            assert fields["coarse_in"] * fields["coarse_group"] % fields["clusters"] == 0
+        case other:
+            pytest.fail(f"no op_type of a convolution: {other}")
+
+
+def said(export: Export, layer: str, fate: Fate) -> str:
+    return " | ".join(r.what for r in export.remarks if r.layer == layer and r.fate is fate)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_op(seed: int) -> None:
+    graph, weights = network(EVERY_OP, EVERY_OP_MAP)
+    export = TARGET.export(drawn_source(graph, weights, seed=seed, count=2))
+    layers = check(export)
+    kinds = {layer["type"] for layer in layers.values()}
+    assert kinds >= {"CONVOLUTION", "POOLING", "AVERAGE_POOLING", "SPLIT", "ELTWISE", "CONCAT"}
+    assert "Conv" in said(export, "cut", Fate.APPROXIMATED)
+    assert "Conv" in said(export, "wide", Fate.APPROXIMATED)
+    assert "edges" in said(export, "avg", Fate.APPROXIMATED)
+    assert said(export, "mean", Fate.EXACT).startswith("GlobalAveragePool_")
+    assert "0 and 6" in said(export, "r6", Fate.APPROXIMATED)
+    assert "broadcast" in said(export, "scaled", Fate.APPROXIMATED)
+    assert "fork_split" not in layers and any(n.endswith("_split") for n in layers)
+
+
+@settings(max_examples=25, deadline=None)
+@given(graphs(), st.integers(0, 9))
+def test_any_network(drawn: tuple[Graph, Weights], seed: int) -> None:
+    source = drawn_source(*drawn, seed=seed, count=1)
+    if len(source.graph.layers) == 2:
+        with pytest.raises(GraphError, match="needs a layer"):
+            TARGET.export(source)
+        return
+    check(TARGET.export(source))
+
+
+SLICES: Chain = [
+    ("stem", ops.Conv2d(8, (3, 3), (1, 1), (1, 1, 1, 1)), ["in"]),
+    ("fork", ops.Fork(), ["stem"]),
+    ("half", ops.Slice(ops.Span(0, 9, 2), ops.Span(1, 7, 2), ops.Span(0, 8)), ["fork"]),
+    ("part", ops.Slice(ops.Span(2, 8, 3), ops.Span(0, 3), ops.Span(1, 7, 2)), ["fork"]),
+    ("more", ops.Pad((0, 0, 0, 0), 2, 6), ["half"]),
+    ("frame", ops.Pad((1, 0, 2, 3)), ["part"]),
+    ("mean", ops.AvgPool2d((2, 3), (1, 2)), ["frame"]),
+    ("one", ops.MaxPool2d((1, 1), (2, 1)), ["mean"]),
+    ("first", ops.Conv2d(4, (5, 3)), ["more"]),
+    ("last", ops.Conv2d(4, (2, 2)), ["one"]),
+    ("sum", ops.Add(), ["first", "last"]),
+]
+
+
+def _floats_agree(source: ExportSource) -> None:
+    """The ONNX file computes what hass's own does with the same rounded weights."""
+    rounded = rounded_weights(source, lower_ops(source.graph, source.weights))
+    weights = Weights({key: rounded[key] for key in source.weights})
+    thresholds = act_thresholds_of(source.design.settings)
+    frames = source.frames.images
+    (expected,) = run(write_model(source.graph, weights, act_thresholds=thresholds), frames)
+    (found,) = run(model_of(TARGET.export(source)).SerializeToString(), frames)
+    assert_close(found, expected)
+
+
+def test_rewritten_layers_compute_the_same() -> None:
+    graph, weights = network(SLICES, FeatureMap(9, 7, 3))
+    assert graph["one"].out.height == 2 and graph["first"].out.pixels == 1
+    source = drawn_source(graph, weights, settings=NO_CLIPS, arithmetic=Arithmetic(16, 12, 32))
+    export = TARGET.export(source)
+    check(export)
+    _floats_agree(source)
+    for name in ("half", "part", "more", "frame", "mean", "one"):
+        assert said(export, name, Fate.APPROXIMATED).startswith("Conv_")
+
+
+CLIPS: Chain = [
+    ("stem", ops.Conv2d(4, (3, 3)), ["in"]),
+    ("relu", ops.Relu(), ["stem"]),
+    ("next", ops.Conv2d(4, (1, 1)), ["relu"]),
+    ("act", ops.Relu(), ["next"]),
+    ("fork", ops.Fork(), ["act"]),
+    ("left", ops.Conv2d(4, (3, 3), (1, 1), (1, 1, 1, 1)), ["fork"]),
+    ("add", ops.Add(), ["left", "fork"]),
+    ("below", ops.Conv2d(4, (1, 1)), ["add"]),
+]
+
+
+def test_clips_become_thresholds_where_words_are_not_negative() -> None:
+    graph, weights = network(CLIPS, FeatureMap(6, 5, 3))
+    clips = {"next": 0.3, "left": 0.2}
+    chosen = {name: SparsitySetting(0.25, threshold) for name, threshold in clips.items()}
+    source = drawn_source(graph, weights, settings=chosen)
+    layers = check(TARGET.export(source))
+    thresholds = {
+        layer["name"]: layer["parameters"]["threshold"]
+        for layer in layers.values()
+        if layer["type"] == "THRESHOLDEDRELU"
+    }
+    assert thresholds == {"ThresholdedRelu_1": 0.3, "ThresholdedRelu_4": 0.2}
+    _floats_agree(source)
+    two_sided = drawn_source(graph, weights, settings=chosen | {"below": SparsitySetting(0.0, 0.1)})
+    export = TARGET.export(two_sided)
+    check(export)
+    assert "0.1" in said(export, "below", Fate.LEFT_OUT)
+    assert "ThresholdedRelu_4" in said(export, "left", Fate.EXACT)
+
+
+DENSITY = LayerDensity(0.5, 0.4, 0.3)
+FOLDINGS = [
+    # engine, kernel, coarse_in, packed, fine -> op_type, coarse_in, fine, exact
+    (EngineKind.DENSE, (3, 3), 2, 1, 9, "dense", 2, 9, True),
+    (EngineKind.DENSE, (3, 3), 2, 1, 3, "dense", 2, 3, True),
+    (EngineKind.DENSE, (1, 1), 2, 4, 1, "dense", 2, 1, True),
+    (EngineKind.DENSE, (1, 1), 2, 4, 2, "dense", 4, 1, False),
+    (EngineKind.DYNAMIC, (3, 3), 1, 1, 4, "sparse", 1, 4, False),
+    (EngineKind.DYNAMIC, (3, 3), 1, 2, 8, "sparse", 1, 8, False),
+    (EngineKind.DYNAMIC, (1, 1), 1, 8, 3, "pointwise_sparse", 4, 1, False),
+    (EngineKind.STATIC, (3, 3), 2, 1, 4, "dense", 2, 3, False),
+    (EngineKind.STATIC, (3, 3), 2, 1, 8, "dense", 2, 9, False),
+    (EngineKind.STATIC, (2, 2), 1, 2, 8, "dense", 2, 4, False),
+    (EngineKind.STATIC, (1, 1), 1, 8, 8, "dense", 8, 1, False),
+]
+
+
+@pytest.mark.parametrize("case", FOLDINGS, ids=lambda c: f"{c[0]}-{c[1]}-{c[3]}-{c[4]}")
+def test_foldings_go_to_the_nearest_legal_one(case: tuple[Any, ...]) -> None:
+    engine, kernel, coarse_in, packed, fine, op_type, new_coarse_in, new_fine, exact = case
+    op = ops.Conv2d(16, kernel)
+    folding = Folding(engine, coarse_in, 4, 1, fine, packed, 1, MemoryKind.BRAM)
+    found = their_folding(op, folding, DENSITY)
+    assert (found.op_type, found.coarse_in, found.fine) == (op_type, new_coarse_in, new_fine)
+    assert (found.coarse_out, found.coarse_group) == (4, 1)
+    if exact:
+        assert found.changed == ""
+    elif engine is not EngineKind.DYNAMIC or packed > 1:
+        assert f"fine {fine} become" in found.changed and f"fine {new_fine}" in found.changed
+    legal = range(1, math.prod(kernel) + 1) if op_type == "sparse" else divisors(math.prod(kernel))
+    best = min(abs(math.log(f * lanes / fine)) for f in legal for lanes in divisors(packed))
+    assert abs(math.log(new_fine * new_coarse_in / coarse_in / fine)) == pytest.approx(best)
+
+
+def test_sparse_engines_carry_their_histograms() -> None:
+    graph, weights = network(EVERY_OP, EVERY_OP_MAP)
+    foldings = drawn_foldings(graph, 0)
+    kinds = {"stem": 4, "dw": 3, "reduce": 1}
+    for name, fine in kinds.items():
+        foldings[name] = Folding(EngineKind.DYNAMIC, fine=fine, weight_memory=MemoryKind.BRAM)
+    source = drawn_source(graph, weights, foldings=foldings, settings=NO_CLIPS)
+    export = TARGET.export(source)
+    layers = check(export)
+    stem = layers["Conv_0"]
+    assert (stem["op_type"], stem["parameters"]["fine"]) == ("sparse", 4)
+    zeros = 1.0 - source.design.densities["stem"].act_density
+    histogram = np.array(stem["parameters"]["sparsity"][:10])
+    assert histogram @ np.arange(10) / 9 == pytest.approx(zeros)
+    assert histogram.tolist() == window_histogram(9, zeros)
+    assert stem["parameters"]["skip_all_zero_window"] is False
+    assert f"{zeros:.1%}" in said(export, "stem", Fate.APPROXIMATED)
+    plain = {node.name: node for node in model_of(export).graph.node}
+    for node in model_of(export, "model_sparse.onnx").graph.node:
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        histograms = attributes.pop("channel_sparsity_hist", None)
+        layer = layers[node.name]
+        assert (histograms is not None) == (
+            layer.get("op_type", "") in ("sparse", "pointwise_sparse")
+        )
+        if histograms is not None:
+            taps = math.prod(attributes["kernel_shape"])
+            shares = np.reshape(histograms, (layer["parameters"]["channels_in"], taps + 1))
+            np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-5)
+        assert len(plain[node.name].attribute) == len(attributes)
+
+
+def test_what_has_no_place_there_is_said() -> None:
+    graph, weights = network(EVERY_OP, EVERY_OP_MAP)
+    foldings = drawn_foldings(graph, 0)
+    foldings["stem"] = Folding(EngineKind.DENSE, weight_memory=MemoryKind.OFF_CHIP, rows_per_pass=2)
+    foldings["dw"] = Folding(
+        EngineKind.DYNAMIC,
+        lane_fifo_depth=8,
+        weight_memory=MemoryKind.LUTRAM,
+        line_memory=MemoryKind.URAM,
+        fifo_memory=MemoryKind.URAM,
+    )
+    foldings["reduce"] = Folding(EngineKind.STATIC, weight_memory=MemoryKind.URAM)
+    foldings["expand"] = Folding(EngineKind.DENSE, weight_memory=MemoryKind.BRAM)
+    source = drawn_source(graph, weights, foldings=foldings, settings=NO_CLIPS)
+    export = TARGET.export(source)
+    layers = check(export)
+    assert "2 rows" in said(export, "stem", Fate.LEFT_OUT)
+    for words in ("LUTRAM", "8 windows", "line buffers in URAM", "FIFOs in URAM"):
+        assert words in said(export, "dw", Fate.LEFT_OUT)
+    assert "zero weights" in said(export, "reduce", Fate.APPROXIMATED)
+    node = said(export, "reduce", Fate.APPROXIMATED).split(":")[0]
+    assert layers[node]["parameters"]["use_uram"] is True
+    assert said(export, "expand", Fate.APPROXIMATED) == said(export, "expand", Fate.LEFT_OUT) == ""
+
+
+def test_fifo_depths_are_hasss() -> None:
+    graph, weights = network(EVERY_OP, EVERY_OP_MAP)
+    source = drawn_source(graph, weights, settings=NO_CLIPS)
+    layers = layers_of(TARGET.export(source))
+    (add,) = [layer for layer in layers.values() if layer.get("op_type") == "add"]
+    depths = [f.depth_words for f in source.design.plan.estimate.fifos if f.dst == "add"]
+    assert [s["buffer_depth"] for s in add["streams_in"]] == [max(2, depth) for depth in depths]
+    assert max(depths) > 2
+
+
+def test_platforms_say_what_the_device_has() -> None:
+    for name in ("zcu104", "u250", "pynq-z2"):
+        device = load_device(name)
+        found = tomllib.loads(platform_toml(device, 187.5))
+        assert found["resources"]["DSP"] == device.available.dsp
+        assert found["resources"]["BRAM"] == device.available.bram18
+        assert found["device"]["part"] == device.part
+        assert found["system"]["board_frequency"] == 187.5
+        assert found["system"]["memory_bandwidth"] == 8 * device.off_chip_gbytes_per_s
+
+
+def test_the_schema_finds_mistakes() -> None:
+    graph, weights = network(SLICES, FeatureMap(9, 7, 3))
+    text = text_of(TARGET.export(drawn_source(graph, weights)), "partition.json")
+    with pytest.raises(json_format.ParseError, match="coarse_inn"):
+        parse_partitions(text.replace('"coarse_in"', '"coarse_inn"'))
+    with pytest.raises(json_format.ParseError, match="CONVOLUTIONAL"):
+        parse_partitions(text.replace('"CONVOLUTION"', '"CONVOLUTIONAL"'))
+    wrong = json.loads(text)
+    del wrong["partition"][0]["layers"][1]["onnx_node"]
+    with pytest.raises(ValueError, match="onnx_node"):
+        parse_partitions(json.dumps(wrong))
