@@ -13,6 +13,7 @@ from ..errors import GraphError
 from ..files import canonical_json
 from .annotations import worked_layers
 from .exporter import Export, Exporter, ExportSource, Fate, Remark
+from .fpgaconvnet_cycles import cycles_csv
 from .fpgaconvnet_folding import MIN_SPARSITY
 from .fpgaconvnet_json import channel_histograms, partition_json
 from .fpgaconvnet_onnx import write_onnx
@@ -32,6 +33,7 @@ _README = """\
 | partition.json | all layers with hass's folding: protobuf JSON with the schema's field names |
 | model.onnx | the network that it names: pruned, rounded to hass's formats, float32, opset 14 |
 {sparse_row}| platform.toml | the device, for fpgaConvNet's `-p` |
+| cycles.csv | cycles a frame of each layer: here, and there by the first order of its model |
 | remarks.csv | what became of each layer: exact, approximated (with both values), or left out |
 
 In Python, with fpgaconvnet-model:
@@ -174,6 +176,7 @@ def _export(source: ExportSource) -> Export:
     sparse = "model_sparse.onnx" in files
     files |= {
         "partition.json": canonical_json(partition_json(source, stages)),
+        "cycles.csv": cycles_csv(source, stages),
         "platform.toml": platform_toml(source.design.device, source.design.plan.estimate.clock_mhz),
         "README.md": _readme(source, sparse),
     }

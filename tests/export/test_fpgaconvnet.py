@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import tomllib
@@ -354,6 +356,39 @@ def test_fifo_depths_are_hasss() -> None:
     depths = [f.depth_words for f in source.design.plan.estimate.fifos if f.dst == "add"]
     assert [s["buffer_depth"] for s in add["streams_in"]] == [max(2, depth) for depth in depths]
     assert max(depths) > 2
+
+
+def test_dense_engines_take_the_same_cycles_there() -> None:
+    chain: Chain = [
+        ("plain", ops.Conv2d(8, (3, 3), (1, 1), (1, 1, 1, 1)), ["in"]),
+        ("grouped", ops.Conv2d(12, (3, 3), (1, 1), (1, 1, 1, 1), 4), ["plain"]),
+        ("depthwise", ops.Conv2d(12, (3, 3), (1, 1), (1, 1, 1, 1), 12), ["grouped"]),
+        ("sparse", ops.Conv2d(6, (3, 3), (1, 1), (1, 1, 1, 1)), ["depthwise"]),
+    ]
+    graph, weights = network(chain, FeatureMap(10, 8, 6))
+    lanes = {
+        "plain": (EngineKind.DENSE, 3, 2, 1, 3),
+        "grouped": (EngineKind.DENSE, 2, 1, 2, 3),
+        "depthwise": (EngineKind.DENSE, 1, 1, 2, 1),
+        "sparse": (EngineKind.DYNAMIC, 2, 3, 1, 3),
+    }
+    foldings = {
+        name: Folding(*factors, weight_memory=MemoryKind.BRAM) for name, factors in lanes.items()
+    }
+    foldings |= {n: f for n, f in drawn_foldings(graph, 0).items() if n not in foldings}
+    source = drawn_source(graph, weights, foldings=foldings, settings=NO_CLIPS)
+    text = text_of(TARGET.export(source), "cycles.csv")
+    rows = {row["layer"]: row for row in csv.DictReader(io.StringIO(text))}
+    products = {"plain": 80 * 2 * 4 * 3, "grouped": 80 * 1 * 2 * 3 * 3, "depthwise": 80 * 6 * 9}
+    for name, cycles in products.items():
+        assert int(rows[name]["cycles_there"]) == cycles
+        assert int(rows[name]["hass_cycles"]) == cycles
+    assert rows["sparse"]["engine"] == "sparse"
+    dense = 80 * 6 * 2 * 3
+    density = source.design.densities["sparse"].act_density
+    counts = np.random.default_rng(0).binomial(9, density, 100_000)
+    mean = np.maximum(1, -(-counts // 3)).mean() / 3
+    assert int(rows["sparse"]["cycles_there"]) == pytest.approx(dense * mean, rel=0.01)
 
 
 def test_platforms_say_what_the_device_has() -> None:
