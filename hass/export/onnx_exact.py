@@ -23,16 +23,16 @@ from ..fixed_point import (
     SIGMOID_FRAC_BITS,
     SIGMOID_WORDS,
     IntArray,
-    NumberFormats,
     quantise,
     reciprocal,
     sigmoid_table,
 )
-from ..graph import Graph, Layer
+from ..graph import Layer
 from ..handlers.values import frame_dims
-from ..reference import EXACT_FLOAT, align_frac_bits, linear_constants, unit_format
+from ..reference import align_frac_bits, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, ModelMaker, word_dtype
+from .onnx_network import OnnxNetwork
 
 OPSET = 17
 IR_VERSION = 8
@@ -43,51 +43,17 @@ def step_of(fmt: FixedPoint) -> float:
     return math.ldexp(1.0, -fmt.frac_bits)
 
 
-def largest_sums(
-    graph: Graph, formats: NumberFormats, integers: Mapping[str, IntArray]
-) -> dict[str, int]:
-    """Conv2d layer -> bound of |sum of products + bias| that no input can exceed."""
-    bounds = {}
-    for layer in graph.convs:
-        weight, bias = (integers[f"{layer.name}.{part}"] for part in ("weight", "bias"))
-        taken = 1 << (formats.arithmetic.act_bits - 1)
-        sums = np.abs(weight).sum(axis=(1, 2, 3)) * taken + np.abs(bias)
-        bounds[layer.name] = int(sums.max())
-    return bounds
-
-
-def inexact_convs(sums: Mapping[str, int]) -> frozenset[str]:
-    """Those whose sums may exceed what float64 holds."""
-    return frozenset(name for name, bound in sums.items() if bound > EXACT_FLOAT)
-
-
 class ExactWriter:
     """One walk over the layers; a tensor holds real values, multiples of its layer's step."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        formats: NumberFormats,
-        integers: Mapping[str, IntArray],
-        limits: Mapping[str, int],
-        docs: Mapping[str, str],
-    ) -> None:
-        """
-        Args:
-            graph: the network.
-            formats: of all its layers.
-            integers: of ``reference.integer_weights``.
-            limits: of ``reference.clip_limits``.
-            docs: layer -> what viewers show with its node.
-        """
-        self._graph = graph
-        self._formats = formats
-        self._integers = integers
-        self._limits = limits
-        self._docs = docs
-        self._sums = largest_sums(graph, formats, integers)
-        names = [layer.name for layer in graph]
-        self._maker = ModelMaker(graph.name, opset=OPSET, ir_version=IR_VERSION, layers=names)
+    def __init__(self, network: OnnxNetwork) -> None:
+        self._graph = network.graph
+        self._formats = network.formats
+        self._network = network
+        names = [layer.name for layer in network.graph]
+        self._maker = ModelMaker(
+            network.graph.name, opset=OPSET, ir_version=IR_VERSION, layers=names
+        )
 
     def write(self, doc: str, metadata: Mapping[str, str]) -> onnx.ModelProto:
         """The model; see ``ModelMaker.finish``."""
@@ -131,7 +97,7 @@ class ExactWriter:
         attributes: Attributes = NO_ATTRIBUTES,
     ) -> str:
         """The node that stands for a layer, under its name."""
-        doc = self._docs.get(layer.name, "")
+        doc = self._network.docs[layer.name]
         return self._maker.node(
             op_type, inputs, f"{layer.name}/raw", attributes, layer=layer.name, doc=doc
         )
@@ -229,9 +195,9 @@ class ExactWriter:
 
     def _conv(self, layer: Layer, op: ops.Conv2d, source: str) -> str:
         name, maker = layer.name, self._maker
-        if name in self._limits:
+        if name in self._network.limits:
             source = self._clipped(name, source)
-        weight = self._integers[f"{name}.weight"]
+        weight = self._network.integers[f"{name}.weight"]
         channels = weight.shape[1]
         grouped = weight.reshape(op.groups, -1, channels, *op.kernel)
         if layer.out.pixels == 1 and not any(op.pads) and op.kernel == self._source_size(name):
@@ -254,10 +220,10 @@ class ExactWriter:
         shape = self._maker.integers(f"{name}.out_shape", (0, *frame_dims(layer.out)))
         sums = maker.node("Reshape", [product, shape], f"{name}/products")
         accumulator = self._formats.accumulator(self._graph, name)
-        bias = self._integers[f"{name}.bias"] * step_of(accumulator)
+        bias = self._network.integers[f"{name}.bias"] * step_of(accumulator)
         bias_name = self._real(f"{name}.bias", bias.reshape(1, -1, 1, 1))
         sums = maker.node("Add", [sums, bias_name], f"{name}/sum")
-        if self._sums[name] >= 1 << (accumulator.width_bits - 1):
+        if self._network.may_wrap(name):
             sums = self._wrapped(name, sums, accumulator)
         return self._fixed(name, sums, self._formats.outputs[name])
 
@@ -268,7 +234,7 @@ class ExactWriter:
     def _clipped(self, name: str, source: str) -> str:
         """Zero where |x| is at most the limit of the clip."""
         fmt = self._formats.outputs[self._graph.in_edges(name)[0].src]
-        limit = self._real(f"{name}.act_threshold", self._limits[name] * step_of(fmt))
+        limit = self._real(f"{name}.act_threshold", self._network.limits[name] * step_of(fmt))
         size = self._maker.node("Abs", [source], f"{name}/size")
         kept = self._maker.node("Greater", [size, limit], f"{name}/kept")
         zero = self._real("zero", 0.0)

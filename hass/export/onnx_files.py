@@ -11,10 +11,11 @@ import onnx
 
 from .. import ops
 from ..fixed_point import dequantise
-from ..reference import act_thresholds_of, clip_limits, integer_weights, run_reference
-from .annotations import design_metadata, folding_words, layer_docs, worked_layers
+from ..reference import act_thresholds_of, run_reference
+from .annotations import design_metadata, folding_words, worked_layers
 from .exporter import Export, Exporter, ExportSource, Fate, Remark
-from .onnx_exact import ExactWriter, inexact_convs, largest_sums, step_of
+from .onnx_exact import ExactWriter, step_of
+from .onnx_network import OnnxNetwork, onnx_network
 from .onnx_qdq import MAX_WORD_BITS, QdqWriter
 
 FRAMES_AT_ONCE = 16  # in the reference
@@ -86,20 +87,16 @@ def expected_outputs(source: ExportSource) -> npt.NDArray[np.float32]:
     return values.reshape(len(images), -1) if sink.out.pixels == 1 else values
 
 
-def _models(source: ExportSource) -> dict[str, str | bytes]:
-    graph, formats = source.graph, source.formats
-    limits = clip_limits(act_thresholds_of(source.design.settings), formats, graph)
-    integers = integer_weights(graph, source.weights, formats)
-    metadata = design_metadata(source)
-    arguments = (graph, formats, integers, limits, layer_docs(source))
-    exact = ExactWriter(*arguments).write(f"{graph.name}, bit for bit as hass's hardware", metadata)
+def _models(source: ExportSource, network: OnnxNetwork) -> dict[str, str | bytes]:
+    name, metadata = source.graph.name, design_metadata(source)
+    exact = ExactWriter(network).write(f"{name}, bit for bit as hass's hardware", metadata)
     models = {EXACT_MODEL: exact}
     if _has_qdq(source):
-        doc = f"{graph.name} in hass's number formats, near to its hardware"
-        models[QDQ_MODEL] = QdqWriter(*arguments).write(doc, metadata)
+        doc = f"{name} in hass's number formats, near to its hardware"
+        models[QDQ_MODEL] = QdqWriter(network).write(doc, metadata)
     for model in models.values():
         onnx.checker.check_model(model, full_check=True)
-    return {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
+    return {file: model.SerializeToString(deterministic=True) for file, model in models.items()}
 
 
 def _has_qdq(source: ExportSource) -> bool:
@@ -128,9 +125,7 @@ def _readme(source: ExportSource) -> str:
     )
 
 
-def _remarks(source: ExportSource) -> tuple[Remark, ...]:
-    integers = integer_weights(source.graph, source.weights, source.formats)
-    inexact = inexact_convs(largest_sums(source.graph, source.formats, integers))
+def _remarks(source: ExportSource, inexact: frozenset[str]) -> tuple[Remark, ...]:
     remarks = [
         Remark(
             "",
@@ -170,11 +165,12 @@ def _remarks(source: ExportSource) -> tuple[Remark, ...]:
 
 
 def _export(source: ExportSource) -> Export:
+    network = onnx_network(source)
     sink = source.graph.of_type(ops.Output)[0].name
     step = step_of(source.formats.outputs[sink])
     script = resources.files("hass.export").joinpath("check_onnx.txt").read_text(encoding="utf-8")
     files: dict[str, str | bytes] = {
-        **_models(source),
+        **_models(source, network),
         "README.md": _readme(source),
         "check.py": script,
         "input.npy": npy_bytes(source.frames.images),
@@ -183,7 +179,7 @@ def _export(source: ExportSource) -> Export:
     }
     if source.frames.labels:
         files["labels.npy"] = npy_bytes(np.asarray(source.frames.labels, dtype=np.int64))
-    return Export(files, _remarks(source))
+    return Export(files, _remarks(source, network.inexact_convs))
 
 
 EXPORTER = Exporter("The quantised network: exact, and as QDQ; with frames to check it.", _export)

@@ -15,12 +15,13 @@ import numpy.typing as npt
 import onnx
 
 from .. import ops
-from ..fixed_point import IntArray, NumberFormats, quantise
-from ..graph import Graph, Layer
+from ..fixed_point import quantise
+from ..graph import Layer
 from ..handlers.values import frame_dims
 from ..values import FixedPoint
 from .onnx_exact import step_of
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attribute, Attributes, ModelMaker, word_dtype
+from .onnx_network import OnnxNetwork
 
 OPSET = 21
 IR_VERSION = 10
@@ -48,22 +49,15 @@ _KEEPS_WORDS = (ops.MaxPool2d, ops.Slice, ops.Pad)
 class QdqWriter:
     """One walk over the layers; a tensor holds real values, multiples of its layer's step."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        formats: NumberFormats,
-        integers: Mapping[str, IntArray],
-        limits: Mapping[str, int],
-        docs: Mapping[str, str],
-    ) -> None:
-        """Arguments as of ``ExactWriter``; words have at most ``MAX_WORD_BITS``."""
-        self._graph = graph
-        self._formats = formats
-        self._integers = integers
-        self._limits = limits
-        self._docs = docs
-        names = [layer.name for layer in graph]
-        self._maker = ModelMaker(graph.name, opset=OPSET, ir_version=IR_VERSION, layers=names)
+    def __init__(self, network: OnnxNetwork) -> None:
+        """Words have at most ``MAX_WORD_BITS``."""
+        self._graph = network.graph
+        self._formats = network.formats
+        self._network = network
+        names = [layer.name for layer in network.graph]
+        self._maker = ModelMaker(
+            network.graph.name, opset=OPSET, ir_version=IR_VERSION, layers=names
+        )
 
     def write(self, doc: str, metadata: Mapping[str, str]) -> onnx.ModelProto:
         """The model; see ``ModelMaker.finish``."""
@@ -118,7 +112,7 @@ class QdqWriter:
         inputs: Sequence[str],
         attributes: Attributes = NO_ATTRIBUTES,
     ) -> str:
-        doc = self._docs.get(layer.name, "")
+        doc = self._network.docs[layer.name]
         return self._maker.node(
             op_type, inputs, f"{layer.name}/raw", attributes, layer=layer.name, doc=doc
         )
@@ -155,15 +149,17 @@ class QdqWriter:
     def _conv(self, layer: Layer, op: ops.Conv2d, source: str) -> str:
         name, maker = layer.name, self._maker
         source_format = self._formats.outputs[self._graph.in_edges(name)[0].src]
-        if name in self._limits:
-            limit = self._real(f"{name}.act_threshold", self._limits[name] * step_of(source_format))
+        if name in self._network.limits:
+            limit = self._real(
+                f"{name}.act_threshold", self._network.limits[name] * step_of(source_format)
+            )
             size = maker.node("Abs", [source], f"{name}/size")
             kept = maker.node("Greater", [size, limit], f"{name}/kept")
             zero = self._real("zero", 0.0)
             source = maker.node("Where", [kept, source, zero], f"{name}/in")
             source = self._words(f"{name}/clipped", source, source_format)
         fmt = self._formats.weights[name]
-        integers, key = self._integers[f"{name}.weight"], f"{name}.weight"
+        integers, key = self._network.integers[f"{name}.weight"], f"{name}.weight"
         if fmt.width_bits == _INT4_BITS:
             words = maker.constant_int4(key, integers)
         else:
@@ -182,7 +178,7 @@ class QdqWriter:
     def _bias(self, name: str) -> str:
         """As integers of the accumulator's step where 32 bits hold them."""
         accumulator = self._formats.accumulator(self._graph, name)
-        integers = self._integers[f"{name}.bias"]
+        integers = self._network.integers[f"{name}.bias"]
         if int(np.abs(integers).max()) >= 1 << 31:
             return self._real(f"{name}.bias", integers * step_of(accumulator))
         words = self._maker.constant(f"{name}.bias", integers.astype(np.int32))

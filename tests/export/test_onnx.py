@@ -22,6 +22,7 @@ from hass.cuts import Part
 from hass.export import ExportSource, Fate, export_design, load_exporter
 from hass.export.onnx_files import expected_outputs
 from hass.export.onnx_maker import packed_int4
+from hass.export.onnx_network import onnx_network
 from hass.fixed_point import requantise
 from hass.graph import Edge, Graph, Layer, Weights
 from hass.onnx_io import read_model, take_part
@@ -123,6 +124,26 @@ def test_qdq_differs_in_halves_only_where_float32_is_exact() -> None:
     assert 0 < differ.mean() < 0.1
     assert (np.abs(found - words["conv"])[differ] == 1).all()
     assert (sums[differ] % (1 << shift) == 1 << (shift - 1)).all()
+
+
+def test_accumulators_wrap_only_where_some_input_overflows() -> None:
+    graph, weights = network(EVERY_OP, EVERY_OP_MAP)
+    for arithmetic, expected in ((Arithmetic(8, 8, 32), False), (Arithmetic(8, 8, 16), True)):
+        source = drawn_source(graph, weights, arithmetic=arithmetic)
+        model = onnx.load_from_string(models_of(source)["model.onnx"])
+        assert any(n.name.endswith("/accumulator") for n in model.graph.node) is expected
+        network_words = onnx_network(source)
+        assert any(network_words.may_wrap(layer.name) for layer in graph.convs) is expected
+
+
+def test_sums_beyond_float64_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, weights = network(EVERY_OP, EVERY_OP_MAP)
+    source = drawn_source(graph, weights)
+    bounds = onnx_network(source).largest_sums
+    monkeypatch.setattr("hass.export.onnx_network.EXACT_FLOAT", bounds["stem"] - 1)
+    fates = {r.layer: r.fate for r in ONNX.export(source).remarks if r.layer}
+    near = {name for name, bound in bounds.items() if bound >= bounds["stem"]}
+    assert {name for name, fate in fates.items() if fate is Fate.APPROXIMATED} == near
 
 
 def test_int4_words_are_packed_as_onnx_unpacks_them() -> None:
