@@ -104,12 +104,21 @@ def _has_qdq(source: ExportSource) -> bool:
     return max(arithmetic.act_bits, arithmetic.weight_bits) <= MAX_WORD_BITS
 
 
-def _readme(source: ExportSource) -> str:
+def _labels_row(source: ExportSource, expected: npt.NDArray[np.float32]) -> str:
+    labels = np.asarray(source.frames.labels)
+    if not labels.size:
+        return ""
+    right = int((expected.argmax(axis=1) == labels).sum())
+    says = f"expected_output.npy has {right} of {labels.size} right (top-1 {right / labels.size:g})"
+    return f"| labels.npy | the class of each frame; {says} |\n"
+
+
+def _readme(source: ExportSource, expected: npt.NDArray[np.float32]) -> str:
     arithmetic, clipped = source.design.arithmetic, act_thresholds_of(source.design.settings)
     clips = "No activations are clipped."
     if clipped:
         clips = f"Small activations are clipped to zero in front of {len(clipped)} convolutions."
-    has_qdq, labels = _has_qdq(source), bool(source.frames.labels)
+    has_qdq = _has_qdq(source)
     return _README.format(
         network=source.graph.name,
         weight_bits=arithmetic.weight_bits,
@@ -120,7 +129,7 @@ def _readme(source: ExportSource) -> str:
         count=len(source.frames.images),
         origin=source.frames.origin,
         qdq_row=_QDQ_ROW if has_qdq else "",
-        labels_row="| labels.npy | the class of each frame |\n" if labels else "",
+        labels_row=_labels_row(source, expected),
         qdq=_QDQ if has_qdq else "",
     )
 
@@ -168,13 +177,14 @@ def _export(source: ExportSource) -> Export:
     network = onnx_network(source)
     sink = source.graph.of_type(ops.Output)[0].name
     step = step_of(source.formats.outputs[sink])
+    expected = expected_outputs(source)
     script = resources.files("hass.export").joinpath("check_onnx.txt").read_text(encoding="utf-8")
     files: dict[str, str | bytes] = {
         **_models(source, network),
-        "README.md": _readme(source),
+        "README.md": _readme(source, expected),
         "check.py": script,
         "input.npy": npy_bytes(source.frames.images),
-        "expected_output.npy": npy_bytes(expected_outputs(source)),
+        "expected_output.npy": npy_bytes(expected),
         "output_step.npy": npy_bytes(np.asarray(step)),
     }
     if source.frames.labels:
