@@ -117,7 +117,10 @@ class ExactWriter:
             case ops.Relu():
                 return self._main(layer, "Relu", sources)
             case ops.Clip():
-                return self._main(layer, "Clip", [*sources, *self._bounds(name, op, out)])
+                # not a Clip: onnxruntime 1.32 cannot load one of float64 behind a Relu
+                low, high = self._bounds(name, op, out)
+                above = self._maker.node("Max", [*sources, low], f"{name}/above")
+                return self._main(layer, "Min", [above, high])
             case ops.MaxPool2d():
                 window: Attributes = {
                     "kernel_shape": op.kernel,

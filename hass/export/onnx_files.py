@@ -108,7 +108,7 @@ def _labels_row(source: ExportSource, expected: npt.NDArray[np.float32]) -> str:
     labels = np.asarray(source.frames.labels)
     if not labels.size:
         return ""
-    right = int((expected.argmax(axis=1) == labels).sum())
+    right = int((expected.reshape(len(labels), -1).argmax(axis=1) == labels).sum())
     says = f"expected_output.npy has {right} of {labels.size} right (top-1 {right / labels.size:g})"
     return f"| labels.npy | the class of each frame; {says} |\n"
 

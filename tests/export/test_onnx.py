@@ -197,6 +197,15 @@ def test_single_positions_and_a_part_of_a_network(tmp_path: Path, tiny_model: Pa
         np.testing.assert_array_equal(found, expected_outputs(source))
 
 
+def test_a_clip_behind_a_relu_loads() -> None:
+    """onnxruntime fuses the two and cannot where they are float64."""
+    chain: Chain = [("relu", ops.Relu(), ["in"]), ("r6", ops.Clip(0.0, 0.75), ["relu"])]
+    source = drawn_source(*network(chain, FeatureMap(2, 3, 1)))
+    found = outputs_of(models_of(source)["model.onnx"], source)
+    np.testing.assert_array_equal(found, expected_outputs(source))
+    assert found.max() == 0.75 and found.min() == 0.0
+
+
 def test_the_check_script_finds_a_bit_that_differs(tmp_path: Path) -> None:
     graph, weights = network(EVERY_OP, EVERY_OP_MAP)
     folder = tmp_path / "out"
