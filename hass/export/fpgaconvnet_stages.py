@@ -175,12 +175,10 @@ class _Builder:
         return max(DEFAULT_DEPTH_WORDS, self._depths.get((src, dst, port), 0))
 
     def _port(self, source: Stage | None, layer: str, streams: int, depth_words: int) -> Port:
-        """An input behind a stage, through a Squeeze where it is not as wide."""
+        """An input behind a stage, with what a hass layer puts out."""
         frac_bits = self._source.formats.outputs[layer].frac_bits
-        out = self._graph[layer].out
-        if source is None:
-            return Port("", out, streams, depth_words, frac_bits)
-        return Port(source.name, out, streams, depth_words, frac_bits)
+        name = "" if source is None else source.name
+        return Port(name, self._graph[layer].out, streams, depth_words, frac_bits)
 
     def _squeezed(self, stage: Stage) -> Stage:
         """The stage with Squeezes added in front of its ports where widths differ."""
