@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_designs import drawn_design
+from fpgaconvnet_check import check
 from onnx_models import run
-from test_fpgaconvnet import check
 
 from hass.export import export_source, load_exporter
 from hass.export.onnx_files import expected_outputs
