@@ -1,4 +1,4 @@
-"""What holds of every export to fpgaConvNet: schema, nodes, the chain of streams, legal foldings."""
+"""What holds of every export to fpgaConvNet: schema, nodes, chain of streams, legal foldings."""
 
 from __future__ import annotations
 
