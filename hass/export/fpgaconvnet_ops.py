@@ -99,8 +99,9 @@ def _as_conv(op: ops.Op, source: FeatureMap) -> _AsConv | None:
             return None
 
 
-def _covers(op: ops.AvgPool2d, source: FeatureMap) -> bool:
-    return op.kernel == (source.height, source.width) and not any(op.pads)
+def covers_map(op: ops.MaxPool2d | ops.AvgPool2d, source: FeatureMap) -> bool:
+    """Whether a window is as large as the map; its parser then makes the pooling a global one."""
+    return op.kernel == (source.height, source.width)
 
 
 def lower_ops(graph: Graph, weights: Weights) -> LoweredGraph:
@@ -110,7 +111,8 @@ def lower_ops(graph: Graph, weights: Weights) -> LoweredGraph:
     rewritten: dict[str, str] = {}
     for layer in graph:
         maps = graph.in_maps(layer.name)
-        if isinstance(layer.op, ops.AvgPool2d) and _covers(layer.op, maps[0]):
+        whole = isinstance(layer.op, ops.AvgPool2d) and covers_map(layer.op, maps[0])
+        if isinstance(layer.op, ops.AvgPool2d) and whole and not any(layer.op.pads):
             layers.append(replace(layer, op=ops.GlobalAvgPool()))
             continue
         found = _as_conv(layer.op, maps[0]) if maps else None

@@ -7,7 +7,7 @@ from ..cost.foldings import EngineKind
 from ..reference import act_thresholds_of
 from .exporter import ExportSource, Fate, Remark
 from .fpgaconvnet_folding import MIN_SPARSITY, hls_fines, lost_properties
-from .fpgaconvnet_ops import LoweredGraph
+from .fpgaconvnet_ops import LoweredGraph, covers_map
 from .fpgaconvnet_stages import THRESHOLDED, Stage, Stages
 
 
@@ -59,6 +59,8 @@ def _other(stage: Stage) -> Remark:
             approximated = "it does not broadcast: modelled as two maps of the larger size"
         case ops.MaxPool2d() if stage.kind == "GlobalMaxPool":
             approximated = "one of its global poolings, which are modelled as averages"
+        case ops.MaxPool2d() if covers_map(stage.op, stage.ports[0].map):
+            approximated = "its parser takes it for a global pooling and loses the padding"
         case _:
             pass
     if approximated:

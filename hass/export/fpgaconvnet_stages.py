@@ -20,7 +20,7 @@ from ..reference import act_thresholds_of
 from ..values import FeatureMap
 from .exporter import ExportSource
 from .fpgaconvnet_folding import TheirFolding, their_folding
-from .fpgaconvnet_ops import LoweredGraph
+from .fpgaconvnet_ops import LoweredGraph, covers_map
 
 SPLIT, SQUEEZE, THRESHOLDED = "Split", "Squeeze", "ThresholdedRelu"
 DEFAULT_DEPTH_WORDS = 2  # of its FIFOs
@@ -268,7 +268,7 @@ class _Builder:
             return THRESHOLDED
         if isinstance(op, ops.MaxPool2d):
             (source,) = self._graph.in_maps(name)
-            if op.kernel == (source.height, source.width):
+            if covers_map(op, source) and not any(op.pads):
                 return "GlobalMaxPool"
         return _ONNX_OPS[type(op)]
 

@@ -112,6 +112,19 @@ def test_rewritten_layers_compute_the_same() -> None:
         assert said(export, name, Fate.APPROXIMATED).startswith("Conv_")
 
 
+def test_poolings_as_large_as_the_map() -> None:
+    chain: Chain = [
+        ("padded", ops.MaxPool2d((4, 3), (1, 1), (0, 0, 0, 1)), ["in"]),
+        ("max", ops.MaxPool2d((1, 2), (1, 1)), ["padded"]),
+    ]
+    source = drawn_source(*network(chain, FeatureMap(4, 3, 2)))
+    export = TARGET.export(source)
+    layers = check(export)
+    _floats_agree(source)
+    assert list(layers)[0] == "MaxPool_0" and "padding" in said(export, "padded", Fate.APPROXIMATED)
+    assert layers["GlobalMaxPool_1"]["type"] == "AVERAGE_POOLING"
+
+
 CLIPS: Chain = [
     ("stem", ops.Conv2d(4, (3, 3)), ["in"]),
     ("relu", ops.Relu(), ["stem"]),
