@@ -52,7 +52,7 @@ def _slice_as_conv(op: ops.Slice, source: FeatureMap) -> _AsConv:
     (rows, row), (columns, column) = _axis(op.rows, source.height), _axis(op.columns, source.width)
     taken = np.arange(op.channels.start, op.channels.stop, op.channels.step)
     kernel, stride = (rows, columns), (op.rows.step, op.columns.step)
-    what = "a convolution that picks the slice's words: the same numbers, with multipliers"
+    what = "a convolution that picks the slice's words: the same numbers"
     if len(taken) == source.channels:
         weight = np.zeros((source.channels, 1, *kernel), dtype=np.float32)
         weight[:, :, row, column] = 1.0
@@ -64,7 +64,7 @@ def _slice_as_conv(op: ops.Slice, source: FeatureMap) -> _AsConv:
 
 
 def _pad_as_conv(op: ops.Pad, source: FeatureMap) -> _AsConv:
-    what = "a convolution that copies words into zeros: the same numbers, with multipliers"
+    what = "a convolution that copies words into zeros: the same numbers"
     channels = op.channels_front + source.channels + op.channels_back
     if channels == source.channels:
         weight = np.ones((channels, 1, 1, 1), dtype=np.float32)
@@ -88,7 +88,7 @@ def _as_conv(op: ops.Op, source: FeatureMap) -> _AsConv | None:
         case ops.Pad():
             return _pad_as_conv(op, source)
         case ops.AvgPool2d():
-            what = "a depthwise convolution with equal weights: near numbers, with multipliers"
+            what = "a depthwise convolution with equal weights: near numbers"
             if op.divisor is ops.Divisor.INSIDE and any(op.pads):
                 what += "; at the edges too small, as it divides by the whole window there too"
             return _window_as_conv(op, source, what)
