@@ -61,6 +61,7 @@ class Project:
         wires: streams of the top function, FIFOs included.
         steps: statements of the top function in order.
         source, sink: the pipeline's ends.
+        convs: convolution -> what its hardware computes.
     """
 
     graph: Graph
@@ -71,6 +72,7 @@ class Project:
     steps: tuple[Step, ...]
     source: Port
     sink: Port
+    convs: Mapping[str, ConvPlan]
 
 
 def _op_plan(
@@ -127,36 +129,47 @@ def _window_memories(design: Design, graph: Graph, name: str) -> WindowMemories:
     return window_memories(op.kernel, source, streams, act_bits, folding.line_memory)
 
 
-def _blocks(
+def _conv_plans(
     design: Design, graph: Graph, weights: Weights, formats: NumberFormats
-) -> dict[str, Block]:
+) -> dict[str, ConvPlan]:
     foldings = design.plan.foldings
     integers = integer_weights(graph, weights, formats)
     limits = clip_limits(act_thresholds_of(design.settings), formats, graph)
-    blocks = {}
+    plans = {}
     for index, layer in enumerate(graph):
         name, op = layer.name, layer.op
-        if isinstance(op, ops.Conv2d):
-            accumulator = formats.accumulator(graph, name)
-            family, one = design.device.family, as_arrays([foldings[name]])
-            pairs = engine_pairs(op, one, family, design.arithmetic)
-            plan = ConvPlan(
-                op=op,
-                source=graph.in_maps(name)[0],
-                out=layer.out,
-                folding=foldings[name],
-                filters=_lane_filters(op, foldings[name], weights[f"{name}.weight"]),
-                weight=integers[f"{name}.weight"],
-                bias=integers[f"{name}.bias"],
-                shift_bits=accumulator.frac_bits - formats.outputs[name].frac_bits,
-                clip_limit=limits.get(name, 0),
-                index=index,
-                paired=bool(pairs[0]),
-                memories=_window_memories(design, graph, name),
-            )
-            blocks[name] = conv_block(plan)
-        elif not isinstance(op, ops.Input | ops.Output):
-            one_op = _op_plan(graph, name, formats, foldings)
+        if not isinstance(op, ops.Conv2d):
+            continue
+        accumulator = formats.accumulator(graph, name)
+        family, one = design.device.family, as_arrays([foldings[name]])
+        pairs = engine_pairs(op, one, family, design.arithmetic)
+        plans[name] = ConvPlan(
+            op=op,
+            source=graph.in_maps(name)[0],
+            out=layer.out,
+            folding=foldings[name],
+            filters=_lane_filters(op, foldings[name], weights[f"{name}.weight"]),
+            weight=integers[f"{name}.weight"],
+            bias=integers[f"{name}.bias"],
+            shift_bits=accumulator.frac_bits - formats.outputs[name].frac_bits,
+            clip_limit=limits.get(name, 0),
+            index=index,
+            paired=bool(pairs[0]),
+            memories=_window_memories(design, graph, name),
+        )
+    return plans
+
+
+def _blocks(
+    design: Design, graph: Graph, formats: NumberFormats, convs: Mapping[str, ConvPlan]
+) -> dict[str, Block]:
+    blocks = {}
+    for layer in graph:
+        name = layer.name
+        if name in convs:
+            blocks[name] = conv_block(convs[name])
+        elif not isinstance(layer.op, ops.Input | ops.Output):
+            one_op = _op_plan(graph, name, formats, design.plan.foldings)
             memories = _window_memories(design, graph, name)
             blocks[name] = op_block(replace(one_op, memories=memories))
     return blocks
@@ -182,7 +195,8 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
     formats = formats_of(design, graph, weights)
     _check(graph, formats, foldings)
     names = identifiers([layer.name for layer in graph])
-    blocks = _blocks(design, graph, weights, formats)
+    convs = _conv_plans(design, graph, weights, formats)
+    blocks = _blocks(design, graph, formats, convs)
     fifos = {fifo.edge: fifo for fifo in design.plan.estimate.fifos}
     first, last = (graph.of_type(kind)[0] for kind in (ops.Input, ops.Output))
     source_words = foldings[first.name].coarse_out * foldings[first.name].coarse_group
@@ -225,6 +239,7 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
         steps=tuple(steps),
         source=_port(ends, first.name, source_words, formats, graph),
         sink=_port(ends, last.name, sink_words, formats, graph),
+        convs=convs,
     )
 
 
