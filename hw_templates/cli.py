@@ -45,7 +45,8 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write a design as HLS C++, with a testbench that plain g++ runs (make csim)."""
+    """Write a design as HLS C++, with a testbench that plain g++ runs (make csim); its convolutions
+    as SystemVerilog too (make rtlsim)."""
     check_target(Path(output), force=force)
     chosen = read_design(design)
     imported = design_model(chosen, design, model)

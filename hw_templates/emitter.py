@@ -1,4 +1,5 @@
-"""A design as an HLS project: source, weights, testbench with expected results, scripts."""
+"""A design as an HLS project: source, weights, testbench with expected results, scripts; and its
+convolutions in SystemVerilog."""
 
 from __future__ import annotations
 

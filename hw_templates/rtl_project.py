@@ -62,9 +62,7 @@ def rtl_files(
         source = outputs[project.graph.in_edges(name)[0].src][0]
         vectors = layer_vectors(layer, source, outputs[name][0])
         title = project.blocks[name].title
-        text = _render(
-            "layer.sv.j2", ident=ident, name=printable(name), title=title, layer=layer
-        )
+        text = _render("layer.sv.j2", ident=ident, name=printable(name), title=title, layer=layer)
         modules.append(text)
         files[f"rtl/{ident}.sv"] = text
         bench = _render("bench.sv.j2", ident=ident, layer=layer, vectors=vectors)

@@ -20,7 +20,7 @@ from .rtl_words import Fields, words_text
 # Of the first frame: enough for every line of a small map and for windows of all kinds, and seconds
 # of an interpreting simulator.
 MOST_POSITIONS = 200
-MOST_CYCLES = 20_000
+MOST_WORK = 1 << 19  # cycles x activation bits that lanes choose from
 MOST_BITS = 1 << 21  # of windows: 512 KiB of hexadecimal digits
 _SLACK_CYCLES = 1000  # to reset, and to fill every pipeline
 _SLOWEST = 8  # times the modelled cycles, where a bench stalls the layer
@@ -109,7 +109,8 @@ def _positions(layer: RtlLayer, most: int) -> int:
     bits = per_position * layer.in_bits
     turns = ceil_div(plan.products, plan.folding.fine)
     cycles = per_position * plan.filter_steps * turns  # the most, where all is dense
-    return max(1, min(most, MOST_POSITIONS, MOST_CYCLES // cycles, MOST_BITS // bits))
+    work = cycles * plan.folding.lanes * plan.products * layer.arithmetic.act_bits
+    return max(1, min(most, MOST_POSITIONS, MOST_WORK // work, MOST_BITS // bits))
 
 
 def _by_position(plan: ConvPlan, segments: IntArray, positions: int) -> IntArray:

@@ -28,7 +28,7 @@ class Fields:
     @property
     def width_bits(self) -> int:
         """Of all of them side by side."""
-        return self.values.shape[1] * self.bits
+        return int(self.values.shape[1]) * self.bits
 
 
 def words_text(*parts: Fields) -> str:
@@ -50,5 +50,8 @@ def _lines(parts: Sequence[Fields], start: int, stop: int, width: int) -> str:
     rows = np.concatenate([part.reshape(len(part), -1) for part in bits], axis=1)
     padded = np.zeros((len(rows), 8 * ceil_div(width, 8)), dtype=np.uint8)
     padded[:, padded.shape[1] - width :] = rows[:, ::-1]
-    digits = ceil_div(width, 4)
-    return "".join(f"{row.tobytes().hex()[-digits:]}\n" for row in np.packbits(padded, axis=1))
+    packed = np.packbits(padded, axis=1).tobytes().hex().encode("ascii")
+    digits = np.frombuffer(packed, dtype=np.uint8).reshape(len(rows), -1)
+    lines = np.full((len(rows), ceil_div(width, 4) + 1), ord("\n"), dtype=np.uint8)
+    lines[:, :-1] = digits[:, 1 - lines.shape[1] :]
+    return lines.tobytes().decode("ascii")

@@ -18,6 +18,7 @@ from hass.folding.legal import ON_CHIP_MEMORIES, legal_foldings
 from hass.graph import Graph, Weights
 from hass.prune import pruned_weights
 from hass.sparsity import Settings
+from hass.values import Arithmetic
 
 ENGINES = frozenset({EngineKind.DENSE})
 
@@ -46,13 +47,15 @@ def make_design(
     foldings: Mapping[str, Folding],
     settings: Settings,
     frames: npt.NDArray[np.float32],
+    arithmetic: Arithmetic | None = None,
 ) -> Design:
     """A design whose ranges are those of ``frames`` in onnxruntime."""
     device = load_device("zcu104")
-    found = estimate(graph, foldings, device)
+    words = arithmetic or Arithmetic()
+    found = estimate(graph, foldings, device, arithmetic=words)
     plan = FoldingPlan(foldings, found, "greedy", found.frame_ii_cycles, 0.0)
     reference = ModelRef("net.onnx", "0" * 64, graph.digest, weights.digest)
-    design = build_design(reference, device, plan, provenance_now())
+    design = build_design(reference, device, plan, provenance_now(), arithmetic=words)
     thresholds = {name: setting.act_threshold for name, setting in settings.items()}
     outputs = float_outputs(graph, pruned_weights(weights, settings), thresholds, frames)
     ranges = {name: float(np.abs(values).max()) for name, values in outputs.items()}
