@@ -45,8 +45,9 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write a design as HLS C++, with a testbench that plain g++ runs (make csim); its convolutions
-    as SystemVerilog too (make rtlsim)."""
+    """Write a design as HLS C++, with a testbench that plain g++ runs (make csim).
+
+    Its convolutions are written as SystemVerilog too, with benches (make rtlsim)."""
     check_target(Path(output), force=force)
     chosen = read_design(design)
     imported = design_model(chosen, design, model)

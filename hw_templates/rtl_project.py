@@ -71,7 +71,16 @@ def rtl_files(
             files[f"rtl/weights/{file}"] = words
         for file, words in vectors.files(layer).items():
             files[f"rtl/tb/data/{ident}/{file}"] = words
-        rows.append({"ident": ident, "name": printable(name), "layer": layer, "vectors": vectors})
+        rows.append(
+            {
+                "ident": ident,
+                "name": printable(name),
+                "plan": plan,
+                "memory": layer.memory,
+                "positions": vectors.positions,
+                "cycles": int(vectors.begins[-1]),
+            }
+        )
     for file, text in library_files(modules).items():
         files[f"rtl/hass/{file}"] = text
     bench = (rtl_folder() / "emitted" / "layer_bench.sv").read_text(encoding="utf-8")

@@ -17,10 +17,9 @@ from .conv_block import ConvPlan
 from .rtl_layer import RtlLayer
 from .rtl_words import Fields, words_text
 
-# Of the first frame: enough for every line of a small map and for windows of all kinds, and seconds
-# of an interpreting simulator.
+# All of a small map, and seconds of a simulator that interprets.
 MOST_POSITIONS = 200
-MOST_WORK = 1 << 19  # cycles x activation bits that lanes choose from
+MOST_WORK = 1 << 20  # cycles x activation bits that lanes choose from
 MOST_BITS = 1 << 21  # of windows: 512 KiB of hexadecimal digits
 _SLACK_CYCLES = 1000  # to reset, and to fill every pipeline
 _SLOWEST = 8  # times the modelled cycles, where a bench stalls the layer
@@ -29,7 +28,7 @@ BEGIN_BITS = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """Of the first positions of a frame.
+    """Of positions that are spread over a frame.
 
     Attributes:
         positions: how many.
@@ -85,16 +84,18 @@ def layer_vectors(layer: RtlLayer, source: IntArray, out: IntArray) -> Vectors:
     per_position = plan.group_steps * plan.channel_steps
     clipped = clip(source, plan.clip_limit)
     taken = windows(clipped[None], op.kernel, op.stride, op.pads)[0]
-    positions = _positions(layer, taken.shape[1] * taken.shape[2])
-    rows = taken[:, : ceil_div(positions, taken.shape[2])]
-    flat = rows.reshape(len(rows), -1, plan.taps)[:, :positions].transpose(1, 0, 2)
+    pixels = plan.out.pixels
+    positions = _positions(layer, pixels)
+    chosen = (2 * np.arange(positions) + 1) * pixels // (2 * positions)
+    place = np.unravel_index(chosen, taken.shape[1:3])
+    flat = taken[:, *place].reshape(len(taken), positions, plan.taps).transpose(1, 0, 2)
     groups = (plan.group_steps, fold.coarse_group)
     shape = (positions, *groups, plan.channel_steps, fold.coarse_in, plan.products)
     segments = flat.reshape(shape).transpose(0, 1, 3, 2, 4, 5)
     segments = segments.reshape(positions * per_position, fold.coarse_group, fold.coarse_in, -1)
     sums = _sums(layer, segments, positions)
     filters = op.out_channels // op.groups
-    words = out.reshape(op.out_channels, -1)[:, :positions].T
+    words = out.reshape(op.out_channels, -1)[:, chosen].T
     words = words.reshape(positions, *groups, plan.filter_steps, filters // plan.filter_steps)
     words = words.transpose(0, 1, 3, 2, 4).reshape(len(sums), -1)
     begins = _begins(_lane_cycles(layer, segments, positions), layer.ahead)

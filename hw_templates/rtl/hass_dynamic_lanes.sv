@@ -3,8 +3,9 @@
 // A beat at the input holds a window for each lane: a segment of M activations for each (g, i), of
 // which a lane computes its FILTERS filters one after the other. AHEAD = 1: no lane begins a window
 // before all have ended the one before; each ends its filters in its own time. AHEAD > 1: windows
-// wait in a FIFO of so many in front of each lane, and lanes run apart. CHUNKS beats make one
-// position: its sums go out with the last of them, a beat of all lanes per filter.
+// wait in a FIFO in front of each lane, and a lane may be so many windows ahead, or a few more.
+// CHUNKS beats make one position: its sums go out with the last of them, a beat of all lanes per
+// filter.
 // `weight` holds the M weights of each lane's next segment, `steps` says of which lanes they are
 // taken: of all at once where AHEAD and FILTERS are 1. `starts` says of each lane that it begins a
 // window: for counters of cycles.
@@ -35,8 +36,12 @@ module hass_dynamic_lanes #(
     output logic [LANES*ACC_BITS-1:0]        out,
     output logic [LANES-1:0]                 starts
 );
-    // results of a lane that is ahead: of the windows in its FIFO those that end positions
-    localparam int WAITING = FILTERS * ((AHEAD + CHUNKS - 1) / CHUNKS);
+    // A word can be read from a FIFO two cycles after it was written, and its room is seen a cycle
+    // after it was read. The FIFOs hold more for that, so that lanes are no slower than AHEAD says.
+    localparam int WINDOWS = AHEAD + 1;
+    // results of a lane that is ahead: of its windows those that end positions
+    localparam int ENDS = (AHEAD + CHUNKS - 1) / CHUNKS;
+    localparam int WAITING = FILTERS * ENDS + (AHEAD > 1 ? 2 : 0);
 
     logic [LANES-1:0] lane_valid, lane_ready;
     hass_join #(.LANES(LANES)) join_lanes (
@@ -79,7 +84,7 @@ module hass_dynamic_lanes #(
                 logic window_valid;
                 assign offered = window_valid & weight_valid[l];
                 assign could_begin[l] = 1'b1;
-                hass_fifo #(.DEPTH(AHEAD), .WIDTH(M * ACT_BITS)) windows (
+                hass_fifo #(.DEPTH(WINDOWS), .WIDTH(M * ACT_BITS)) windows (
                     .clk, .rst, .in_valid(in_valid & in_ready & together), .in_ready(past[l]),
                     .in(in[SOURCE*M*ACT_BITS+:M*ACT_BITS]), .out_valid(window_valid),
                     .out_ready(steps[l] & is_last_filter), .out(window));

@@ -67,7 +67,7 @@ LAYERS: dict[str, tuple[ops.Conv2d, Folding]] = {
     ),
     "日本": (  # lanes apart, several filters and channel steps
         ops.Conv2d(8, (1, 1)),
-        replace(DYNAMIC, packed=2, coarse_out=2, lane_fifo_depth=4),
+        replace(DYNAMIC, packed=2, coarse_out=2, lane_fifo_depth=2),
     ),
     "ultra": (
         ops.Conv2d(4, (2, 1)),
@@ -212,6 +212,12 @@ def test_what_is_wrong_is_found(what: str, small: Emitted, tmp_path: Path) -> No
     assert done.returncode != 0
     said = "did not begin in the modelled cycle" if what == "cycle" else "wrong words"
     assert said in done.stdout + done.stderr
+
+
+def test_without_a_simulator_that_is_said(small: Emitted) -> None:
+    done = rtlsim(small.folder, "rtlsim", "RTL_SIM=")
+    assert done.returncode != 0
+    assert "the RTL is not simulated" in done.stderr
 
 
 @needs_iverilog
