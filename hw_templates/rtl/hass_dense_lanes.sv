@@ -55,7 +55,7 @@ module hass_dense_lanes #(
     hass_complete #(.FILTERS(FILTERS), .CHUNKS(CHUNKS)) complete (
         .clk, .rst, .in_valid(results[0]), .in_ready(result_ready), .out_valid, .out_ready);
 
-    genvar e;
+    genvar e, s;
     generate
         for (e = 0; e < ENGINES; e = e + 1) begin : engine
             localparam int LANE = PAIRED != 0 ? e / INS * 2 * INS + e % INS : e;
@@ -64,8 +64,11 @@ module hass_dense_lanes #(
             logic [PADDED*ACT_BITS-1:0] act;
             logic [SUM_BITS-1:0] carry, result;
             assign act = (PADDED*ACT_BITS)'(in[SOURCE*M*ACT_BITS+:M*ACT_BITS]);
-            hass_carry #(.FILTERS(FILTERS), .CHUNKS(CHUNKS), .BITS(SUM_BITS)) earlier (
-                .clk, .rst, .step(carry_ready), .result, .carry);
+            for (s = 0; s <= PAIRED; s = s + 1) begin : sums
+                hass_carry #(.FILTERS(FILTERS), .CHUNKS(CHUNKS), .BITS(ACC_BITS)) earlier (
+                    .clk, .rst, .step(carry_ready), .result(result[s*ACC_BITS+:ACC_BITS]),
+                    .carry(carry[s*ACC_BITS+:ACC_BITS]));
+            end
             if (PAIRED != 0) begin : pair
                 hass_dense_pair #(
                     .M(PADDED), .N(FINE), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS),

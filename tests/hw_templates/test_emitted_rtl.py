@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from chain_networks import Chain, network
 from emit_designs import make_design
-from rtl_bench import needs_iverilog
+from rtl_bench import RTL, needs_iverilog
 from test_rtl_lint import check_lint
 
 import hass
@@ -22,15 +22,17 @@ from hass.cost import EngineKind, Folding, MemoryKind, as_arrays, layer_shapes
 from hass.cost.ops.conv import compute_cycles, conv_cost
 from hass.cost.static_schedule import static_cycles
 from hass.design import Design
+from hass.fixed_point import requantise, wrap
 from hass.graph import Graph, Weights
 from hass.hw_templates.calibrate.yosys import counted
 from hass.hw_templates.emitter import TestFrames as Frames
 from hass.hw_templates.emitter import emit_project
 from hass.hw_templates.names import identifiers
+from hass.hw_templates.rtl_words import Fields, words_text
 from hass.measure.occupancy import weight_counts
 from hass.prune import pruned_weights
 from hass.sparsity import SparsitySetting
-from hass.values import Arithmetic, FeatureMap
+from hass.values import Arithmetic, FeatureMap, FixedPoint
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 NARROW = Arithmetic(act_bits=8, weight_bits=8, acc_bits=24)
@@ -241,18 +243,30 @@ def test_a_layer_is_lint_clean(name: str, small: Emitted) -> None:
     check_lint(small.folder / f"rtl/{small.idents[name]}.sv", small.folder / "rtl/hass")
 
 
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Emitted:
+    """One layer, whose weights lie in two banks of block RAM."""
+    graph, weights = network([("one", ops.Conv2d(200, (1, 1)), ["in"])], FeatureMap(1, 2, 30))
+    images = np.random.default_rng(0).normal(0, 1, (1, 30, 1, 2)).astype(np.float32)
+    foldings = {layer.name: Folding() for layer in graph}
+    foldings["one"] = replace(DENSE, coarse_out=2, packed=2, fine=2)
+    folder = tmp_path_factory.mktemp("deep") / "hw"
+    return _emitted(folder, graph, weights, foldings, Frames(images, (), "Noise."), NARROW)
+
+
+@needs_iverilog
+def test_weights_in_several_banks_follow_each_other(deep: Emitted) -> None:
+    banks = sorted(deep.folder.glob("rtl/weights/*_weights_*.mem"))
+    assert [len(path.read_text().split()) for path in banks] == [1024, 476]
+    _check(deep, _said(rtlsim(deep.folder)))
+
+
 @pytest.mark.skipif(
     shutil.which("yosys") is None,
     reason="yosys is not installed: no emitted layer is synthesised (apt-get install yosys)",
 )
-def test_a_synthesised_layer_has_the_models_multipliers_and_memories(tmp_path: Path) -> None:
-    graph, weights = network([("one", ops.Conv2d(32, (1, 1)), ["in"])], FeatureMap(2, 2, 8))
-    images = np.random.default_rng(0).normal(0, 1, (1, 8, 2, 2)).astype(np.float32)
-    foldings = {layer.name: Folding() for layer in graph}
-    foldings["one"] = replace(DENSE, coarse_out=2, packed=4, fine=2)
-    frames = Frames(images, (), "Noise.")
-    emitted = _emitted(tmp_path / "hw", graph, weights, foldings, frames, NARROW)
-    ident = emitted.idents["one"]
+def test_a_synthesised_layer_has_the_models_multipliers_and_memories(deep: Emitted) -> None:
+    ident = deep.idents["one"]
     script = (
         f"read_verilog -sv rtl/hass/*.sv rtl/{ident}.sv; "
         f"synth_xilinx -family xcup -top {ident} -flatten -noiopad -noclkbuf; "
@@ -260,17 +274,17 @@ def test_a_synthesised_layer_has_the_models_multipliers_and_memories(tmp_path: P
     )
     done = subprocess.run(
         ["yosys", "-q", "-p", script],
-        cwd=emitted.folder,
+        cwd=deep.folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    text = (emitted.folder / "stat.json").read_text(encoding="utf-8")
+    text = (deep.folder / "stat.json").read_text(encoding="utf-8")
     counts = counted(json.loads(text[text.index("{") :])["design"]["num_cells_by_type"])
-    shape, one = layer_shapes(graph)["one"], as_arrays([foldings["one"]])
-    cost = conv_cost(shape, one, None, emitted.design.device.family, NARROW)
-    assert (counts.dsp, counts.bram18) == (cost.dsp[0], cost.bram18[0]) == (2, 1)
+    shape, one = layer_shapes(deep.graph)["one"], as_arrays([deep.design.plan.foldings["one"]])
+    cost = conv_cost(shape, one, None, deep.design.device.family, NARROW)
+    assert (counts.dsp, counts.bram18) == (cost.dsp[0], cost.bram18[0]) == (2, 3)
 
 
 def test_what_has_no_rtl_is_said(small: Emitted) -> None:
@@ -284,3 +298,45 @@ def test_what_has_no_rtl_is_said(small: Emitted) -> None:
     assert modules == {small.idents[layer.name] for layer in small.graph.convs}
     for path in (small.folder / "rtl").rglob("*.sv"):
         assert re.findall(r"(?m)^module (\w+)", path.read_text()) == [path.stem]
+
+
+REQUANTISE = """
+module bench;
+    logic signed [{acc}-1:0] in;
+    logic signed [{act}-1:0] out;
+    logic [{acc}-1:0] words [0:{count}-1];
+    hass_requantise #(.ACC_BITS({acc}), .ACT_BITS({act}), .SHIFT({shift})) dut (.in, .out);
+    initial begin
+        $readmemh("in.hex", words);
+        for (int i = 0; i < {count}; i = i + 1) begin
+            in = words[i];
+            #1 $display("%0d", out);
+        end
+    end
+endmodule
+"""
+
+
+@needs_iverilog
+@pytest.mark.parametrize(
+    ("acc", "act", "shift"),
+    [(24, 8, 5), (24, 8, 1), (24, 8, 0), (20, 6, -3), (12, 8, -9), (16, 8, 20)],
+)
+def test_accumulators_are_rounded_and_saturated(
+    acc: int, act: int, shift: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(acc + act + shift)
+    ends = 1 << (acc - 1)
+    near = rng.integers(-(1 << act), 1 << act, 200) << max(shift, 0) >> 1
+    integers = np.concatenate([rng.integers(-ends, ends, 100), near, [-ends, ends - 1, 0, -1]])
+    integers = wrap(integers, acc)
+    (tmp_path / "in.hex").write_text(words_text(Fields(integers[:, None], acc)))
+    text = REQUANTISE.format(acc=acc, act=act, shift=shift, count=len(integers))
+    (tmp_path / "bench.sv").write_text(text)
+    command = ["iverilog", "-g2012", "-o", "sim", "bench.sv", str(RTL / "hass_requantise.sv")]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    done = subprocess.run(["./sim"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = [int(line) for line in done.stdout.split()]
+    expected = requantise(integers, shift, FixedPoint(act, 0))
+    assert found == expected.tolist()
+    assert {expected.min(), expected.max()} >= ({-(1 << (act - 1))} if shift < acc else {0})
