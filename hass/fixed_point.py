@@ -78,7 +78,9 @@ def shift_round(integers: npt.ArrayLike, shift_bits: int) -> IntArray:
         return np.asarray(array << -shift_bits)
     if shift_bits > 62:
         return np.zeros_like(array)
-    return np.asarray((array + (np.int64(1) << (shift_bits - 1))) >> shift_bits)
+    result = np.asarray(array + (np.int64(1) << (shift_bits - 1)))
+    result >>= shift_bits
+    return result
 
 
 def requantise(integers: npt.ArrayLike, frac_bits: int, fmt: FixedPoint) -> IntArray:
@@ -93,7 +95,8 @@ def requantise(integers: npt.ArrayLike, frac_bits: int, fmt: FixedPoint) -> IntA
     shift_bits = frac_bits - fmt.frac_bits
     if shift_bits < 0:  # saturating first, and a shift by the whole word, already decide
         return saturate(shift_round(saturate(integers, fmt), max(shift_bits, -fmt.width_bits)), fmt)
-    return saturate(shift_round(integers, shift_bits), fmt)
+    result = shift_round(integers, shift_bits)
+    return np.asarray(np.clip(result, fmt.low, fmt.high, out=result))
 
 
 def wrap(integers: npt.ArrayLike, width_bits: int) -> IntArray:
@@ -104,7 +107,10 @@ def wrap(integers: npt.ArrayLike, width_bits: int) -> IntArray:
     """
     half = np.int64(1) << (width_bits - 1)
     mask = (np.int64(1) << width_bits) - 1
-    return np.asarray(((np.asarray(integers, dtype=np.int64) + half) & mask) - half)
+    result = np.asarray(np.asarray(integers, dtype=np.int64) + half)
+    result &= mask
+    result -= half
+    return result
 
 
 def clip_limit(threshold: float, fmt: FixedPoint) -> int:
