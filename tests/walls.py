@@ -43,6 +43,7 @@ LAYERS = {
     "hass.design_schema": 7,
     "hass.export": 7,
     "hass.frames": 7,
+    "hass.integer_accuracy": 7,
     "hass.report": 7,
     "hass.user_files": 7,
     "hass": 8,  # the package's own face only, not what lies in it

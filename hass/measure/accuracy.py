@@ -46,7 +46,7 @@ def label_offset(outputs: int, dataset: Dataset) -> int:
     )
 
 
-def count_correct(outputs: FloatArray, labels: IndexArray, dataset: Dataset) -> int:
+def count_correct(outputs: FloatArray | IndexArray, labels: IndexArray, dataset: Dataset) -> int:
     """Images whose highest output is that of their label.
 
     Args:
