@@ -259,6 +259,16 @@ def build_design(
     )
 
 
+def arithmetic_title(arithmetic: Arithmetic) -> str:
+    """What the numbers of a design are, in words.
+
+    >>> arithmetic_title(Arithmetic()), arithmetic_title(Arithmetic(8, 4, 20))
+    ('16-bit integers', '8- and 4-bit integers')
+    """
+    words, weights = arithmetic.act_bits, arithmetic.weight_bits
+    return f"{words}-bit integers" if words == weights else f"{words}- and {weights}-bit integers"
+
+
 def formats_of(design: Design, graph: Graph, weights: Weights) -> NumberFormats:
     """The number formats of a design.
 

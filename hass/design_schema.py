@@ -124,9 +124,7 @@ class _Result(_Summary):
     integer_accuracy: _DesignAccuracy | None
 
     def value(self) -> DesignResult:
-        return DesignResult(
-            self.summary(), _splits(self.accuracy), _splits(self.integer_accuracy)
-        )
+        return DesignResult(self.summary(), _splits(self.accuracy), _splits(self.integer_accuracy))
 
 
 class _Folding(_Strict):

@@ -171,7 +171,7 @@ def _by_group(
     sums = np.matmul(
         weight.reshape(op.groups, -1, products), patches.reshape(op.groups, products, -1)
     )
-    return sums.reshape(op.out_channels, *places)
+    return np.asarray(sums.reshape(op.out_channels, *places))
 
 
 def _by_channel(

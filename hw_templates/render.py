@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 
 from hass import ops
-from hass.design import Design
+from hass.design import Design, DesignAccuracy, arithmetic_title
 from hass.fixed_point import IntArray
 from hass.values import Arithmetic
 
@@ -154,6 +154,28 @@ def _summary(design: Design) -> str:
     )
 
 
+def stated_accuracies(design: Design) -> tuple[str, ...]:
+    """What accuracy in integers a design states, a sentence's object for each split."""
+    stated = design.integer_accuracy or DesignAccuracy()
+    splits = (("selection", stated.selection), ("test", stated.test))
+    return tuple(
+        f"a top-1 of {100 * found.top1:.2f} % in {arithmetic_title(design.arithmetic)} on the "
+        f"{name} split ({found.correct} of its first {found.images} images)"
+        for name, found in splits
+        if found is not None
+    )
+
+
+def _accuracy(design: Design) -> str:
+    stated = stated_accuracies(design)
+    if not stated:
+        return ""
+    return (
+        f"The design states {' and '.join(stated)}. With just these images (`hass emit DESIGN "
+        "--split SPLIT --frames NUMBER`) `make csim` counts as many."
+    )
+
+
 def _readme(project: Project, design: Design, frames: int, frames_source: str) -> str:
     rows = [
         {
@@ -173,6 +195,7 @@ def _readme(project: Project, design: Design, frames: int, frames_source: str) -
         summary=_summary(design),
         frames=frames,
         frames_source=frames_source,
+        accuracy=_accuracy(design),
         arithmetic=design.arithmetic,
         layers=rows,
         source=project.source,

@@ -19,6 +19,7 @@ from hass.device import Device, load_device
 from hass.errors import GraphError
 from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, WeightsAt, solve
 from hass.graph import Graph, macs_per_frame
+from hass.integer_accuracy import MOST_IMAGES, measure_integer_accuracy
 from hass.measure import (
     Dataset,
     Split,
@@ -135,9 +136,12 @@ class Problem:
             ),
             self.data,
             split,
-            limit=self.spec.selection_limit if split is Split.SELECTION else None,
+            limit=self._limit(split),
             progress=stage_progress(self.hooks, f"accuracy ({split.value})"),
         )
+
+    def _limit(self, split: Split) -> int | None:
+        return self.spec.selection_limit if split is Split.SELECTION else None
 
     def dense(self) -> Evaluation:
         """The dense design: dense engines only, nothing clipped.
@@ -170,6 +174,18 @@ class Problem:
         """Accuracy on the held-out split; for what is final only."""
         return self._measured_accuracy(settings, Split.TEST)
 
+    def integer_accuracy(self, design: Design, split: Split) -> Accuracy:
+        """Accuracy of what a design's hardware computes; for what is final only."""
+        return measure_integer_accuracy(
+            design,
+            self.model.graph,
+            self.model.weights,
+            self.data,
+            split,
+            limit=min(MOST_IMAGES, self._limit(split) or MOST_IMAGES),
+            progress=stage_progress(self.hooks, f"accuracy in integers ({split.value})"),
+        )
+
     def _solved(
         self, profile: SparsityProfile, engines: frozenset[EngineKind]
     ) -> FoldingPlan | Infeasibility:
@@ -179,6 +195,7 @@ class Problem:
             self.device,
             profile=profile,
             engines=engines,
+            arithmetic=self.spec.arithmetic,
             clock_mhz=self.spec.clock_mhz,
             weights=WeightsAt.ON_CHIP,  # the only ones that are emitted
         )
@@ -197,6 +214,7 @@ class Problem:
             self.device,
             plan,
             provenance_now(seed=self.spec.seed, strategy=self.spec.strategy),
+            arithmetic=self.spec.arithmetic,
             profile=profile,
             data=DataRef(self.spec.data, self.data.digest),
             accuracy=DesignAccuracy(profile.accuracy, selection, None),

@@ -13,6 +13,8 @@ from hass.device import RESOURCE_NAMES
 from hass.errors import HassError, InfeasibleError, OutputError
 from hass.files import JsonValue, canonical_json, make_folder, remove_leftovers
 from hass.folding import Infeasibility
+from hass.measure import Split
+from hass.sparsity import Accuracy
 
 from .clips import LayerFacts
 from .evaluate import Evaluation, Problem, open_problem
@@ -20,12 +22,13 @@ from .hooks import SearchHooks, SilentHooks
 from .journal import sole_owner
 from .outputs import (
     DESIGNS,
+    Measured,
     Results,
     dense_of,
     gather,
     kept_design,
-    note_test,
-    noted_test,
+    note_accuracy,
+    noted_accuracy,
     write_outputs,
     write_report_page,
 )
@@ -198,16 +201,25 @@ class _Search:
         scored = replace(record, objective=strategy.score(record, next(fitting, record)))
         return scored, accuracy_shortfall(record.selection_top1, floor)
 
-    def score_on_test(self) -> None:
-        """Measure the best and the dense design on the held-out split, once each."""
+    def measure_final(self) -> None:
+        """Measure the best and the dense design on the held-out split and in integers, once."""
         records = self._log.records()
-        for record in (dense_of(records), best_of(records)):
-            if record is None or noted_test(self._log, record) is not None:
-                continue
-            design = kept_design(self._log, record)
-            if design is not None:
-                accuracy = self._problem.test_accuracy(design.settings)
-                note_test(self._log, record, accuracy)
+        final = dict.fromkeys(r for r in (dense_of(records), best_of(records)) if r is not None)
+        for what in Measured:  # first what takes less time, of both
+            for record in final:
+                design = kept_design(self._log, record)
+                if design is not None and noted_accuracy(self._log, record, what) is None:
+                    accuracy = self._measured(design, what)
+                    note_accuracy(self._log, record, what, accuracy)
+
+    def _measured(self, design: Design, what: Measured) -> Accuracy:
+        match what:
+            case Measured.TEST:
+                return self._problem.test_accuracy(design.settings)
+            case Measured.INTEGER_SELECTION:
+                return self._problem.integer_accuracy(design, Split.SELECTION)
+            case Measured.INTEGER_TEST:
+                return self._problem.integer_accuracy(design, Split.TEST)
 
 
 def _identity(problem: Problem) -> Mapping[str, JsonValue]:
@@ -290,7 +302,7 @@ def _searched(
     interrupted = False
     try:
         search.run()
-        search.score_on_test()
+        search.measure_final()
     except KeyboardInterrupt:
         interrupted = True
     except HassError:
