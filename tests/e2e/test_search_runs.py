@@ -73,6 +73,15 @@ def test_all_files_are_there_and_agree(finished: Path, spec: SearchSpec) -> None
     assert best.summary.throughput_fps == fastest
     assert best.trials == TRIALS
     assert best.accuracy is not None and best.accuracy.test is not None
+    dense = best.dense
+    assert dense is not None
+    for integers, floats in (
+        (best.integer_accuracy, best.accuracy),
+        (dense.integer_accuracy, dense.accuracy),
+    ):
+        assert integers is not None and integers.calibration is None and floats is not None
+        for split in ("selection", "test"):
+            assert getattr(integers, split).images == getattr(floats, split).images
     dense = read_design(finished / "designs" / "trial-0000.json")
     assert best.dense is not None and best.dense.summary == dense.summary
     assert best.dense.accuracy == dense.accuracy
@@ -219,6 +228,31 @@ def test_ctrl_c_in_a_trial_drops_only_that_trial(
     assert [row["state"] for row in rows(tmp_path / "out")] == ["complete", "complete", "fail"]
     run_search(spec, tmp_path / "out")
     assert results(tmp_path / "out") == results(finished)
+
+
+def test_ctrl_c_in_the_last_measurements_keeps_those_that_are_done(
+    finished: Path, spec: SearchSpec, tmp_path: Path
+) -> None:
+    class Interrupts(SilentHooks):
+        stages: tuple[str, ...] = ()
+
+        def stage(self, what: str, done: int, total: int) -> None:
+            self.stages = tuple(dict.fromkeys((*self.stages, what)))
+            if what == "accuracy in integers (test)":
+                raise KeyboardInterrupt
+
+    outcome = run_search(spec, tmp_path / "out", Interrupts())
+    assert outcome.interrupted
+    half = read_design(tmp_path / "out/best.json")
+    whole = read_design(finished / "best.json")
+    assert half.accuracy == whole.accuracy
+    assert half.integer_accuracy is not None and whole.integer_accuracy is not None
+    assert half.integer_accuracy == replace(whole.integer_accuracy, test=None)
+    listener = Interrupts()
+    assert run_search(spec, tmp_path / "out", listener).interrupted
+    assert listener.stages == ("accuracy in integers (test)",)
+    assert not run_search(spec, tmp_path / "out").interrupted
+    assert outputs(tmp_path / "out") == outputs(finished)
 
 
 def test_a_full_disk_keeps_what_had_finished(
