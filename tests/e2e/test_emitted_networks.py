@@ -21,8 +21,7 @@ from hass.cli import main
 
 FRAMES = 100
 BUNDLED = Path(__file__).parents[2] / "models" / "digits"
-# -O2 halves what the larger networks take to run, for a second or two more to compile.
-FLAGS = "-O2 -std=c++17 -Wall -Wextra -Werror"
+FLAGS = "-std=c++17 -Wall -Wextra -Werror"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +48,12 @@ def real(path: str) -> Path:
     return Path(folder) / path
 
 
-def run_emitted(folder: Path) -> Counts:
+def run_emitted(folder: Path, optimise: str = "-O2") -> Counts:
     """Compile a project, with every warning an error, and run it."""
     if shutil.which("g++") is None or shutil.which("make") is None:
         pytest.skip("g++ or make is not installed: emitted projects are not compiled")
     done = subprocess.run(
-        ["make", "-s", "csim", f"CXXFLAGS={FLAGS}"],
+        ["make", "-s", "csim", f"CXXFLAGS={optimise} {FLAGS}"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -114,4 +113,4 @@ def test_squeeze_and_excitation(tmp_path: Path) -> None:
     quickly = ("--engines", "dense", "--solver", "greedy")
     verb("fold", model, "--device", "u250", "--profile", profile, *quickly, "-o", design)
     verb("emit", design, "--data", data, "--frames", 1, "-o", folder)
-    assert run_emitted(folder).mismatches == 0
+    assert run_emitted(folder, "-O1").mismatches == 0  # one frame: compiling is most of the time
