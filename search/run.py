@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hass.cost import COST_MODEL_VERSION
-from hass.design import Design
+from hass.design import Design, arithmetic_title
 from hass.design_file import design_json
 from hass.device import RESOURCE_NAMES
 from hass.errors import HassError, InfeasibleError, OutputError
@@ -234,6 +234,23 @@ def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     }
 
 
+def below_floor_in_integers(results: Results, spec: SearchSpec) -> str | None:
+    """That the best design keeps the accuracy floor in floating point only, in words."""
+    dense, best = dense_of(results.records), results.best_design
+    if dense is None or dense.selection_top1 is None or best is None:
+        return None
+    floor = dense.selection_top1 - spec.accuracy_drop / 100
+    found = None if best.integer_accuracy is None else best.integer_accuracy.selection
+    if found is None or accuracy_shortfall(found.top1, floor) <= 0:
+        return None
+    return (
+        f"in {arithmetic_title(best.arithmetic)} the best design has {100 * found.top1:.1f} % on "
+        f"{found.images:,} images of the selection split, below the accuracy floor of "
+        f"{100 * floor:.1f} %, which it keeps in floating point; levers: more --bits, a smaller "
+        "--accuracy-drop"
+    )
+
+
 def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str, ...]:
     """Remarks on the results.
 
@@ -241,8 +258,10 @@ def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str,
         InfeasibleError: if trials have finished, but none is a design within the limits.
     """
     dense = dense_of(results.records)
+    integers = below_floor_in_integers(results, spec)
+    notes = () if integers is None else (integers,)
     if dense is None or dense.fits:
-        return ()
+        return notes
     reason = log.outcome(dense.number, REASON)
     if results.best is None and results.finished >= spec.trials:
         raise InfeasibleError(
@@ -250,7 +269,7 @@ def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str,
             f"({spec.accuracy_drop} points below the dense design); levers: a larger "
             "--accuracy-drop; more --trials"
         )
-    return (f"the dense design does not fit: {reason}",)
+    return (f"the dense design does not fit: {reason}", *notes)
 
 
 def run_search(

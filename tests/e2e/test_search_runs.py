@@ -17,11 +17,15 @@ import pytest
 from click.testing import CliRunner
 
 from hass.cli import main
+from hass.design import DesignAccuracy
 from hass.design_file import read_design
 from hass.errors import InfeasibleError, OutputError, SpecError
 from hass.search import SearchSpec, SilentHooks, TrialRecord, run_search
 from hass.search.journal import sole_owner
-from hass.search.record import COLUMNS
+from hass.search.outputs import Results
+from hass.search.record import COLUMNS, Origin, TrialState
+from hass.search.run import below_floor_in_integers
+from hass.sparsity import Accuracy
 
 FILES = ("best.json", "pareto.csv", "report.html", "spec.toml", "study.journal", "trials.csv")
 TRIALS = 6
@@ -339,6 +343,23 @@ def test_the_command_prints_a_table_or_json(spec: SearchSpec, tmp_path: Path) ->
     printed = CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False)
     assert printed.stdout == (tmp_path / "out" / "best.json").read_text()
     assert json.loads(printed.stdout)["trials"] == 3
+
+
+def test_a_floor_that_is_kept_in_floating_point_only_is_told(
+    finished: Path, spec: SearchSpec
+) -> None:
+    best = read_design(finished / "best.json")
+    dense = TrialRecord(0, TrialState.COMPLETE, Origin.DENSE, feasible=True, selection_top1=0.9)
+
+    def told(correct: int) -> str | None:
+        stated = DesignAccuracy(selection=Accuracy(correct, 100))
+        design = replace(best, integer_accuracy=stated)
+        results = Results((dense,), (), dense, design, None)
+        return below_floor_in_integers(results, replace(spec, accuracy_drop=5.0))
+
+    assert told(85) is None
+    text = told(84)
+    assert text is not None and "84.0 %" in text and "floor of 85.0 %" in text
 
 
 @pytest.mark.parametrize(
