@@ -51,7 +51,8 @@ MAX_CONSTANT_FRAC_BITS = 17  # of alpha: 1 then fits the sum behind the finest i
 SUM_BITS = 48  # of alpha * x + beta
 PATCH_WORDS = 1 << 19  # the im2col matrix is built for as many rows as fit
 MAP_WORDS = 1 << 19  # frames go through the network together while their largest map has so many
-EXACT_FLOAT32, EXACT_FLOAT64 = 1 << 24, 1 << 53  # they hold every integer up to here
+EXACT_FLOAT = 1 << 53  # float64 holds every integer up to here
+EXACT_FLOAT32 = 1 << 24  # and float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def _exact_type(source: IntArray, weight: IntArray) -> type[np.generic]:
     # matrices of floats multiply far faster than those of integers
     if bound <= EXACT_FLOAT32:
         return np.float32
-    return np.float64 if bound <= EXACT_FLOAT64 else np.int64
+    return np.float64 if bound <= EXACT_FLOAT else np.int64
 
 
 def convolve(op: ops.Conv2d, source: IntArray, weight: IntArray) -> IntArray:
