@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from .. import ops
 from ..fixed_point import dequantise
 from ..graph import Layer
 from ..reference import act_thresholds_of, run_reference
+from .arrays import npy_bytes
 from .exporter import Export, Exporter, ExportSource, Fate, Remark
 from .hls4ml_knobs import (
     LayerKnobs,
@@ -135,12 +135,6 @@ def _remarks(
     )
 
 
-def _npy(array: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
 def _export(source: ExportSource) -> Export:
     check_layers(source.graph)
     network = hls4ml_network(source)
@@ -159,8 +153,8 @@ def _export(source: ExportSource) -> Export:
             MODEL_FILE: network.model,
             CONFIG_FILE: _config(source, network.names, knobs),
             SCRIPT_FILE: script.read_text(encoding="utf-8"),
-            "input.npy": _npy(frames.astype(np.float32)),
-            "expected_output.npy": _npy(expected.astype(np.float32)),
+            "input.npy": npy_bytes(frames.astype(np.float32)),
+            "expected_output.npy": npy_bytes(expected.astype(np.float32)),
             "layers.json": json.dumps(dict(network.names), indent=2, ensure_ascii=False) + "\n",
         },
         tuple(_remarks(source, network.names, knobs)),
