@@ -98,6 +98,18 @@ def sum_format(source: ExportSource, name: str) -> FixedPoint:
     return min(operands, key=lambda fmt: fmt.frac_bits)
 
 
+def tie_margin(shift_bits: int) -> float:
+    """What is added to an integer sum so that a tie of its average survives 1 / taps as a float.
+
+    Thresholds of the sum are multiples of ``2**(shift_bits - 1)`` and sums are whole: half of that,
+    or of 1 where it is less, moves no sum across a threshold that it does not meet.
+
+    >>> tie_margin(2), tie_margin(0), tie_margin(-1)
+    (0.5, 0.25, 0.125)
+    """
+    return float(2.0 ** (min(0, shift_bits - 1) - 1))
+
+
 class FinnNetwork:
     """One walk over the layers of a design that ``check_design`` lets pass."""
 
@@ -160,7 +172,11 @@ class FinnNetwork:
         channels, taps = layer.out.channels, op.kernel[0] * op.kernel[1]
         ones = np.ones((channels, 1, *op.kernel), dtype=np.int64)
         weight = self._out.weights(node, ones, QuantWord(2, 1.0 / taps, narrow=True))
-        return self._out.window("Conv", [taken, weight], node, op, groups=channels)
+        source = self._formats.outputs[self._graph.in_edges(layer.name)[0].src]
+        shift_bits = source.frac_bits - self._formats.outputs[layer.name].frac_bits
+        bias = np.full(channels, np.ldexp(tie_margin(shift_bits), -source.frac_bits) / taps)
+        inputs = [taken, weight, self._out.constant(f"{node}_bias", bias)]
+        return self._out.window("Conv", inputs, node, op, groups=channels)
 
     def _aligned(self, layer: Layer, taken: Sequence[str]) -> list[str]:
         """Operands of a sum, those of the finer format rounded to the coarser one."""

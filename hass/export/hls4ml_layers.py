@@ -1,10 +1,10 @@
 """A network as hls4ml's QONNX reader takes it, and the layers that it cannot take.
 
 Rules of hls4ml 1.3.0, each tried with it: a grouped convolution is refused unless each channel is a
-group; an average comes out right only as a depthwise convolution; a max pool on streams has no
-padding; its Sigmoid takes other places of its table than hass's. A Quant node may round ties to
-even or down only, so all of them say ties to even, and the build script turns that to half up,
-hass's rounding, in the types that hls4ml makes of them.
+group; an average comes out right only as a depthwise convolution; a max pool on streams has
+neither padding nor windows that overlap; its Sigmoid takes other places of its table than hass's.
+A Quant node may round ties to even or down only, so all of them say ties to even, and the build
+script turns that to half up, hass's rounding, in the types that hls4ml makes of them.
 """
 
 from __future__ import annotations
@@ -25,14 +25,6 @@ from .names import legal_names
 from .qonnx_graph import INPUT, QonnxGraph, QuantWord, quant_word, weight_word
 
 
-def _window_refusal(op: ops.MaxPool2d | ops.AvgPool2d) -> str | None:
-    if not any(op.pads):
-        return None
-    if isinstance(op, ops.MaxPool2d):
-        return "a max pool without padding"
-    return "an average that counts its padding" if op.divisor is ops.Divisor.INSIDE else None
-
-
 def _refusal(graph: Graph, layer: Layer) -> str | None:
     """What hls4ml would take in the place of a layer that it cannot take."""
     op, maps = layer.op, graph.in_maps(layer.name)
@@ -41,8 +33,12 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
             if op.groups == 1 or op.groups == maps[0].channels == op.out_channels:
                 return None
             return "one group, or one group and one filter for each channel"
-        case ops.MaxPool2d() | ops.AvgPool2d():
-            return _window_refusal(op)
+        case ops.MaxPool2d():
+            apart = op.kernel == op.stride and not any(op.pads)
+            return None if apart else "a max pool without padding, its stride its kernel"
+        case ops.AvgPool2d():
+            inside = any(op.pads) and op.divisor is ops.Divisor.INSIDE
+            return "an average that counts its padding" if inside else None
         case ops.Add() | ops.Mul():
             return None if maps[0] == maps[1] else "operands of the same shape"
         case ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
