@@ -154,6 +154,16 @@ def window_cycles(
     """
     (kernel_height, kernel_width), (down, right) = op.kernel, op.stride
     folds = source.channels // simd
+    if op.kernel == (1, 1):
+        return source.pixels * folds + 2
+    if min(source.height, source.width) == 1:
+        length, taps, positions = source.pixels, prod(op.kernel), out.pixels
+        stride = right if source.height == 1 else down
+        written = positions * taps * folds
+        if not depthwise:
+            return written + 2
+        read = (length + (taps - 1) * (stride - 1)) * folds
+        return max(written + (folds - 1) * taps, read) + 2
     fill = ((kernel_height - 1) * source.width + kernel_width) * folds
     row = max(out.width * kernel_height * kernel_width * folds, right * source.width * folds)
     cycles = fill + out.height * row
