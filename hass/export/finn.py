@@ -18,6 +18,7 @@ from .averages import average_window
 from .exporter import Export, Exporter, ExportSource, Fate, Remark
 from .finn_folding import FinnFolding, FinnNode, finn_folding, weight_sums
 from .finn_layers import FinnNetwork, check_design, finn_outputs, sum_format
+from .selections import selection
 
 SCRIPT_FILE = "build.py"
 CHECKED_FRAMES = 4  # FINN runs its graph in Python, node by node
@@ -110,14 +111,17 @@ def _unit_remark(
             f" as the nearest legal to PE {unit.wanted[0]}, SIMD {unit.wanted[1]} of hass's folding"
         )
     average = average_window(source.graph, layer) is not None
-    engine = "" if average else f" ({estimate.folding.engine.value})"
+    selects = selection(source.graph, layer) is not None
+    engine = "" if average or selects else f" ({estimate.folding.engine.value})"
     said += (
         f"; {slowest.cycles:,} cycles per frame there (dense, {slowest.key}) against "
         f"{estimate.frame_ii_cycles:,} here{engine}"
     )
     if average:
         said += "; divides exactly, where hass multiplies by a 16-bit reciprocal"
-    alike = exact and not average and slowest.cycles <= estimate.frame_ii_cycles
+    if selects:
+        said += "; a convolution of one pixel that selects channels"
+    alike = exact and not average and not selects and slowest.cycles <= estimate.frame_ii_cycles
     return Remark(layer.name, Fate.EXACT if alike else Fate.APPROXIMATED, said)
 
 

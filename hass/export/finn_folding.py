@@ -25,6 +25,7 @@ from ..values import FeatureMap
 from .averages import average_window
 from .exporter import ExportSource
 from .finn_layers import read_by_relu, sum_format
+from .selections import selection
 
 # op type -> the implementation that FINN picks; thresholds inside a matrix unit exist in HLS only
 IMPLEMENTATIONS = {
@@ -204,6 +205,11 @@ class _Walk:
         average = average_window(self._graph, layer)
         if average is not None:
             return average_unit(average, layer.out.channels, pixels, folding)
+        chosen = selection(self._graph, layer)
+        if chosen is not None:
+            rows, columns = chosen.weights.shape[:2]
+            pe = nearest_divisor(rows, folding.coarse_out)
+            return Unit("MVAU", rows, columns, pe, columns, (pe, columns), rows // pe * pixels)
         if isinstance(layer.op, ops.Conv2d):
             channels = self._graph.in_maps(layer.name)[0].channels
             return conv_unit(layer.op, channels, pixels, folding)
@@ -222,8 +228,11 @@ class _Walk:
 
     def _layer(self, layer: Layer, before: Sequence[int]) -> Iterator[FinnNode]:
         op, average = layer.op, average_window(self._graph, layer)
+        chosen = selection(self._graph, layer)
         if average is not None:
             yield from self._windowed(layer, average, before[0])
+        elif chosen is not None:
+            yield from self._windowed(layer, chosen.op, before[0])
         elif isinstance(op, ops.Conv2d | ops.MaxPool2d):
             yield from self._windowed(layer, op, before[0])
         elif isinstance(op, ops.Fork):
@@ -337,5 +346,8 @@ def weight_sums(source: ExportSource, name: str, graph: Graph) -> Sequence[int]:
     if average is not None:
         ones = graph[name].out.channels * prod(average.kernel)
         return [ones, ones]
+    chosen = selection(graph, graph[name])
+    if chosen is not None:
+        return [int(chosen.weights.sum())] * 2
     weights = quantise(source.weights[f"{name}.weight"], source.formats.weights[name])
     return [int(weights.sum()), int(np.abs(weights).sum())]

@@ -24,6 +24,7 @@ from .averages import average_window
 from .exporter import ExportSource
 from .names import legal_names
 from .qonnx_graph import INPUT, QonnxGraph, QuantWord, quant_word, weight_word
+from .selections import selection
 
 MAX_BITS = 8  # FINN builds no thresholds for wider words (max_multithreshold_bit_width)
 
@@ -45,7 +46,10 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
             return None if maps[0] == maps[1] else "operands of the same shape"
         case ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
             return "Relu as the activation"
-        case ops.Mul() | ops.Concat() | ops.Slice() | ops.Pad():
+        case ops.Slice() | ops.Pad():
+            found = selection(graph, layer) is not None
+            return None if found else "a slice that starts at the map's corner and leaves no rest"
+        case ops.Mul() | ops.Concat():
             return "a network without it"
         case _:
             return None
@@ -143,6 +147,8 @@ class FinnNetwork:
                 made = INPUT
             case ops.Conv2d():
                 made = self._conv(layer, op, taken[0])
+            case ops.Slice() | ops.Pad():
+                made = self._select(layer, taken[0])
             case ops.Add():
                 made = self._out.node("Add", self._aligned(layer, taken), node)
             case _:  # averages, as check_design has seen to
@@ -177,6 +183,12 @@ class FinnNetwork:
         bias = np.full(channels, np.ldexp(tie_margin(shift_bits), -source.frac_bits) / taps)
         inputs = [taken, weight, self._out.constant(f"{node}_bias", bias)]
         return self._out.window("Conv", inputs, node, op, groups=channels)
+
+    def _select(self, layer: Layer, taken: str) -> str:
+        node, chosen = self._names[layer.name], selection(self._graph, layer)
+        assert chosen is not None
+        weight = self._out.weights(node, chosen.weights, QuantWord(2, 1.0, narrow=True))
+        return self._out.window("Conv", [taken, weight], node, chosen.op, groups=1)
 
     def _aligned(self, layer: Layer, taken: Sequence[str]) -> list[str]:
         """Operands of a sum, those of the finer format rounded to the coarser one."""

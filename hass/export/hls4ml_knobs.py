@@ -11,12 +11,13 @@ import numpy as np
 
 from .. import ops
 from ..cost import EngineKind, FifoEstimate, Folding
-from ..fixed_point import quantise
+from ..fixed_point import IntArray, quantise
 from ..graph import Graph, Layer
 from ..intmath import ceil_div, divisors
-from ..values import FixedPoint
+from ..values import FeatureMap, FixedPoint
 from .averages import average_window
 from .exporter import ExportSource, Fate, Remark
+from .selections import selection
 
 # Of an array that Vitis HLS partitions completely, which Latency needs (hls4ml FAQ).
 MAX_UNROLLED_PRODUCTS = 4096
@@ -37,7 +38,7 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LayerKnobs:
-    """One layer with weights, or an average, which gets some.
+    """One layer with weights, or one that gets some: an average, a slice, a pad.
 
     Attributes:
         reuse_factor: products that one multiplier computes for each output position.
@@ -71,13 +72,24 @@ def nearest(choices: Sequence[int], wanted: int) -> int:
     return min(choices, key=lambda choice: (abs(choice - wanted), choice))
 
 
-def _zero_share(source: ExportSource, name: str) -> float:
-    weights = quantise(source.weights[f"{name}.weight"], source.formats.weights[name])
-    return float(np.mean(weights == 0))
+def _matrix_knobs(
+    op: ops.Conv2d, taken: FeatureMap, pixels: int, wanted: int, weights: IntArray
+) -> LayerKnobs:
+    """Of a convolution in one group."""
+    inputs = taken.channels * op.kernel[0] * op.kernel[1]
+    products = inputs * op.out_channels
+    reuse = nearest(legal_reuse_factors(inputs, op.out_channels), wanted)
+    if reuse == 1 and products <= MAX_UNROLLED_PRODUCTS:
+        strategy = Strategy.LATENCY
+    elif 1 < reuse < products and np.mean(weights == 0) >= SPARSE_SHARE:
+        strategy = Strategy.UNROLLED
+    else:
+        strategy = Strategy.RESOURCE
+    return LayerKnobs(reuse, wanted, strategy, max(taken.pixels, pixels * reuse))
 
 
 def layer_knobs(source: ExportSource, layer: Layer) -> LayerKnobs | None:
-    """The settings of a convolution or an average; None: of any other layer."""
+    """The settings of a convolution, or of what becomes one; None: of any other layer."""
     folding = source.design.plan.foldings[layer.name]
     pixels, (taken, *_) = layer.out.pixels, (*source.graph.in_maps(layer.name), layer.out)
     if average := average_window(source.graph, layer):
@@ -85,23 +97,18 @@ def layer_knobs(source: ExportSource, layer: Layer) -> LayerKnobs | None:
         wanted = max(1, taken.channels // folding.coarse_in)
         reuse = min(wanted, products)
         return LayerKnobs(reuse, wanted, Strategy.LATENCY, max(taken.pixels, pixels * reuse))
+    if chosen := selection(source.graph, layer):
+        wanted = layer.out.channels // folding.coarse_out
+        return _matrix_knobs(chosen.op, taken, pixels, wanted, chosen.weights)
     if not isinstance(layer.op, ops.Conv2d):
         return None
-    op = layer.op
-    inputs = taken.channels // op.groups * op.kernel[0] * op.kernel[1]
-    wanted = ceil_div(inputs * op.out_channels, folding.multipliers)
+    op, name = layer.op, layer.name
+    products = taken.channels // op.groups * op.kernel[0] * op.kernel[1] * op.out_channels
+    wanted = ceil_div(products, folding.multipliers)
     if op.groups > 1:  # hls4ml checks a depthwise layer's reuse factor for Resource only
         return LayerKnobs(wanted, wanted, Strategy.LATENCY, max(taken.pixels, pixels * wanted))
-    legal = legal_reuse_factors(inputs, op.out_channels)
-    products = inputs * op.out_channels
-    reuse = nearest(legal, wanted)
-    if reuse == 1 and products <= MAX_UNROLLED_PRODUCTS:
-        strategy = Strategy.LATENCY
-    elif 1 < reuse < products and _zero_share(source, layer.name) >= SPARSE_SHARE:
-        strategy = Strategy.UNROLLED
-    else:
-        strategy = Strategy.RESOURCE
-    return LayerKnobs(reuse, wanted, strategy, max(taken.pixels, pixels * reuse))
+    weights = quantise(source.weights[f"{name}.weight"], source.formats.weights[name])
+    return _matrix_knobs(op, taken, pixels, wanted, weights)
 
 
 def precision(fmt: FixedPoint, *, rounded: bool = False) -> str:
@@ -143,10 +150,13 @@ def knob_remark(source: ExportSource, layer: Layer, node: str, knobs: LayerKnobs
     said = f"node {node}, {knobs.strategy.value}, ReuseFactor {knobs.reuse_factor}"
     if knobs.reuse_factor != knobs.wanted_reuse_factor:
         said += f" as the nearest legal to {knobs.wanted_reuse_factor} of hass's folding"
+    if selection(source.graph, layer):
+        said += ", a convolution of one pixel that selects channels"
     skipping = f" ({folding.engine.value})" if isinstance(layer.op, ops.Conv2d) else ""
     said += (
         f"; at least {knobs.cycles:,} cycles per frame there (dense) against "
         f"{estimate.frame_ii_cycles:,} here{skipping}"
     )
     alike = knobs.reuse_factor == knobs.wanted_reuse_factor and folding.engine in DENSE
+    alike = alike and selection(source.graph, layer) is None
     return Remark(layer.name, Fate.EXACT if alike else Fate.APPROXIMATED, said)

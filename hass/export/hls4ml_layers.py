@@ -23,6 +23,7 @@ from .averages import average_window
 from .exporter import ExportSource
 from .names import legal_names
 from .qonnx_graph import INPUT, QonnxGraph, QuantWord, quant_word, weight_word
+from .selections import selection
 
 
 def _refusal(graph: Graph, layer: Layer) -> str | None:
@@ -44,7 +45,8 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
         case ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
             return "Relu as the activation"
         case ops.Slice() | ops.Pad():
-            return "a network without it"
+            found = selection(graph, layer) is not None
+            return None if found else "a slice that starts at the map's corner and leaves no rest"
         case _:
             return None
 
@@ -118,6 +120,8 @@ class _Writer:
                 made = self._conv(layer, op, taken[0])
             case ops.AvgPool2d() | ops.GlobalAvgPool():
                 made = self._average(layer, taken[0])
+            case ops.Slice() | ops.Pad():
+                made = self._select(layer, taken[0])
             case ops.Concat():
                 return self._concat(layer, taken)
             case ops.Relu():
@@ -148,6 +152,13 @@ class _Writer:
         weight = self._out.weights(node, np.full((channels, 1, *op.kernel), multiplier), word)
         inputs = [taken, weight, self._out.constant(f"{node}_bias", np.zeros(channels))]
         return self._out.window("Conv", inputs, node, op, groups=channels)
+
+    def _select(self, layer: Layer, taken: str) -> str:
+        node, chosen = self._names[layer.name], selection(self._graph, layer)
+        assert chosen is not None
+        weight = self._out.weights(node, chosen.weights, QuantWord(2, 1.0, narrow=True))
+        bias = self._out.constant(f"{node}_bias", np.zeros(layer.out.channels))
+        return self._out.window("Conv", [taken, weight, bias], node, chosen.op, groups=1)
 
     def _concat(self, layer: Layer, taken: Sequence[str]) -> str:
         """hls4ml joins two at a time; each operand is first brought to the result's words."""

@@ -57,9 +57,10 @@ FOR_HLS4ML: Chain = [
     ("f3", ops.Fork(), ["r2"]),
     ("pw", ops.Conv2d(8, (1, 1)), ["f3"]),
     ("cat", ops.Concat(), ["pw", "f3"]),
-    ("max", ops.MaxPool2d((2, 2), (2, 2)), ["cat"]),
-    ("mean", ops.AvgPool2d((2, 1), (1, 1)), ["max"]),
-    (HOSTILE[7], ops.Conv2d(5, (1, 2)), ["mean"]),
+    ("cut", ops.Slice(ops.Span(0, 5, 2), ops.Span(0, 4, 2), ops.Span(1, 14, 3)), ["cat"]),
+    ("wide", ops.Pad((0, 1, 1, 0), 1, 2), ["cut"]),
+    ("max", ops.MaxPool2d((2, 3), (2, 3)), ["wide"]),
+    (HOSTILE[7], ops.Conv2d(5, (2, 1)), ["max"]),
     ("r3", ops.Relu(), [HOSTILE[7]]),
     ("fc", ops.Conv2d(3, (1, 1)), ["r3"]),
 ]
@@ -74,6 +75,19 @@ FOR_FINN: Chain = [
     (HOSTILE[7], ops.Conv2d(5, (1, 1)), ["gap"]),
     ("r4", ops.Relu(), [HOSTILE[7]]),
     ("fc", ops.Conv2d(3, (1, 1)), ["r4"]),
+]
+# a shortcut as in the first ResNets for CIFAR-10: every second pixel, and channels of zeros
+SHORTCUT: Chain = [
+    ("a", ops.Conv2d(4, (3, 3), (1, 1), (1, 1, 1, 1)), ["in"]),
+    ("r", ops.Relu(), ["a"]),
+    ("fork", ops.Fork(), ["r"]),
+    ("b", ops.Conv2d(8, (3, 3), (2, 2), (1, 1, 1, 1)), ["fork"]),
+    ("cut", ops.Slice(ops.Span(0, 9, 2), ops.Span(0, 7, 2), ops.Span(0, 4)), ["fork"]),
+    ("wide", ops.Pad((0, 0, 0, 0), 2, 2), ["cut"]),
+    ("sum", ops.Add(), ["b", "wide"]),
+    ("r2", ops.Relu(), ["sum"]),
+    ("gap", ops.GlobalAvgPool(), ["r2"]),
+    ("fc", ops.Conv2d(3, (1, 1)), ["gap"]),
 ]
 # what both tools compute as hass does: averages over powers of two only, no sums
 ONE_PIXEL: Chain = [

@@ -19,7 +19,15 @@ import numpy as np
 import onnx
 import pytest
 from chain_networks import EVERY_OP, Chain, network
-from qonnx_networks import FOR_FINN, ONE_PIXEL, STRAIGHT, chain_source, run_half_up, source_of
+from qonnx_networks import (
+    FOR_FINN,
+    ONE_PIXEL,
+    SHORTCUT,
+    STRAIGHT,
+    chain_source,
+    run_half_up,
+    source_of,
+)
 
 from hass import ops
 from hass.errors import SpecError
@@ -54,7 +62,7 @@ SUM_AND_AVERAGE: Chain = [
     ("sum", ops.Add(), ["gain", "fork"]),
     ("average", ops.AvgPool2d((3, 3), (1, 1), (1, 1, 1, 1)), ["sum"]),
 ]
-RECORDED = ("residual", "straight4", "column", "digits")
+RECORDED = ("residual", "shortcut", "straight4", "column", "digits")
 COLUMN: Chain = [
     ("a", ops.Conv2d(4, (3, 1), (1, 1), (1, 0, 1, 0)), ["in"]),
     ("r", ops.Relu(), ["a"]),
@@ -77,6 +85,8 @@ def recorded_source(name: str) -> ExportSource:
             return digits_source()
         case "straight4":
             return chain_source(STRAIGHT, arithmetic=Arithmetic(4, 4, 24))
+        case "shortcut":
+            return chain_source(SHORTCUT)
         case "column":
             return chain_source(COLUMN, FeatureMap(16, 1, 3))
         case _:
@@ -149,7 +159,7 @@ def test_finn_computes_what_hass_computes(
     assert without_fifos(report["applied"]) == without_fifos(recorded["applied"])
 
 
-@pytest.mark.parametrize("chain", [FOR_FINN, STRAIGHT])
+@pytest.mark.parametrize("chain", [FOR_FINN, STRAIGHT, SHORTCUT])
 def test_the_file_computes_what_finn_computes(chain: Chain, tmp_path: Path) -> None:
     source = chain_source(chain, weight_sparsity=0.6)
     exported(source, tmp_path / "f")
@@ -249,7 +259,7 @@ def test_wide_words_and_all_that_finn_cannot_take_are_refused_at_once() -> None:
     assert "search with 8 bits" in str(refused.value)
     layers = {found[1] for where in wheres if (found := re.search(r"layer '(\w+)'", where))}
     assert layers == {
-        *("hs", "max", "r6", "gate", "scaled", "grouped", "sig", "cut", "cat", "wide", "avg"),
+        *("hs", "max", "r6", "gate", "scaled", "grouped", "sig", "cat", "avg"),
     }
 
 

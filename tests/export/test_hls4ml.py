@@ -17,6 +17,7 @@ from chain_networks import EVERY_OP, network
 from qonnx_networks import (
     FOR_HLS4ML,
     ONE_PIXEL,
+    SHORTCUT,
     STRAIGHT,
     chain_source,
     run_half_up,
@@ -113,7 +114,7 @@ def test_reuse_factors_are_those_that_hls4ml_takes() -> None:
     assert ours == theirs
 
 
-@pytest.mark.parametrize("chain", [FOR_HLS4ML, STRAIGHT])
+@pytest.mark.parametrize("chain", [FOR_HLS4ML, STRAIGHT, SHORTCUT])
 def test_the_file_computes_what_hass_computes(
     chain: list[tuple[str, ops.Op, list[str]]], tmp_path: Path
 ) -> None:
@@ -153,7 +154,7 @@ def test_weights_are_whole_numbers_of_their_words(tmp_path: Path) -> None:
     model = onnx.load(tmp_path / "h" / "model.onnx")
     arrays = {x.name: onnx.numpy_helper.to_array(x) for x in model.graph.initializer}
     quants = [node for node in model.graph.node if node.name.endswith("_wq")]
-    assert len(quants) == 9
+    assert len(quants) == 10
     for node in quants:
         scale = arrays[node.input[1]].item()
         assert np.frexp(scale)[0] == 0.5  # a power of two
@@ -181,7 +182,7 @@ def test_all_that_hls4ml_cannot_take_is_refused_at_once() -> None:
         load_exporter("hls4ml").export(source_of(graph, weights))
     layers = {re.search(r"layer '(\w+)'", mistake.where)[1] for mistake in refused.value.mistakes}  # type: ignore[index]
     assert layers == {
-        *("hs", "max", "r6", "gate", "scaled", "grouped", "sig", "cut", "wide", "avg"),
+        *("hs", "max", "r6", "gate", "scaled", "grouped", "sig", "avg"),
     }
 
 
