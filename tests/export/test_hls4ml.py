@@ -64,6 +64,7 @@ def settings(folder: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+@pytest.mark.slow
 @needs_hls4ml
 def test_hls4ml_computes_what_hass_computes(tmp_path: Path) -> None:
     """Convolutions of all kinds, sums, products, averages, names that mean harm."""
