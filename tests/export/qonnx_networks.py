@@ -95,6 +95,13 @@ ONE_PIXEL: Chain = [
     ("r", ops.Relu(), ["a"]),
     ("b", ops.Conv2d(3, (1, 1)), ["r"]),
 ]
+# the input read twice, and a whole map as the result
+FORKED: Chain = [
+    ("fork", ops.Fork(), ["in"]),
+    ("r", ops.Relu(), ["fork"]),
+    ("c", ops.Conv2d(2, (3, 3), (1, 1), (1, 1, 1, 1)), ["fork"]),
+    ("cat", ops.Concat(), ["c", "r"]),
+]
 STRAIGHT: Chain = [
     ("a", ops.Conv2d(4, (3, 2), (1, 1), (1, 0, 1, 1)), ["in"]),
     ("r", ops.Relu(), ["a"]),

@@ -16,6 +16,7 @@ import pytest
 from chain_networks import EVERY_OP, network
 from qonnx_networks import (
     FOR_HLS4ML,
+    FORKED,
     ONE_PIXEL,
     SHORTCUT,
     STRAIGHT,
@@ -78,16 +79,16 @@ def test_hls4ml_computes_what_hass_computes(tmp_path: Path) -> None:
 
 @needs_hls4ml
 def test_a_difference_ends_the_build(tmp_path: Path) -> None:
-    """One pixel, 16 bits, one expected value that is off by the last bit."""
-    source = chain_source(ONE_PIXEL, FeatureMap(1, 1, 6), WIDE)
+    """16 bits, an input that is read twice, and one expected value that is off by the last bit."""
+    source = chain_source(FORKED, FeatureMap(4, 3, 3), WIDE)
     exported(source, tmp_path / "h")
     path = tmp_path / "h" / "expected_output.npy"
     expected = np.load(path)
-    expected[0, 0] += 2.0 ** -source.formats.outputs["b"].frac_bits
+    expected[0, 0] += 2.0 ** -source.formats.outputs["cat"].frac_bits
     np.save(path, expected)
     done = build(tmp_path / "h")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "values: 15, mismatches: 1" in done.stdout
+    assert "values: 300, mismatches: 1" in done.stdout
 
 
 @needs_hls4ml
