@@ -166,7 +166,6 @@ def source_of(
     reference = ModelRef("net.onnx", "0" * 64, graph.digest, weights.digest)
     outputs = float_outputs(graph, pruned_weights(weights, settings), {}, images)
     ranges = {name: float(np.abs(values).max()) for name, values in outputs.items()}
-    ranges[graph.of_type(ops.Input)[0].name] = ranges.pop("in")
     design = replace(
         build_design(reference, device, plan, provenance_now(), arithmetic=arithmetic),
         settings=settings,
