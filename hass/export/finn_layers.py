@@ -67,7 +67,7 @@ def check_design(source: ExportSource) -> None:
             f"--to finn, arithmetic.{name}",
             str(bits),
             f"at most {MAX_BITS} bits: a {bits}-bit design is no hardware in FINN; search with "
-            f"{MAX_BITS} bits",
+            f"{MAX_BITS} bits (--bits {MAX_BITS})",
         )
         for name, bits in (
             ("act_bits", arithmetic.act_bits),
