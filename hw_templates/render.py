@@ -14,6 +14,7 @@ import numpy as np
 from hass import ops
 from hass.design import Design, DesignAccuracy, arithmetic_title
 from hass.fixed_point import IntArray
+from hass.graph import Graph
 from hass.values import Arithmetic
 
 from .blocks import Block, Call, Table
@@ -23,6 +24,7 @@ from .project import Project
 LINE_CHARACTERS = 100
 WORDS_PER_LINE = 24  # of a table's innermost rows
 CLOCK_UNCERTAINTY_PERCENT = 27  # of the clock's period: the vendor's default, written out
+CSIM_WORDS = 1 << 25  # of 8 bytes; the queues of a C simulation hold no more, if a frame is less
 
 
 def _folder() -> Traversable:
@@ -31,7 +33,7 @@ def _folder() -> Traversable:
 
 def _wrapped(call: Call) -> str:
     """A call as a statement, broken where it is long."""
-    arguments = f"{', '.join(call.arguments)});"
+    arguments = f"{', '.join(('frames', *call.arguments))});"
     template = ", ".join(str(item) for item in call.template)
     line = f"    hass::{call.function}<{template}>({arguments}"
     if len(line) <= LINE_CHARACTERS:
@@ -144,6 +146,18 @@ def copied_headers() -> dict[str, str]:
     return files
 
 
+def _frames_per_call(graph: Graph) -> int:
+    """Frames that the testbench sends together: all words of every map, and a window of each, fit
+    in its queues."""
+    words = 0
+    for layer in graph:
+        words += layer.out.words
+        if isinstance(layer.op, ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d):
+            (source,) = graph.in_maps(layer.name)
+            words += layer.out.pixels * source.channels * layer.op.kernel[0] * layer.op.kernel[1]
+    return max(1, CSIM_WORDS // words)
+
+
 def _summary(design: Design) -> str:
     summary = design.summary
     return (
@@ -245,7 +259,7 @@ def project_files(
         sink=project.sink,
     )
     files["tb/testbench.cpp"] = _render(
-        "testbench.cpp.j2", all_idents=[project.names[layer.name] for layer in project.graph]
+        "testbench.cpp.j2", frames_per_call=_frames_per_call(project.graph)
     )
     files["tb/data/input.dat"] = frames_text(inputs)
     files["tb/data/expected.dat"] = frames_text(expected)

@@ -10,9 +10,10 @@
 
 namespace hls {
 
-// An unbounded queue. Reading an empty one ends the simulation: hardware would wait for ever.
-// Blocks run one after the other, so a queue is filled and then emptied: a plain array that starts
-// anew when it is empty does that without a memory block for every few words.
+// An unbounded queue. Reading an empty one ends the simulation, even where the reader would go on
+// without: blocks run one after the other, so that nothing will ever come. So a queue is filled and
+// then emptied: a plain array that starts anew when it is empty does that without a memory block
+// for every few words.
 template <typename T, int DEPTH = 0>
 class stream {
 public:
@@ -37,6 +38,14 @@ public:
     }
 
     void read(T& value) { value = read(); }
+    bool read_nb(T& value) {
+        value = read();
+        return true;
+    }
+    bool write_nb(const T& value) {
+        write(value);
+        return true;
+    }
     bool empty() const { return next_ == words_.size(); }
     std::size_t size() const { return words_.size() - next_; }
 
