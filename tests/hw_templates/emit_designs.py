@@ -23,19 +23,20 @@ from hass.values import Arithmetic
 ENGINES = frozenset({EngineKind.DENSE})
 
 
-def random_foldings(graph: Graph, seed: int) -> dict[str, Folding]:
-    """A legal folding for each layer; every second layer, if a convolution, has dynamic engines,
-    every fourth static ones."""
+def random_foldings(graph: Graph, seed: int, *, sparse: bool = True) -> dict[str, Folding]:
+    """A legal folding for each layer; with ``sparse`` every second layer, if a convolution, has
+    dynamic engines, every fourth static ones."""
     rng = np.random.default_rng(seed)
     foldings = {}
     for index, (name, shape) in enumerate(layer_shapes(graph).items()):
         tables = legal_foldings(shape, ENGINES, frozenset(ON_CHIP_MEMORIES), None)
         table = tables[rng.integers(len(tables))]
         folding = table.row(int(rng.integers(len(table))))
-        if isinstance(shape.op, ops.Conv2d) and index % 2:
+        sparse_conv = sparse and isinstance(shape.op, ops.Conv2d)
+        if sparse_conv and index % 2:
             depth = int(rng.choice([1, 4, 16]))
             folding = replace(folding, engine=EngineKind.DYNAMIC, lane_fifo_depth=depth)
-        elif isinstance(shape.op, ops.Conv2d) and index % 4:
+        elif sparse_conv and index % 4:
             folding = replace(folding, engine=EngineKind.STATIC)
         foldings[name] = folding
     return foldings
