@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from hass.cost import EngineKind
 from hass.design import (
@@ -19,14 +22,18 @@ from hass.device import Device, load_device
 from hass.errors import GraphError
 from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, WeightsAt, solve
 from hass.graph import Graph, macs_per_frame
+from hass.intmath import ceil_div
 from hass.measure import (
     Dataset,
+    Hits,
     Split,
+    batch_size,
     input_magnitudes,
-    measure_accuracy,
+    measure_hits,
     measure_profile,
     open_dataset,
     require_images,
+    surely_lost,
 )
 from hass.onnx_io import ImportedModel, read_model, write_model
 from hass.ops import Input
@@ -34,9 +41,14 @@ from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
 
 from .clips import LayerFacts, layer_facts
+from .codesign import CoDesign, Ground, clipped_layers, codesign
 from .hooks import SearchHooks, stage_progress
+from .known import NOTHING_KNOWN, Known
+from .sensitivity import sensitivities
 from .spec import SearchSpec
+from .strategy import Hopeless
 
+ROUNDING = 1e-9  # of shares that are compared with the floor
 DENSE_ENGINES = frozenset({EngineKind.DENSE})
 
 
@@ -50,20 +62,46 @@ class MeanDensities:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """A trial that surely misses the accuracy floor, by the images that were run.
+
+    Attributes:
+        seen: accuracy on these.
+        dense: that of the dense network on the same images.
+        images: that there would have been.
+    """
+
+    seen: Accuracy
+    dense: Accuracy
+    images: int
+
+    def __str__(self) -> str:
+        return (
+            f"stopped: {self.seen.correct} of the first {self.seen.images} images are right, "
+            f"{self.dense.correct} with the dense network"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What came of one setting of clips.
 
     Attributes:
-        answer: the design, or why nothing fits the part.
+        answer: the design, or why there is none.
         calibration: accuracy on the profile's images.
-        selection: accuracy on the selection split; None where it was not asked for.
-        densities: of the network.
+        selection: accuracy on the selection split.
+        densities: of the network; None where they were not measured.
     """
 
-    answer: Design | Infeasibility
+    answer: Design | Infeasibility | Stopped
     calibration: Accuracy | None
     selection: Accuracy | None
-    densities: MeanDensities
+    densities: MeanDensities | None
+
+
+def accuracy_of(hits: Hits) -> Accuracy:
+    """How many images were right."""
+    return Accuracy(int(np.count_nonzero(hits)), len(hits))
 
 
 def mean_densities(graph: Graph, profile: SparsityProfile) -> MeanDensities:
@@ -87,6 +125,7 @@ class Problem:
     data: Dataset
     device: Device
     hooks: SearchHooks
+    known: Known
 
     @cached_property
     def unclipped_profile(self) -> SparsityProfile:
@@ -96,7 +135,12 @@ class Problem:
     @cached_property
     def unclipped_accuracy(self) -> Accuracy:
         """Accuracy on the selection split with nothing clipped."""
-        return self._measured_accuracy(NO_CLIPS, Split.SELECTION)
+        return accuracy_of(self.unclipped_hits)
+
+    @cached_property
+    def unclipped_hits(self) -> Hits:
+        """The images of the selection split that the network gets right with nothing clipped."""
+        return self._measured_hits(NO_CLIPS, Split.SELECTION)
 
     @cached_property
     def facts(self) -> tuple[LayerFacts, ...]:
@@ -121,13 +165,33 @@ class Problem:
             progress=stage_progress(self.hooks, "profile"),
         )
 
-    def _measured_accuracy(self, settings: Settings, split: Split) -> Accuracy:
+    @cached_property
+    def codesign(self) -> CoDesign:
+        """What the layers' clips cost and buy, measured or read from the search's folder."""
+        facts = clipped_layers(self.facts)
+        graph, weights = self.model.graph, self.model.weights
+        curves = sensitivities(graph, weights, self.data, facts, self.known, self.hooks)
+        ground = Ground(
+            graph,
+            weights,
+            self.data,
+            self.device,
+            self.unclipped_profile,
+            self.spec.profile_images,
+            self.spec.seed,
+            self.spec.clock_mhz,
+        )
+        return codesign(ground, facts, curves, self.known, self.hooks)
+
+    def _measured_hits(
+        self, settings: Settings, split: Split, enough: Callable[[Hits], bool] | None = None
+    ) -> Hits:
         thresholds = {
             name: setting.act_threshold
             for name, setting in settings.items()
             if setting.act_threshold > 0
         }
-        return measure_accuracy(
+        return measure_hits(
             write_model(
                 self.model.graph,
                 pruned_weights(self.model.weights, settings),
@@ -137,6 +201,7 @@ class Problem:
             split,
             limit=self.spec.selection_limit if split is Split.SELECTION else None,
             progress=stage_progress(self.hooks, f"accuracy ({split.value})"),
+            enough=enough,
         )
 
     def dense(self) -> Evaluation:
@@ -150,25 +215,33 @@ class Problem:
         plan = self._solved(profile, DENSE_ENGINES)
         return self._evaluation(plan, profile, self.unclipped_accuracy)
 
-    def evaluate(self, settings: Settings) -> Evaluation:
+    def evaluate(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
         """A design of all engine kinds under some clips.
 
-        Profile and folding come first: they take less time than the accuracy on the whole
-        selection split, which is left out when nothing fits the part.
+        Accuracy comes first, so that a hopeless trial costs little: a folding often takes longer.
         """
-        nothing = not settings
-        profile = self.unclipped_profile if nothing else self._measured_profile(settings)
-        plan = self._solved(profile, ALL_ENGINES)
-        if isinstance(plan, Infeasibility):
-            return self._evaluation(plan, profile, None)
-        if nothing:
-            return self._evaluation(plan, profile, self.unclipped_accuracy)
-        selection = self._measured_accuracy(settings, Split.SELECTION)
-        return self._evaluation(plan, profile, selection)
+        if not settings:
+            plan = self._solved(self.unclipped_profile, ALL_ENGINES)
+            return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
+        enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
+        hits = self._measured_hits(settings, Split.SELECTION, enough)
+        selection, total = accuracy_of(hits), len(self.unclipped_hits)
+        if len(hits) < total:
+            dense = accuracy_of(self.unclipped_hits[: len(hits)])
+            return Evaluation(Stopped(selection, dense, total), None, selection, None)
+        profile = self._measured_profile(settings)
+        return self._evaluation(self._solved(profile, ALL_ENGINES), profile, selection)
+
+    def _surely_lost(self, hits: Hits) -> bool:
+        dense = self.unclipped_hits
+        total = len(dense)
+        allowed = math.floor(self.spec.accuracy_drop / 100 * total + ROUNDING)
+        looks = ceil_div(total, batch_size(self.data.frame.words))
+        return surely_lost(dense, hits, total, allowed, looks)
 
     def test_accuracy(self, settings: Settings) -> Accuracy:
         """Accuracy on the held-out split; for what is final only."""
-        return self._measured_accuracy(settings, Split.TEST)
+        return accuracy_of(self._measured_hits(settings, Split.TEST))
 
     def _solved(
         self, profile: SparsityProfile, engines: frozenset[EngineKind]
@@ -204,8 +277,13 @@ class Problem:
         return Evaluation(design, profile.accuracy, selection, densities)
 
 
-def open_problem(spec: SearchSpec, hooks: SearchHooks) -> Problem:
+def open_problem(spec: SearchSpec, hooks: SearchHooks, known: Known = NOTHING_KNOWN) -> Problem:
     """Read everything a spec names.
+
+    Args:
+        spec: of the search.
+        hooks: told about progress.
+        known: where measurements that trials share are kept.
 
     Raises:
         SpecError: if a path, the data or the device is wrong.
@@ -222,4 +300,4 @@ def open_problem(spec: SearchSpec, hooks: SearchHooks) -> Problem:
     data = open_dataset(spec.data, frame, seed=spec.seed)
     for split in Split:
         require_images(data, split)  # the test split is read last, hours from here
-    return Problem(spec, model, data, device, hooks)
+    return Problem(spec, model, data, device, hooks, known)

@@ -15,7 +15,7 @@ from hass.files import write_text_atomic
 from hass.validation import StrictRecord, mistakes_of
 
 SCHEMA_VERSION = 1
-STRATEGY_NAMES = ("default", "tpe")
+STRATEGY_NAMES = ("default", "tpe", "hill-climb")
 EXTENDABLE = frozenset({"trials"})  # what a resumed search may ask for differently
 
 

@@ -221,8 +221,9 @@ class TrialLog:
         with _recording(self._where):
             trial = self._study.ask()
             trial.set_user_attr(ORIGIN, proposal.origin.value)
+            spans = {**space, **proposal.within}
             values = {
-                name: trial.suggest_float(name, span.low, span.high) for name, span in space.items()
+                name: trial.suggest_float(name, span.low, span.high) for name, span in spans.items()
             }
         return Running(trial, proposal.origin, values)
 

@@ -1,0 +1,166 @@
+"""The layers' clips as options, each with its loss and its foldings: what a budget of loss buys.
+
+Each layer may lose one of a few amounts by its weights, and one by its activations; the curves of
+its sensitivity say what may be clipped for that. So layers are compared by what matters alone:
+which of them gives back most of the part for a loss. That is a knapsack (``hass.folding.joint``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from hass.cost import COST_MODEL_VERSION
+from hass.device import Device
+from hass.files import JsonValue
+from hass.folding import Curve, Joint, fastest_within, joint_curves, joint_of
+from hass.graph import Graph, Weights
+from hass.measure import Dataset, measure_alone
+from hass.sparsity import Settings, SparsityProfile, SparsitySetting
+
+from .clips import LayerFacts, setting_of
+from .hooks import SearchHooks, stage_progress
+from .known import Known
+from .sensitivity import Sensitivity
+
+LOSSES = (0.0, 0.001, 0.004, 0.016)  # of one operand of one layer, in nats: 4 times the last
+LEVELS = tuple(product(range(len(LOSSES)), repeat=2))  # (of the activations, of the weights)
+SHARE = 0.99  # of the part: estimates of clips that are measured alone are off by about so much
+SMALLEST_MAC_SHARE = 0.002  # layers with less of the active MACs are left alone
+
+LossArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoDesign:
+    """What can be chosen.
+
+    Attributes:
+        settings: layer -> its clips at each of ``LEVELS``; the first clips nothing.
+        joint: the foldings that go with them.
+    """
+
+    settings: Mapping[str, tuple[SparsitySetting, ...]]
+    joint: Joint
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
+        """The clips that buy most throughput for a sum of losses.
+
+        Args:
+            budget: sum of all losses.
+            factors: ("act" or "weight", layer) -> what its losses are multiplied with, 1 without.
+        """
+        losses = {name: _losses(name, factors) for name in self.settings}
+        best = fastest_within(self.joint, losses, budget, SHARE)
+        if best is None:
+            return {}
+        nothing = SparsitySetting()
+        chosen = {name: self.settings[name][best.options[name]] for name in self.settings}
+        return {name: setting for name, setting in chosen.items() if setting != nothing}
+
+
+def _losses(name: str, factors: Mapping[tuple[str, str], float]) -> LossArray:
+    act, weight = factors.get(("act", name), 1.0), factors.get(("weight", name), 1.0)
+    return np.array([act * LOSSES[a] + weight * LOSSES[w] for a, w in LEVELS])
+
+
+def layer_options(facts: LayerFacts, curves: Sensitivity) -> tuple[SparsitySetting, ...]:
+    """A layer's clips at each of ``LEVELS``."""
+    acts = [curves.act.share_at(loss) for loss in LOSSES]
+    weights = [curves.weight.share_at(loss) for loss in LOSSES]
+    return tuple(
+        setting_of(facts, act_share=acts[a], weight_sparsity=weights[w]) or SparsitySetting()
+        for a, w in LEVELS
+    )
+
+
+def clipped_layers(facts: Sequence[LayerFacts]) -> tuple[LayerFacts, ...]:
+    """Those with enough work to be worth a clip."""
+    total = sum(layer.active_macs for layer in facts) or 1.0
+    return tuple(f for f in facts if f.active_macs / total >= SMALLEST_MAC_SHARE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What foldings of options depend on besides them.
+
+    Attributes:
+        graph, weights: the dense network.
+        data: its images.
+        device: the part.
+        profile: measured with nothing clipped.
+        images, seed: of profiles.
+        clock_mhz: of the designs; None: the device's.
+    """
+
+    graph: Graph
+    weights: Weights
+    data: Dataset
+    device: Device
+    profile: SparsityProfile
+    images: int
+    seed: int
+    clock_mhz: float | None
+
+
+def codesign(
+    ground: Ground,
+    facts: Sequence[LayerFacts],
+    curves: Mapping[str, Sensitivity],
+    known: Known,
+    hooks: SearchHooks,
+) -> CoDesign:
+    """Measure each option's sparsity and cost its foldings; level by level, each kept at once."""
+    options = {layer.name: layer_options(layer, curves[layer.name]) for layer in facts}
+    progress = stage_progress(hooks, "foldings of the options")
+    levels = []
+    for number in range(len(LEVELS)):
+        settings = {name: options_of[number] for name, options_of in options.items()}
+        levels.append(_level_curves(ground, settings, known))
+        progress(number + 1, len(LEVELS))
+    joint = joint_of(ground.graph, ground.device, tuple(options), levels, ground.clock_mhz)
+    return CoDesign(options, joint)
+
+
+def _level_curves(ground: Ground, settings: Settings, known: Known) -> Mapping[str, Curve]:
+    of: dict[str, JsonValue] = {
+        "graph": ground.graph.digest,
+        "weights": ground.weights.digest,
+        "data": ground.data.digest,
+        "device": repr(ground.device),
+        "images": ground.images,
+        "seed": ground.seed,
+        "clock": ground.clock_mhz,
+        "cost model": COST_MODEL_VERSION,
+        "settings": {n: [s.weight_sparsity, s.act_threshold] for n, s in settings.items()},
+    }
+    arrays = known.arrays("foldings", of)
+    names = [layer.name for layer in ground.graph]
+    if arrays is not None and arrays.keys() == set(map(str, range(len(names)))):
+        rows = {name: arrays[str(place)] for place, name in enumerate(names)}
+        if all(table.ndim == 2 and table.shape[1] == 6 for table in rows.values()):
+            return {name: Curve(table[:, 0], table[:, 1:]) for name, table in rows.items()}
+    alone = measure_alone(
+        ground.graph,
+        ground.weights,
+        ground.data,
+        settings,
+        images=ground.images,
+        seed=ground.seed,
+    )
+    assumed = replace(ground.profile, layers=alone)
+    found = joint_curves(ground.graph, ground.device, assumed, clock_mhz=ground.clock_mhz)
+    stored = {
+        str(place): np.column_stack([found[name].cycles, found[name].use])
+        for place, name in enumerate(names)
+    }
+    known.keep_arrays("foldings", of, stored)
+    return found
