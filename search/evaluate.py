@@ -212,7 +212,7 @@ class Problem:
         it sets the floor for all others.
         """
         profile = self.unclipped_profile
-        plan = self._solved(profile, DENSE_ENGINES)
+        plan = self.solved(profile, DENSE_ENGINES)
         return self._evaluation(plan, profile, self.unclipped_accuracy)
 
     def evaluate(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
@@ -221,7 +221,7 @@ class Problem:
         Accuracy comes first, so that a hopeless trial costs little: a folding often takes longer.
         """
         if not settings:
-            plan = self._solved(self.unclipped_profile, ALL_ENGINES)
+            plan = self.solved(self.unclipped_profile, ALL_ENGINES)
             return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
         enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
         hits = self._measured_hits(settings, Split.SELECTION, enough)
@@ -230,7 +230,7 @@ class Problem:
             dense = accuracy_of(self.unclipped_hits[: len(hits)])
             return Evaluation(Stopped(selection, dense, total), None, selection, None)
         profile = self._measured_profile(settings)
-        return self._evaluation(self._solved(profile, ALL_ENGINES), profile, selection)
+        return self._evaluation(self.solved(profile, ALL_ENGINES), profile, selection)
 
     def _surely_lost(self, hits: Hits) -> bool:
         dense = self.unclipped_hits
@@ -243,9 +243,10 @@ class Problem:
         """Accuracy on the held-out split; for what is final only."""
         return accuracy_of(self._measured_hits(settings, Split.TEST))
 
-    def _solved(
+    def solved(
         self, profile: SparsityProfile, engines: frozenset[EngineKind]
     ) -> FoldingPlan | Infeasibility:
+        """The fastest folding of the network with these kinds of engines."""
         self.hooks.stage("folding", 0, 1)
         return solve(
             self.model.graph,

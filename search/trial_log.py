@@ -195,6 +195,14 @@ class TrialLog:
             if trial.state is optuna.trial.TrialState.COMPLETE
         )
 
+    def seconds(self) -> tuple[float, ...]:
+        """How long the trials that finished took, by number."""
+        return tuple(
+            0.0 if trial.duration is None else trial.duration.total_seconds()
+            for trial in self._ended()
+            if trial.state is optuna.trial.TrialState.COMPLETE
+        )
+
     @staticmethod
     def _record(trial: FrozenTrial) -> TrialRecord:
         return record_of(

@@ -33,6 +33,7 @@ SHORT_HELP = {
     "one self-contained page.",
     "devices": "List the FPGA parts known; with NAME, one of them with all its sources.",
     "fidelity": "Simulate many designs, and set the model against them.",
+    "bench": "Compare search strategies, over several seeds.",
     "calibrate": "Compare the cost model with synthesis of the RTL by yosys, and refit its "
     "coefficients.",
     "models": "List and export the networks that come with hass.",
