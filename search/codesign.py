@@ -18,7 +18,7 @@ import numpy.typing as npt
 from hass.cost import COST_MODEL_VERSION
 from hass.device import Device
 from hass.files import JsonValue
-from hass.folding import Curve, Joint, fastest_within, joint_curves, joint_of
+from hass.folding import Curve, Joint, TableCache, fastest_within, joint_curves, joint_of
 from hass.graph import Graph, Weights
 from hass.measure import Dataset, measure_alone
 from hass.sparsity import Settings, SparsityProfile, SparsitySetting
@@ -31,6 +31,7 @@ from .sensitivity import Sensitivity
 LOSSES = (0.0, 0.001, 0.004, 0.016)  # of one operand of one layer, in nats: 4 times the last
 LEVELS = tuple(product(range(len(LOSSES)), repeat=2))  # (of the activations, of the weights)
 SHARE = 0.99  # of the part: estimates of clips that are measured alone are off by about so much
+MOST_ROWS = 3_000_000  # of folding tables held while options are costed, 32 bytes each
 SMALLEST_MAC_SHARE = 0.002  # layers with less of the active MACs are left alone
 
 LossArray = npt.NDArray[np.float64]
@@ -122,15 +123,18 @@ def codesign(
     options = {layer.name: layer_options(layer, curves[layer.name]) for layer in facts}
     progress = stage_progress(hooks, "foldings of the options")
     levels = []
+    cache = TableCache(MOST_ROWS)  # most tables are asked for once, those of other layers often
     for number in range(len(LEVELS)):
         settings = {name: options_of[number] for name, options_of in options.items()}
-        levels.append(_level_curves(ground, settings, known))
+        levels.append(_level_curves(ground, settings, known, cache))
         progress(number + 1, len(LEVELS))
     joint = joint_of(ground.graph, ground.device, tuple(options), levels, ground.clock_mhz)
     return CoDesign(options, joint)
 
 
-def _level_curves(ground: Ground, settings: Settings, known: Known) -> Mapping[str, Curve]:
+def _level_curves(
+    ground: Ground, settings: Settings, known: Known, cache: TableCache
+) -> Mapping[str, Curve]:
     of: dict[str, JsonValue] = {
         "graph": ground.graph.digest,
         "weights": ground.weights.digest,
@@ -157,7 +161,9 @@ def _level_curves(ground: Ground, settings: Settings, known: Known) -> Mapping[s
         seed=ground.seed,
     )
     assumed = replace(ground.profile, layers=alone)
-    found = joint_curves(ground.graph, ground.device, assumed, clock_mhz=ground.clock_mhz)
+    found = joint_curves(
+        ground.graph, ground.device, assumed, clock_mhz=ground.clock_mhz, cache=cache
+    )
     stored = {
         str(place): np.column_stack([found[name].cycles, found[name].use])
         for place, name in enumerate(names)

@@ -14,6 +14,7 @@ from hass.errors import HassError, InfeasibleError, OutputError
 from hass.files import JsonValue, canonical_json, make_folder, remove_leftovers
 from hass.folding import Infeasibility
 
+from .codesign import clipped_layers
 from .evaluate import ROUNDING, Evaluation, Problem, Stopped, open_problem
 from .hooks import SearchHooks, SilentHooks
 from .journal import sole_owner
@@ -69,7 +70,11 @@ def strategy_of(problem: Problem) -> Strategy:
         case "hill-climb":
             return HillClimbStrategy(problem.facts)
         case _:
-            return DefaultStrategy(problem.codesign, spec.accuracy_drop)
+            return DefaultStrategy(
+                [layer.name for layer in clipped_layers(problem.facts)],
+                lambda: problem.codesign,
+                spec.accuracy_drop,
+            )
 
 
 def next_proposal(strategy: Strategy, history: History) -> Proposal | None:

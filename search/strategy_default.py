@@ -9,10 +9,10 @@ each loss has a factor 2**offset for TPE to find, near the best rung.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from hass.sparsity import Settings
+from hass.sparsity import NO_CLIPS, Settings
 
 from .codesign import CoDesign
 from .pareto import best_of
@@ -71,11 +71,16 @@ class DefaultStrategy:
     """A ladder over the loss that is risked, then TPE around it.
 
     Args:
-        codesign: what the layers' clips cost and buy.
+        layers: those that may be clipped.
+        codesign: what their clips cost and buy; asked for when the first clips are chosen, as it
+            takes long to measure and nothing may fit the part.
         accuracy_drop: points that a design may lose.
     """
 
-    def __init__(self, codesign: CoDesign, accuracy_drop: float) -> None:
+    def __init__(
+        self, layers: Sequence[str], codesign: Callable[[], CoDesign], accuracy_drop: float
+    ) -> None:
+        self._layers = tuple(layers)
         self._codesign = codesign
         self._first = (FIRST_LOSS * accuracy_drop) ** 0.5
         self._clips = lru_cache(maxsize=64)(self._chosen)
@@ -84,9 +89,7 @@ class DefaultStrategy:
     def space(self) -> Space:
         """The level, and per layer the offsets ``weight:<layer>`` and ``act:<layer>``."""
         offsets = {
-            f"{kind}:{layer}": OFFSETS
-            for layer in self._codesign.settings
-            for kind in ("weight", "act")
+            f"{kind}:{layer}": OFFSETS for layer in self._layers for kind in ("weight", "act")
         }
         return {LEVEL: LEVELS, **offsets}
 
@@ -112,27 +115,45 @@ class DefaultStrategy:
             for tried in history
             if tried.record.origin is Origin.SEED and tried.values[LEVEL] > 0
         }
-        if len(rungs) < MOST_RUNGS:
-            level = next_level(rungs, max(self._first, SMALLEST_LEVEL))
-            if level is not None:
-                return Proposal(Origin.SEED, {**self.neutral, LEVEL: level})
+        level = self._next_rung(rungs)
+        if level is not None:
+            return Proposal(Origin.SEED, self._at(level))
         best = best_of(tried.record for tried in history)
         known = {tried.record.number: tried.values[LEVEL] for tried in history}
         level = SMALLEST_LEVEL if best is None else max(known[best.number], SMALLEST_LEVEL)
         near = Range(LEVELS.clamp(NEAR.low * level), LEVELS.clamp(NEAR.high * level))
         return Proposal(Origin.SAMPLER, within={LEVEL: near})
 
+    def _at(self, level: float) -> Values:
+        return {**self.neutral, LEVEL: level}
+
+    def _next_rung(self, rungs: dict[float, bool]) -> float | None:
+        """A level whose clips no rung has had; of those that had the same, the outcome is known."""
+        measured = [(self.settings(self._at(level)), kept) for level, kept in rungs.items()]
+        for _ in range(MOST_RUNGS - len(rungs)):
+            level = next_level(rungs, max(self._first, SMALLEST_LEVEL))
+            if level is None:
+                return None
+            clips = self.settings(self._at(level))
+            same = [kept for settings, kept in measured if settings == clips]
+            if not same:
+                return level if clips else None
+            rungs[level] = same[0]
+        return None
+
     def settings(self, values: Values) -> Settings:
         """The clips that buy most for the level's loss."""
+        if values[LEVEL] == 0.0:
+            return NO_CLIPS
         return self._clips(tuple(sorted(values.items())))
 
     def _chosen(self, values: tuple[tuple[str, float], ...]) -> Settings:
         named = dict(values)
         factors = {}
-        for layer in self._codesign.settings:
+        for layer in self._layers:
             for kind in ("act", "weight"):
                 factors[kind, layer] = 2.0 ** named[f"{kind}:{layer}"]
-        return self._codesign.clips(named[LEVEL] ** 2, factors)
+        return self._codesign().clips(named[LEVEL] ** 2, factors)
 
     def score(self, record: TrialRecord, reference: TrialRecord) -> float:
         """Throughput relative to the reference; the accuracy floor is a constraint."""

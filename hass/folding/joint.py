@@ -25,14 +25,13 @@ from .effort import Effort
 from .exact import solve_exact
 from .legal import ALL_ENGINES
 from .problem import problem_of
-from .tables import Rows, TableCache, falls
+from .tables import TABLES, Rows, TableCache, falls
 
 _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
 # Prices of shares of the budget at which rows are kept, besides those of sketches: drawn evenly
 # from all that add up to 1, always the same; and what a share of the loss is worth beside them.
 _DRAWN_PRICES = 6
 _LOSS_PRICES = (0.0, 0.2, 1.0, 3.0)
-_ROWS_AT_ONCE = 2_000_000  # of tables that are held while curves are made
 _EFFORT = Effort(gap=0.003, nodes=0)  # clips are measured afterwards: near is good enough
 
 
@@ -104,6 +103,7 @@ def joint_curves(
     clock_mhz: float | None = None,
     engines: frozenset[EngineKind] = ALL_ENGINES,
     arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    cache: TableCache = TABLES,
 ) -> Mapping[str, Curve]:
     """Layer -> foldings that are cheapest at some frame II and some prices, weights on chip.
 
@@ -115,7 +115,6 @@ def joint_curves(
     """
     rates = _drawn_prices() / np.maximum(np.array(tuple(device.budget)), 1)
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
-    cache = TableCache(_ROWS_AT_ONCE)  # tables of options are not asked for again
     problem = problem_of(graph, device, profile, engines, arithmetic, clock, cache)
     curves = {}
     for name, table in zip(problem.names, problem.tables, strict=True):
