@@ -63,21 +63,19 @@ class MeanDensities:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A trial that surely misses the accuracy floor, by the images that were run.
+    """A trial that misses the accuracy floor, or surely would, by the images that were run.
 
     Attributes:
         seen: accuracy on these.
         dense: that of the dense network on the same images.
-        images: that there would have been.
     """
 
     seen: Accuracy
     dense: Accuracy
-    images: int
 
     def __str__(self) -> str:
         return (
-            f"stopped: {self.seen.correct} of the first {self.seen.images} images are right, "
+            f"below the accuracy floor: {self.seen.correct} of {self.seen.images} images are right, "
             f"{self.dense.correct} with the dense network"
         )
 
@@ -225,19 +223,27 @@ class Problem:
             return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
         enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
         hits = self._measured_hits(settings, Split.SELECTION, enough)
-        selection, total = accuracy_of(hits), len(self.unclipped_hits)
-        if len(hits) < total:
+        selection = accuracy_of(hits)
+        lost = enough is not None and self._lost(hits) > self._allowed
+        if lost or len(hits) < len(self.unclipped_hits):
             dense = accuracy_of(self.unclipped_hits[: len(hits)])
-            return Evaluation(Stopped(selection, dense, total), None, selection, None)
+            return Evaluation(Stopped(selection, dense), None, selection, None)
         profile = self._measured_profile(settings)
         return self._evaluation(self.solved(profile, ALL_ENGINES), profile, selection)
 
+    @cached_property
+    def _allowed(self) -> int:
+        """Images of the selection split that a trial may lose."""
+        return math.floor(self.spec.accuracy_drop / 100 * len(self.unclipped_hits) + ROUNDING)
+
+    def _lost(self, hits: Hits) -> int:
+        """Images that the dense network has more of, of those that were run."""
+        return int(np.count_nonzero(self.unclipped_hits[: len(hits)])) - int(np.count_nonzero(hits))
+
     def _surely_lost(self, hits: Hits) -> bool:
         dense = self.unclipped_hits
-        total = len(dense)
-        allowed = math.floor(self.spec.accuracy_drop / 100 * total + ROUNDING)
-        looks = ceil_div(total, batch_size(self.data.frame.words))
-        return surely_lost(dense, hits, total, allowed, looks)
+        looks = ceil_div(len(dense), batch_size(self.data.frame.words))
+        return surely_lost(dense, hits, len(dense), self._allowed, looks)
 
     def test_accuracy(self, settings: Settings) -> Accuracy:
         """Accuracy on the held-out split; for what is final only."""

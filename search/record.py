@@ -33,7 +33,7 @@ class TrialRecord:
         state: how it ended.
         origin: who chose its clips.
         feasible: fits the part and keeps the accuracy floor.
-        stopped: given up before its accuracy was measured on all images, and not folded.
+        stopped: given up as it misses the accuracy floor, perhaps before all images, and not folded.
         selection_top1, calibration_top1: accuracy on the splits; the second on the profile's
             images only.
         selection_images: images that ``selection_top1`` is of; where stopped, the first so many.

@@ -30,8 +30,8 @@ def record_text(record: TrialRecord) -> str:
     """A finished trial in a line."""
     if record.stopped:
         return (
-            f"trial {record.number} ({record.origin}): stopped, {percent(record.selection_top1)} "
-            f"of {record.selection_images} images"
+            f"trial {record.number} ({record.origin}): {percent(record.selection_top1)} of "
+            f"{record.selection_images} images, below the accuracy floor"
         )
     if not record.fits:
         return f"trial {record.number} ({record.origin}): does not fit the part"

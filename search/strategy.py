@@ -66,10 +66,10 @@ SAMPLE = Proposal(Origin.SAMPLER)
 
 
 class Hopeless(StrEnum):
-    """What becomes of a trial that surely misses the accuracy floor, by the images seen so far."""
+    """What becomes of a trial that misses the accuracy floor."""
 
-    MEASURED = "measured"  # as all others: the strategy learns from it
-    STOPPED = "stopped"  # it ends there, without a folding
+    MEASURED = "measured"  # as all others: on all images, and folded; the strategy learns from it
+    STOPPED = "stopped"  # it ends as soon as that is all but certain, without a folding
 
 
 class Strategy(Protocol):
