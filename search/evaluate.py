@@ -75,8 +75,8 @@ class Stopped:
 
     def __str__(self) -> str:
         return (
-            f"below the accuracy floor: {self.seen.correct} of {self.seen.images} images are right, "
-            f"{self.dense.correct} with the dense network"
+            f"below the accuracy floor: {self.seen.correct} of {self.seen.images} images are "
+            f"right, {self.dense.correct} with the dense network"
         )
 
 

@@ -33,10 +33,12 @@ class TrialRecord:
         state: how it ended.
         origin: who chose its clips.
         feasible: fits the part and keeps the accuracy floor.
-        stopped: given up as it misses the accuracy floor, perhaps before all images, and not folded.
+        stopped: not folded, as it misses the accuracy floor, or all but surely would: see
+            ``selection_images``.
         selection_top1, calibration_top1: accuracy on the splits; the second on the profile's
             images only.
-        selection_images: images that ``selection_top1`` is of; where stopped, the first so many.
+        selection_images: images that ``selection_top1`` is of; where stopped, perhaps only the
+            first so many.
         throughput_fps .. uram: of the plan; None if nothing fits the part, or if stopped.
         weight_density, act_density, pair_density: means over layers, weighted with MACs.
         objective: what the strategy maximises.
