@@ -25,11 +25,12 @@ from hass.graph import Graph, macs_per_frame
 from hass.intmath import ceil_div
 from hass.measure import (
     Dataset,
+    Fronts,
     Hits,
     Split,
     batch_size,
     input_magnitudes,
-    measure_hits,
+    measure_accuracy,
     measure_profile,
     open_dataset,
     require_images,
@@ -138,7 +139,17 @@ class Problem:
     @cached_property
     def unclipped_hits(self) -> Hits:
         """The images of the selection split that the network gets right with nothing clipped."""
-        return self._measured_hits(NO_CLIPS, Split.SELECTION)
+        return self._selection_hits(NO_CLIPS)
+
+    @cached_property
+    def _fronts(self) -> Fronts:
+        return Fronts(
+            self.model.graph,
+            self.model.weights,
+            self.data,
+            Split.SELECTION,
+            self.spec.selection_limit,
+        )
 
     @cached_property
     def facts(self) -> tuple[LayerFacts, ...]:
@@ -181,26 +192,11 @@ class Problem:
         )
         return codesign(ground, facts, curves, self.known, self.hooks)
 
-    def _measured_hits(
-        self, settings: Settings, split: Split, enough: Callable[[Hits], bool] | None = None
+    def _selection_hits(
+        self, settings: Settings, enough: Callable[[Hits], bool] | None = None
     ) -> Hits:
-        thresholds = {
-            name: setting.act_threshold
-            for name, setting in settings.items()
-            if setting.act_threshold > 0
-        }
-        return measure_hits(
-            write_model(
-                self.model.graph,
-                pruned_weights(self.model.weights, settings),
-                act_thresholds=thresholds,
-            ),
-            self.data,
-            split,
-            limit=self.spec.selection_limit if split is Split.SELECTION else None,
-            progress=stage_progress(self.hooks, f"accuracy ({split.value})"),
-            enough=enough,
-        )
+        progress = stage_progress(self.hooks, f"accuracy ({Split.SELECTION.value})")
+        return self._fronts.hits(settings, progress=progress, enough=enough)
 
     def dense(self) -> Evaluation:
         """The dense design: dense engines only, nothing clipped.
@@ -222,7 +218,7 @@ class Problem:
             plan = self.solved(self.unclipped_profile, ALL_ENGINES)
             return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
         enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
-        hits = self._measured_hits(settings, Split.SELECTION, enough)
+        hits = self._selection_hits(settings, enough)
         selection = accuracy_of(hits)
         lost = enough is not None and self._lost(hits) > self._allowed
         if lost or len(hits) < len(self.unclipped_hits):
@@ -247,7 +243,14 @@ class Problem:
 
     def test_accuracy(self, settings: Settings) -> Accuracy:
         """Accuracy on the held-out split; for what is final only."""
-        return accuracy_of(self._measured_hits(settings, Split.TEST))
+        thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
+        pruned = pruned_weights(self.model.weights, settings)
+        return measure_accuracy(
+            write_model(self.model.graph, pruned, act_thresholds=thresholds),
+            self.data,
+            Split.TEST,
+            progress=stage_progress(self.hooks, f"accuracy ({Split.TEST.value})"),
+        )
 
     def solved(
         self, profile: SparsityProfile, engines: frozenset[EngineKind]

@@ -4,6 +4,7 @@ from .accuracy import batch_size, measure_accuracy, measure_hits, require_images
 from .clip_losses import GroupLosses, images_at_once, measure_clip_losses
 from .dataset import Batch, Dataset
 from .equality import prove_equal
+from .fronts import Fronts
 from .open_dataset import open_dataset
 from .paired import Hits, surely_lost
 from .profile import input_magnitudes, measure_alone, measure_profile
@@ -14,6 +15,7 @@ from .splits import Split
 __all__ = [
     "Batch",
     "Dataset",
+    "Fronts",
     "GroupLosses",
     "Hits",
     "ProgressCallback",

@@ -19,15 +19,16 @@ from types import MappingProxyType
 import numpy as np
 
 from .. import ops
-from ..cuts import Cut, all_cuts, cutting_order, graph_between
+from ..cuts import Cut, cutting_order, graph_between
 from ..errors import ProfileError
-from ..graph import FloatArray, Graph, Weights, macs_per_frame
+from ..graph import FloatArray, Graph, Weights
 from ..intmath import ceil_div
 from ..onnx_io import FREE_THRESHOLD, FREE_WEIGHT, write_model
 from ..prune import pruned_weights
 from ..sparsity import SparsitySetting
 from .accuracy import OUTPUT, batch_size, require_images
 from .dataset import Dataset
+from .fronts import crossing_maps, cuts_before, network_macs
 from .progress import ProgressCallback
 from .session import Session, open_session
 from .splits import Split
@@ -70,22 +71,6 @@ def divergence(dense: FloatArray, outputs: FloatArray) -> float:
     return max(0.0, float(terms.sum()))
 
 
-def _cuts_before(graph: Graph) -> dict[str, Cut | None]:
-    """Conv2d layer -> the last cut in front of it, in the order of cutting."""
-    order = {name: place for place, name in enumerate(cutting_order(graph))}
-    cuts = sorted(all_cuts(graph), key=lambda cut: order[cut.last])
-    found: dict[str, Cut | None] = {}
-    for name in order:
-        if isinstance(graph[name].op, ops.Conv2d):
-            before = [cut for cut in cuts if order[cut.last] < order[name]]
-            found[name] = before[-1] if before else None
-    return found
-
-
-def _macs(graph: Graph) -> int:
-    return sum(macs_per_frame(graph, layer.name) for layer in graph.convs)
-
-
 class _Front:
     """Some images as they cross one cut after the other."""
 
@@ -101,10 +86,9 @@ class _Front:
         if cut is not None and (self._at is None or cut.weighted > self._at.weighted):
             part = graph_between(self._graph, self._order, self._at, cut).graph
             session = open_session(write_model(part, self._weights))
-            maps = np.concatenate(list(_in_batches(session, self.maps)))
-            across = cut.crossing  # a map of one position comes out as a vector
-            self.maps = maps.reshape(-1, across.channels, across.height, across.width)
-            self.macs += _macs(part) * len(self.maps)
+            outputs = np.concatenate(list(_in_batches(session, self.maps)))
+            self.maps = crossing_maps(outputs, cut)
+            self.macs += network_macs(part) * len(self.maps)
             self._at = cut
         return graph_between(self._graph, self._order, self._at, None).graph
 
@@ -145,7 +129,7 @@ def _layer_losses(
 
 def images_at_once(graph: Graph) -> int:
     """Images that run together, so that their maps at every cut are at most ``CROSSING_WORDS``."""
-    cuts = _cuts_before(graph).values()
+    cuts = cuts_before(graph).values()
     widest = max((cut.crossing.words for cut in cuts if cut is not None), default=1)
     return max(1, CROSSING_WORDS // widest)
 
@@ -179,7 +163,7 @@ def measure_clip_losses(
     require_images(dataset, Split.CALIBRATION)
     if graph.of_type(ops.Output)[0].out.pixels != 1:
         raise ProfileError(f"{graph.name}: puts out maps, expected one number per class")
-    before = {layer: cut for layer, cut in _cuts_before(graph).items() if clips.get(layer)}
+    before = {layer: cut for layer, cut in cuts_before(graph).items() if clips.get(layer)}
     group = images_at_once(graph)
     total = min(images, dataset.count(Split.CALIBRATION))
     steps = len(before) * ceil_div(total, group)
@@ -198,8 +182,8 @@ def measure_clip_losses(
             sums[layer] = tuple(
                 _layer_losses(part, weights, layer, clips[layer], front.maps, dense)
             )
-            macs += _macs(part) * len(clips[layer]) * count
+            macs += network_macs(part) * len(clips[layer]) * count
             done += 1
             if progress is not None:
                 progress(done, steps)
-        yield GroupLosses(count, sums, macs + front.macs, _macs(graph) * clip_count * count)
+        yield GroupLosses(count, sums, macs + front.macs, network_macs(graph) * clip_count * count)
