@@ -55,7 +55,8 @@ class _File(StrictRecord):
 
 
 def read_bench(path: Path, roots: Sequence[Path]) -> tuple[BenchCase, ...]:
-    """The cases of a TOML file; models and data are sought in ``roots``, then beside it.
+    """The cases of a TOML file; models and data are sought in ``roots``, then beside it. Those of
+    the same network on the same part are put together.
 
     Raises:
         SpecError: if the file cannot be read or its content is wrong; lists all mistakes.
@@ -106,4 +107,17 @@ def read_bench(path: Path, roots: Sequence[Path]) -> tuple[BenchCase, ...]:
         cases.append(BenchCase(case.network, specs))
     if mistakes:
         raise SpecError(mistakes)
-    return tuple(cases)
+    return _merged(cases)
+
+
+def _merged(cases: Sequence[BenchCase]) -> tuple[BenchCase, ...]:
+    """One case per folder: of runs that several list, the longest."""
+    found: dict[str, dict[str, SearchSpec]] = {}
+    for case in cases:
+        runs = found.setdefault(case.folder, {})
+        for spec in case.specs:
+            name = run_name(spec)
+            if name not in runs or runs[name].trials < spec.trials:
+                runs[name] = spec
+    networks = {case.folder: case.network for case in cases}
+    return tuple(BenchCase(networks[name], tuple(runs.values())) for name, runs in found.items())

@@ -108,6 +108,14 @@ def test_the_list_is_every_strategy_and_seed(cases: Path) -> None:
     }
 
 
+def test_cases_of_a_network_are_put_together(cases: Path) -> None:
+    text = cases.read_text()
+    cases.write_text(text + text.replace("seeds = 2", "seeds = 1").replace("tpe = 3", "tpe = 9"))
+    (case,) = read_bench(cases, ())
+    assert len(case.specs) == 6
+    assert [spec.trials for spec in case.specs if spec.strategy == "tpe"] == [9, 3]
+
+
 def test_mistakes_of_a_list_are_named(tmp_path: Path) -> None:
     path = tmp_path / "cases.toml"
     path.write_text(CASE.format(model="no.onnx", data="no.npz").replace("tpe", "luck"))
