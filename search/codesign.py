@@ -28,7 +28,7 @@ from .hooks import SearchHooks, stage_progress
 from .known import Known
 from .sensitivity import Sensitivity
 
-LOSSES = (0.0, 0.001, 0.004, 0.016)  # of one operand of one layer, in nats: 4 times the last
+LOSSES = (0.0, 0.0015, 0.006, 0.024)  # of one operand of one layer, in nats: 4 times the last
 LEVELS = tuple(product(range(len(LOSSES)), repeat=2))  # (of the activations, of the weights)
 SHARE = 0.99  # of the part: estimates of clips that are measured alone are off by about so much
 MOST_ROWS = 3_000_000  # of folding tables held while options are costed, 32 bytes each
@@ -42,15 +42,17 @@ class CoDesign:
     """What can be chosen.
 
     Attributes:
-        settings: layer -> its clips at each of ``LEVELS``; the first clips nothing.
-        joint: the foldings that go with them.
+        facts: of the layers that may be clipped.
+        curves: what clipping them costs.
+        joint: their foldings at each of ``LEVELS``.
     """
 
-    settings: Mapping[str, tuple[SparsitySetting, ...]]
+    facts: tuple[LayerFacts, ...]
+    curves: Mapping[str, Sensitivity]
     joint: Joint
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+        object.__setattr__(self, "curves", MappingProxyType(dict(self.curves)))
 
     def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
         """The clips that buy most throughput for a sum of losses.
@@ -59,28 +61,46 @@ class CoDesign:
             budget: sum of all losses.
             factors: ("act" or "weight", layer) -> what its losses are multiplied with, 1 without.
         """
-        losses = {name: _losses(name, factors) for name in self.settings}
+        losses = {
+            layer.name: level_losses(
+                self.curves[layer.name],
+                factors.get(("act", layer.name), 1.0),
+                factors.get(("weight", layer.name), 1.0),
+            )
+            for layer in self.facts
+        }
         best = fastest_within(self.joint, losses, budget, SHARE)
         if best is None:
             return {}
         nothing = SparsitySetting()
-        chosen = {name: self.settings[name][best.options[name]] for name in self.settings}
+        chosen = {
+            layer.name: clip_at(layer, self.curves[layer.name], best.options[layer.name])
+            for layer in self.facts
+        }
         return {name: setting for name, setting in chosen.items() if setting != nothing}
 
 
-def _losses(name: str, factors: Mapping[tuple[str, str], float]) -> LossArray:
-    act, weight = factors.get(("act", name), 1.0), factors.get(("weight", name), 1.0)
-    return np.array([act * LOSSES[a] + weight * LOSSES[w] for a, w in LEVELS])
+def level_losses(curves: Sensitivity, act: float, weight: float) -> LossArray:
+    """What a layer loses at each of ``LEVELS``: the level's loss, or that of the largest clip.
+
+    Args:
+        curves: of the layer.
+        act, weight: what losses by its activations and by its weights are multiplied with.
+    """
+    acts = [act * curves.act.within(loss) for loss in LOSSES]
+    weights = [weight * curves.weight.within(loss) for loss in LOSSES]
+    return np.array([acts[a] + weights[w] for a, w in LEVELS])
 
 
-def layer_options(facts: LayerFacts, curves: Sensitivity) -> tuple[SparsitySetting, ...]:
-    """A layer's clips at each of ``LEVELS``."""
-    acts = [curves.act.share_at(loss) for loss in LOSSES]
-    weights = [curves.weight.share_at(loss) for loss in LOSSES]
-    return tuple(
-        setting_of(facts, act_share=acts[a], weight_sparsity=weights[w]) or SparsitySetting()
-        for a, w in LEVELS
+def clip_at(facts: LayerFacts, curves: Sensitivity, level: int) -> SparsitySetting:
+    """A layer's clips at one of ``LEVELS``."""
+    act, weight = LEVELS[level]
+    setting = setting_of(
+        facts,
+        act_share=curves.act.share_at(LOSSES[act]),
+        weight_sparsity=curves.weight.share_at(LOSSES[weight]),
     )
+    return setting or SparsitySetting()
 
 
 def clipped_layers(facts: Sequence[LayerFacts]) -> tuple[LayerFacts, ...]:
@@ -120,16 +140,16 @@ def codesign(
     hooks: SearchHooks,
 ) -> CoDesign:
     """Measure each option's sparsity and cost its foldings; level by level, each kept at once."""
-    options = {layer.name: layer_options(layer, curves[layer.name]) for layer in facts}
     progress = stage_progress(hooks, "foldings of the options")
     levels = []
     cache = TableCache(MOST_ROWS)  # most tables are asked for once, those of other layers often
     for number in range(len(LEVELS)):
-        settings = {name: options_of[number] for name, options_of in options.items()}
+        settings = {f.name: clip_at(f, curves[f.name], number) for f in facts}
         levels.append(_level_curves(ground, settings, known, cache))
         progress(number + 1, len(LEVELS))
-    joint = joint_of(ground.graph, ground.device, tuple(options), levels, ground.clock_mhz)
-    return CoDesign(options, joint)
+    names = [layer.name for layer in facts]
+    joint = joint_of(ground.graph, ground.device, names, levels, ground.clock_mhz)
+    return CoDesign(tuple(facts), curves, joint)
 
 
 def _level_curves(

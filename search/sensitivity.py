@@ -21,7 +21,16 @@ from .clips import LayerFacts, setting_of
 from .hooks import SearchHooks, stage_progress
 from .known import Known
 
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # of a layer's words, weights and activations alike
+SHARES = (
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+)  # of a layer's words, weights and activations alike
 # A measurement is as many images as take this many MACs in one pass, within these numbers: losses
 # are means over images, and 128 tell them to about a tenth.
 MACS_PER_PASS = 16e9
@@ -39,6 +48,10 @@ class LossCurve:
 
     shares: tuple[float, ...]
     losses: tuple[float, ...]
+
+    def within(self, loss: float) -> float:
+        """The loss of ``share_at``."""
+        return min(loss, self.losses[-1])
 
     def share_at(self, loss: float) -> float:
         """The share that costs ``loss``; the largest measured where that costs less."""

@@ -29,7 +29,7 @@ from .strategy import (
 
 LEVEL = "level"  # the root of the budget of loss, in nats
 LEVELS = Range(0.0, 1.0)
-OFFSETS = Range(-1.0, 1.0)  # of a loss, in doublings
+OFFSETS = Range(-1.5, 1.5)  # of a loss, in doublings
 FIRST_LOSS = 0.05  # a network is taken to bear for each point that it may lose: where to begin
 GROWTH = 2**0.5  # of the level, while the floor is not bracketed: the loss doubles
 CLOSE_ENOUGH = 1.04  # ratio of levels at which the ladder stops
