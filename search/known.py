@@ -67,7 +67,7 @@ class Known:
         if path is None or not path.exists():
             return None
         try:
-            with np.load(path) as stored:
+            with path.open("rb") as stream, np.load(stream) as stored:
                 return {name: np.asarray(stored[name], dtype=np.int64) for name in stored.files}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return None
