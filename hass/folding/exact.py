@@ -30,7 +30,7 @@ from .outline import (
 )
 from .pareto import pareto_front
 from .repair import cheapest, repaired, trimmed
-from .tables import Rows
+from .rows import Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

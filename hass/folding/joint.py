@@ -25,7 +25,8 @@ from .effort import Effort
 from .exact import solve_exact
 from .legal import ALL_ENGINES
 from .problem import problem_of
-from .tables import TABLES, Rows, TableCache, falls
+from .rows import Rows, falls
+from .tables import TABLES, TableCache
 
 _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
 # Prices of shares of the budget at which rows are kept, besides those of sketches: drawn evenly

@@ -16,7 +16,7 @@ from ..cost.foldings import IntArray
 from .bound import PricedBound, Relaxed, priced_bound, relax
 from .choice import Budget, FloatArray, IndexArray, Options, join_options
 from .repair import cheapest, repaired
-from .tables import Rows
+from .rows import Rows
 
 _GRID = 5e-4  # of frame IIs that off-chip memory sets, below the gap that a solve asks for
 _AGREED = 2e-3  # refining a sketch further than this costs more than it saves

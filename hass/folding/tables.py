@@ -21,9 +21,9 @@ from ..sparsity import LayerSparsity
 from ..values import Arithmetic
 from .legal import LANE_FIFO_DEPTHS, ON_CHIP_MEMORIES, FoldingSet, legal_sets
 from .pareto import pareto_front
+from .rows import Rows, UseArray, falls
 
 Buffers = dict[tuple[EngineKind, bool, Home], Amount]  # of a layer; by whether weights are off chip
-UseArray = npt.NDArray[np.integer]
 Int32Array = npt.NDArray[np.int32]
 Use = tuple[int, ...]
 
@@ -72,28 +72,6 @@ class TableKey:
     memories: frozenset[MemoryKind]
     budget: Resources
     off_chip: OffChip | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """What can be chosen for one layer, fastest first.
-
-    Attributes:
-        cycles: (n,) frame_ii_cycles, ascending.
-        use: (n, k) resources.
-        sketch: (m,) rows that are cheapest at some frame II and one of a few fixed prices.
-    """
-
-    cycles: IntArray
-    use: UseArray
-    sketch: npt.NDArray[np.intp]
-
-    def __len__(self) -> int:
-        return int(self.cycles.shape[0])
-
-    def cheapest_at(self, rates: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-        """Rows that are the cheapest at some frame II, at (k,) prices of a unit."""
-        return falls(self.cycles, self.use @ rates)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,13 +239,6 @@ def _undominated(core: LayerCosts, streams: IntArray) -> npt.NDArray[np.intp]:
         rows = np.flatnonzero(streams == wide)
         kept.append(rows[pareto_front(costs[rows])])
     return np.sort(np.concatenate(kept))
-
-
-def falls(cycles: IntArray, priced: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """Rows at which the priced cost of the cheapest folding within a frame II falls."""
-    falls = np.ones(len(cycles), dtype=np.bool_)
-    falls[1:] = priced[1:] < np.minimum.accumulate(priced)[:-1]
-    return np.flatnonzero(falls)
 
 
 def _sketch(cycles: IntArray, use: UseArray, key: TableKey) -> npt.NDArray[np.intp]:
