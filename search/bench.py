@@ -115,14 +115,16 @@ def _study(spec: SearchSpec) -> str:
 
 
 def _shared_seconds(folder: Path, spent: float, trials: Sequence[float]) -> float:
-    """Seconds outside of trials, kept from when the search ran: reading it again takes fewer."""
+    """Seconds outside of trials, of all calls that ran some; reading a finished search is none."""
     path = folder / SECONDS
     try:
-        kept = float(json.loads(path.read_text(encoding="utf-8"))["shared"])
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        shared, known = float(kept["shared"]), int(kept["trials"])
     except (OSError, ValueError, KeyError, TypeError):
-        kept = 0.0
-    shared = max(kept, spent - sum(trials))
-    write_text_atomic(path, canonical_json({"shared": shared}))
+        shared, known = 0.0, 0
+    if len(trials) > known:
+        shared += max(0.0, spent - sum(trials[known:]))
+        write_text_atomic(path, canonical_json({"shared": shared, "trials": len(trials)}))
     return shared
 
 
