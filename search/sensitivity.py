@@ -21,20 +21,12 @@ from .clips import LayerFacts, setting_of
 from .hooks import SearchHooks, stage_progress
 from .known import Known
 
-SHARES = (
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.6,
-    0.7,
-    0.8,
-    0.9,
-)  # of a layer's words, weights and activations alike
-# A measurement is as many images as take this many MACs in one pass, within these numbers: losses
-# are means over images, and 128 tell them to about a tenth.
-MACS_PER_PASS = 16e9
-FEWEST_IMAGES, MOST_IMAGES = 32, 128
+# Of a layer's words, weights and activations alike.
+SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+# A clip is measured on as many images as take this many MACs, within these numbers: losses are
+# means over images, and even a large network's should not take longer than a few dozen trials.
+MACS_PER_PASS = 8e9
+FEWEST_IMAGES, MOST_IMAGES = 16, 128
 
 
 @dataclass(frozen=True, slots=True)
