@@ -61,20 +61,19 @@ class CoDesign:
             budget: sum of all losses.
             factors: ("act" or "weight", layer) -> what its losses are multiplied with, 1 without.
         """
-        losses = {
-            layer.name: level_losses(
-                self.curves[layer.name],
-                factors.get(("act", layer.name), 1.0),
-                factors.get(("weight", layer.name), 1.0),
-            )
+        both = {
+            layer.name: tuple(factors.get((kind, layer.name), 1.0) for kind in ("act", "weight"))
             for layer in self.facts
         }
+        losses = {name: level_losses(self.curves[name], *pair) for name, pair in both.items()}
         best = fastest_within(self.joint, losses, budget, SHARE)
         if best is None:
             return {}
         nothing = SparsitySetting()
         chosen = {
-            layer.name: clip_at(layer, self.curves[layer.name], best.options[layer.name])
+            layer.name: clip_at(
+                layer, self.curves[layer.name], best.options[layer.name], *both[layer.name]
+            )
             for layer in self.facts
         }
         return {name: setting for name, setting in chosen.items() if setting != nothing}
@@ -92,13 +91,19 @@ def level_losses(curves: Sensitivity, act: float, weight: float) -> LossArray:
     return np.array([acts[a] + weights[w] for a, w in LEVELS])
 
 
-def clip_at(facts: LayerFacts, curves: Sensitivity, level: int) -> SparsitySetting:
-    """A layer's clips at one of ``LEVELS``."""
+def clip_at(
+    facts: LayerFacts,
+    curves: Sensitivity,
+    level: int,
+    act_factor: float = 1.0,
+    weight_factor: float = 1.0,
+) -> SparsitySetting:
+    """A layer's clips at one of ``LEVELS``, if losses are so many times those of its curves."""
     act, weight = LEVELS[level]
     setting = setting_of(
         facts,
-        act_share=curves.act.share_at(LOSSES[act]),
-        weight_sparsity=curves.weight.share_at(LOSSES[weight]),
+        act_share=curves.act.share_at(LOSSES[act] / act_factor),
+        weight_sparsity=curves.weight.share_at(LOSSES[weight] / weight_factor),
     )
     return setting or SparsitySetting()
 
