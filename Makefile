@@ -78,4 +78,6 @@ $(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	else \
 		echo "make: no CPU build of torch $(TORCH) was found: the tests that need it are SKIPPED" >&2; \
 	fi
+	@$(PIP) -e '.[hls4ml]' \
+		|| echo "make: hls4ml cannot be installed: the tests that need it are SKIPPED" >&2
 	touch $@ $(VENV)/.run

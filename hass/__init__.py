@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .folding.prices import Prices, prices
     from .folding.solve import solve
     from .graph import Graph, Weights
+    from .integer_accuracy import measure_integer_accuracy
     from .measure import measure_accuracy, measure_profile, prove_equal
     from .measure.open_dataset import open_dataset
     from .onnx_io import read_model, write_model
@@ -63,6 +64,7 @@ _HOMES = {
     "load_design_model": "design_file",
     "load_device": "device",
     "measure_accuracy": "measure",
+    "measure_integer_accuracy": "integer_accuracy",
     "measure_profile": "measure",
     "model_ref": "design",
     "open_dataset": "measure",
@@ -102,6 +104,7 @@ __all__ = [
     "load_design_model",
     "load_device",
     "measure_accuracy",
+    "measure_integer_accuracy",
     "measure_profile",
     "model_ref",
     "open_dataset",

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
-from .design import Design, EstimateSummary
+from .design import Design, DesignAccuracy, EstimateSummary
 from .errors import Mistake, SpecError
 from .files import JsonValue
 from .report import svg
 from .report.run import load_best
 from .report.tables import images_per_cycle_per_dsp
 from .report.words import number, percent, short
+from .sparsity import Accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Entry:
         device: name of the part.
         clock_mhz: clock of the design.
         selection_top1, test_top1: shares of correct images of the two splits.
+        integer_selection_top1, integer_test_top1: those of the integers that the hardware
+            computes.
         throughput_fps: steady state.
         frame_ii_cycles: cycles between frames in steady state.
         latency_us: of one frame alone, pipeline fill included.
@@ -43,6 +46,8 @@ class Entry:
     clock_mhz: float
     selection_top1: float | None
     test_top1: float | None
+    integer_selection_top1: float | None
+    integer_test_top1: float | None
     throughput_fps: float
     frame_ii_cycles: int
     latency_us: float
@@ -160,9 +165,8 @@ def to_svg(entries: Sequence[Entry]) -> str:
 
 
 def _entry(name: str, design: Design, base: EstimateSummary) -> Entry:
-    summary, accuracy = design.summary, design.accuracy
-    selection = None if accuracy is None else accuracy.selection
-    test = None if accuracy is None else accuracy.test
+    summary, accuracy = design.summary, design.accuracy or DesignAccuracy()
+    integers = design.integer_accuracy or DesignAccuracy()
     efficiency, of_base = images_per_cycle_per_dsp(summary), images_per_cycle_per_dsp(base)
     resources = summary.resources
     return Entry(
@@ -170,8 +174,10 @@ def _entry(name: str, design: Design, base: EstimateSummary) -> Entry:
         network=PurePosixPath(design.model.path.replace("\\", "/")).name,
         device=design.device.name,
         clock_mhz=design.plan.estimate.clock_mhz,
-        selection_top1=None if selection is None else selection.top1,
-        test_top1=None if test is None else test.top1,
+        selection_top1=_top1(accuracy.selection),
+        test_top1=_top1(accuracy.test),
+        integer_selection_top1=_top1(integers.selection),
+        integer_test_top1=_top1(integers.test),
         throughput_fps=summary.throughput_fps,
         frame_ii_cycles=summary.frame_ii_cycles,
         latency_us=summary.latency_us,
@@ -185,6 +191,10 @@ def _entry(name: str, design: Design, base: EstimateSummary) -> Entry:
         throughput_ratio=summary.throughput_fps / base.throughput_fps,
         efficiency_ratio=efficiency / of_base if efficiency and of_base else None,
     )
+
+
+def _top1(accuracy: Accuracy | None) -> float | None:
+    return None if accuracy is None else accuracy.top1
 
 
 def _unique_names(sources: Sequence[str | Path], names: Sequence[str]) -> list[str]:

@@ -93,7 +93,7 @@ def summarise(estimate: Estimate, device: Device) -> EstimateSummary:
 
 @dataclass(frozen=True, slots=True)
 class DesignAccuracy:
-    """Accuracy on the three splits; None where a split was not run."""
+    """Top-1 accuracy on the three splits; None where a split was not run."""
 
     calibration: Accuracy | None = None
     selection: Accuracy | None = None
@@ -137,6 +137,7 @@ class DesignResult:
 
     summary: EstimateSummary
     accuracy: DesignAccuracy | None
+    integer_accuracy: DesignAccuracy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,9 @@ class Design:
         summary: of ``plan.estimate`` on ``device``.
         densities: Conv2d layer -> measured densities; empty without a profile.
         output_max_abs: layer -> largest |output| seen; empty without a profile.
-        accuracy: measured accuracies, or None.
+        accuracy: measured in floating point, clips applied; None where it was not.
+        integer_accuracy: of the integers that the hardware computes (``integer_accuracy``), by
+            the reference, on at most ``MOST_IMAGES`` images of a split; None where it was not.
         dense: the dense design of the same search, or None.
         trials: finished trials of the search, or None.
         provenance: what made it.
@@ -169,6 +172,7 @@ class Design:
     densities: Mapping[str, LayerDensity]
     output_max_abs: Mapping[str, float]
     accuracy: DesignAccuracy | None
+    integer_accuracy: DesignAccuracy | None
     dense: DesignResult | None
     trials: int | None
     provenance: Provenance
@@ -232,6 +236,7 @@ def build_design(
     profile: SparsityProfile | None = None,
     data: DataRef | None = None,
     accuracy: DesignAccuracy | None = None,
+    integer_accuracy: DesignAccuracy | None = None,
     dense: DesignResult | None = None,
     trials: int | None = None,
 ) -> Design:
@@ -247,10 +252,21 @@ def build_design(
         densities={} if profile is None else layer_densities(profile),
         output_max_abs={} if profile is None else profile.output_max_abs,
         accuracy=accuracy,
+        integer_accuracy=integer_accuracy,
         dense=dense,
         trials=trials,
         provenance=provenance,
     )
+
+
+def arithmetic_title(arithmetic: Arithmetic) -> str:
+    """What the numbers of a design are, in words.
+
+    >>> arithmetic_title(Arithmetic()), arithmetic_title(Arithmetic(8, 4, 20))
+    ('16-bit integers', '8- and 4-bit integers')
+    """
+    words, weights = arithmetic.act_bits, arithmetic.weight_bits
+    return f"{words}-bit integers" if words == weights else f"{words}- and {weights}-bit integers"
 
 
 def formats_of(design: Design, graph: Graph, weights: Weights) -> NumberFormats:

@@ -23,7 +23,7 @@ from .validation import mistakes_of
 if TYPE_CHECKING:
     from .onnx_io import ImportedModel
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3  # 2 did not state the accuracy in integers
 
 
 def accuracy_json(accuracy: Accuracy | None) -> JsonValue:
@@ -111,6 +111,7 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         dense = {
             **summary_json(design.dense.summary),
             "accuracy": splits_json(design.dense.accuracy),
+            "integer_accuracy": splits_json(design.dense.integer_accuracy),
         }
     return {
         "schema_version": SCHEMA_VERSION,
@@ -120,6 +121,7 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         "multipliers": estimate.multipliers,
         **plan_json(plan),
         "accuracy": splits_json(design.accuracy),
+        "integer_accuracy": splits_json(design.integer_accuracy),
         "dense": dense,
         "trials": design.trials,
         "settings": {name: asdict(setting) for name, setting in design.settings.items()},

@@ -1,4 +1,4 @@
-"""What a design file may contain (schema_version 2): one strict model per JSON object."""
+"""What a design file may contain (schema_version 3): one strict model per JSON object."""
 
 from __future__ import annotations
 
@@ -90,6 +90,10 @@ class _DesignAccuracy(_Strict):
         return DesignAccuracy(*(None if s is None else s.value() for s in splits))
 
 
+def _splits(read: _DesignAccuracy | None) -> DesignAccuracy | None:
+    return None if read is None else read.value()
+
+
 class _Summary(_Strict):
     frame_ii_cycles: Positive
     throughput_fps: Amount
@@ -117,10 +121,10 @@ class _Summary(_Strict):
 
 class _Result(_Summary):
     accuracy: _DesignAccuracy | None
+    integer_accuracy: _DesignAccuracy | None
 
     def value(self) -> DesignResult:
-        accuracy = None if self.accuracy is None else self.accuracy.value()
-        return DesignResult(self.summary(), accuracy)
+        return DesignResult(self.summary(), _splits(self.accuracy), _splits(self.integer_accuracy))
 
 
 class _Folding(_Strict):
@@ -294,7 +298,7 @@ class _Provenance(_Strict):
 class DesignFile(_Summary):
     """The whole file."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     latency_cycles: Count
     clock_mhz: Clock
     multipliers: Count
@@ -303,6 +307,7 @@ class DesignFile(_Summary):
     gap: float
     objective: _Objective | None = None  # older files name none: throughput
     accuracy: _DesignAccuracy | None
+    integer_accuracy: _DesignAccuracy | None
     dense: _Result | None
     trials: Count | None
     settings: dict[str, _Setting]
@@ -354,7 +359,8 @@ class DesignFile(_Summary):
                 k: LayerDensity(**v.model_dump()) for k, v in _ordered(self.densities, order)
             },
             output_max_abs=dict(_ordered(self.output_max_abs, order)),
-            accuracy=None if self.accuracy is None else self.accuracy.value(),
+            accuracy=_splits(self.accuracy),
+            integer_accuracy=_splits(self.integer_accuracy),
             dense=None if self.dense is None else self.dense.value(),
             trials=self.trials,
             provenance=Provenance(**self.provenance.model_dump()),

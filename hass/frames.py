@@ -46,20 +46,30 @@ def random_frames(
     return TestFrames(images, (), f"The {count} test frames are random numbers (seed {seed}).")
 
 
-def data_frames(graph: Graph, path: str | Path, count: int) -> TestFrames:
-    """The first ``count`` images of a data set's selection split (a fixed random sample of it),
-    or of the calibration split where nothing else is there.
+def data_frames(
+    graph: Graph, path: str | Path, count: int, *, split_name: str | None = None, seed: int = 0
+) -> TestFrames:
+    """The first ``count`` images of a split of a data set, a fixed random sample of it.
+
+    Args:
+        graph: the network.
+        path: of the data.
+        count: at most.
+        split_name: which split; without it selection, or what else has images.
+        seed: of the rule by which images get a split that carry none.
 
     Raises:
         SpecError: if the data cannot be read or do not fit the network.
-        ProfileError: if the network's outputs are not the data's classes.
+        ProfileError: if the network's outputs are not the data's classes, or the split is empty.
     """
-    from .measure import Split, open_dataset  # here, as it loads onnxruntime
+    from .measure import Split, open_dataset, require_images  # here, as it loads onnxruntime
     from .measure.accuracy import label_offset
 
-    dataset = open_dataset(path, graph.of_type(ops.Input)[0].out)
+    dataset = open_dataset(path, graph.of_type(ops.Input)[0].out, seed=seed)
     splits = (Split.SELECTION, Split.TEST, Split.CALIBRATION)
-    split = next((split for split in splits if dataset.count(split)), Split.CALIBRATION)
+    first = next((split for split in splits if dataset.count(split)), Split.CALIBRATION)
+    split = first if split_name is None else Split(split_name)
+    require_images(dataset, split)
     batches = list(dataset.batches(split, count, limit=count))
     images = np.concatenate([batch.images for batch in batches])
     labels: tuple[int, ...] = ()

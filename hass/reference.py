@@ -15,11 +15,14 @@ arrays (frames, channels, height, width).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from . import ops
 from .errors import GraphError
@@ -40,13 +43,16 @@ from .fixed_point import (
 )
 from .graph import Graph, Weights
 from .sparsity import Settings
+from .threads import thread_count
 from .values import FixedPoint
 
 CONSTANT_BITS = 16  # of HardSigmoid's alpha
 MAX_CONSTANT_FRAC_BITS = 17  # of alpha: 1 then fits the sum behind the finest input format
 SUM_BITS = 48  # of alpha * x + beta
-PATCH_BYTES = 64 << 20  # the im2col matrix is built for as many frames as fit
+PATCH_WORDS = 1 << 19  # the im2col matrix is built for as many rows as fit
+MAP_WORDS = 1 << 19  # frames go through the network together while their largest map has so many
 EXACT_FLOAT = 1 << 53  # float64 holds every integer up to here
+EXACT_FLOAT32 = 1 << 24  # and float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,36 +130,82 @@ def windows(
     return np.asarray(view[:, :, :: stride[0], :: stride[1]])
 
 
+def _exact_type(source: IntArray, weight: IntArray) -> type[np.generic]:
+    """The fastest type in which no sum of products rounds, in whatever order it is taken."""
+    largest = max(int(source.max()), -int(source.min()))
+    bound = largest * int(np.abs(weight).reshape(len(weight), -1).sum(axis=1).max())
+    # matrices of floats multiply far faster than those of integers
+    if bound <= EXACT_FLOAT32:
+        return np.float32
+    return np.float64 if bound <= EXACT_FLOAT else np.int64
+
+
 def convolve(op: ops.Conv2d, source: IntArray, weight: IntArray) -> IntArray:
     """Exact sums of products, (N, out_channels, H_out, W_out), before the bias."""
-    taken = windows(source, op.kernel, op.stride, op.pads)
-    frames, channels, height, width = taken.shape[:4]
-    products = channels // op.groups * op.kernel[0] * op.kernel[1]
-    bound = int(np.abs(source).max()) * int(np.abs(weight).max()) * products
-    # float64 multiplies matrices far faster than int64 and is exact while sums stay below 2**53
-    dtype = np.float64 if bound <= EXACT_FLOAT else np.int64
-    matrix = weight.reshape(op.groups, -1, products).transpose(0, 2, 1).astype(dtype)
+    dtype = _exact_type(source, weight)
+    # channels in front: a matrix product then gives whole maps, not single positions
+    taken = windows(source.transpose(1, 0, 2, 3).astype(dtype), op.kernel, op.stride, op.pads)
+    channels, frames, height, width = taken.shape[:4]
     result = np.empty((frames, op.out_channels, height, width), dtype=np.int64)
-    step = max(1, PATCH_BYTES // (8 * height * width * products * op.groups))
-    for start in range(0, frames, step):
-        part = taken[start : start + step]
-        count = part.shape[0]
-        patches = part.reshape(count, op.groups, -1, height, width, *op.kernel)
-        patches = patches.transpose(1, 0, 3, 4, 2, 5, 6).reshape(op.groups, -1, products)
-        sums = np.matmul(patches.astype(dtype), matrix)  # (groups, count * pixels, out / groups)
-        sums = sums.reshape(op.groups, count, height, width, -1).transpose(1, 0, 4, 2, 3)
-        result[start : start + count] = sums.reshape(count, -1, height, width)
+    per_row = channels * op.kernel[0] * op.kernel[1] * frames * width
+    rows = max(1, PATCH_WORDS // per_row)
+    factors = weight.astype(dtype)
+    multiply = _by_channel if channels == op.groups == op.out_channels else _by_group
+    for start in range(0, height, rows):
+        part = taken[:, :, start : start + rows]
+        result[:, :, start : start + rows] = multiply(op, part, factors).transpose(1, 0, 2, 3)
+    return result
+
+
+def _by_group(
+    op: ops.Conv2d, taken: npt.NDArray[Any], weight: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """(out_channels, N, H, W) sums from windows (C, N, H, W, kh, kw), as matrix products."""
+    channels, *places = taken.shape[:4]
+    if op.kernel == (1, 1):
+        patches = taken
+    else:
+        patches = np.empty((channels, *op.kernel, *places), dtype=taken.dtype)
+        for row, column in np.ndindex(*op.kernel):
+            patches[:, row, column] = taken[..., row, column]
+    products = channels // op.groups * op.kernel[0] * op.kernel[1]
+    sums = np.matmul(
+        weight.reshape(op.groups, -1, products), patches.reshape(op.groups, products, -1)
+    )
+    return np.asarray(sums.reshape(op.out_channels, *places))
+
+
+def _by_channel(
+    op: ops.Conv2d, taken: npt.NDArray[Any], weight: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """The same where each channel has one filter of its own: tap by tap."""
+    sums = np.zeros(taken.shape[:4], dtype=taken.dtype)
+    products = np.empty_like(sums)
+    for row, column in np.ndindex(*op.kernel):
+        factors = weight[:, 0, row, column].reshape(-1, 1, 1, 1)
+        sums += np.multiply(taken[..., row, column], factors, out=products)
+    return sums
+
+
+def _reduced(
+    combine: np.ufunc, source: IntArray, op: ops.MaxPool2d | ops.AvgPool2d, fill: int = 0
+) -> IntArray:
+    """The windows' taps combined, (N, C, H_out, W_out); tap by tap, as windows are small."""
+    taken = windows(source, op.kernel, op.stride, op.pads, fill)
+    result = taken[..., 0, 0].copy()
+    for row, column in list(np.ndindex(*op.kernel))[1:]:
+        combine(result, taken[..., row, column], out=result)
     return result
 
 
 def _average(op: ops.AvgPool2d, source: IntArray, frac_bits: int, out: FixedPoint) -> IntArray:
-    total = windows(source, op.kernel, op.stride, op.pads).sum(axis=(4, 5))
+    total = _reduced(np.add, source, op)
     taps = op.kernel[0] * op.kernel[1]
     table = np.array([0, *(reciprocal(n, taps)[0] for n in range(1, taps + 1))])
     divisor = np.full(total.shape[2:], taps)
     if op.divisor is ops.Divisor.INSIDE:
         ones = np.ones_like(source[:1, :1])
-        divisor = windows(ones, op.kernel, op.stride, op.pads).sum(axis=(4, 5))[0, 0]
+        divisor = _reduced(np.add, ones, op)[0, 0]
     return requantise(total * table[divisor], frac_bits + reciprocal(taps)[1], out)
 
 
@@ -214,7 +266,7 @@ def apply(
         case ops.Sigmoid():
             return _sigmoid(first, fmt, out)
         case ops.MaxPool2d():
-            return np.asarray(windows(first, op.kernel, op.stride, op.pads, fmt.low).max((4, 5)))
+            return _reduced(np.maximum, first, op, fmt.low)
         case ops.AvgPool2d():
             return _average(op, first, fmt.frac_bits, out)
         case ops.GlobalAvgPool():
@@ -275,6 +327,28 @@ def run_reference(
     integers = integer_weights(graph, weights, formats)
     limits = clip_limits(act_thresholds, formats, graph)
     wanted = {graph.of_type(ops.Output)[0].name, *(graph[name].name for name in taps)}
+    largest = max(layer.out.words for layer in graph)
+    count = max(1, MAP_WORDS // largest)
+
+    def run(start: int) -> dict[str, IntArray]:
+        some = frames[start : start + count]
+        return _run_together(graph, integers, formats, limits, some, wanted)
+
+    # a thread for some frames each: most of the time goes into what no matrix library shares out
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(thread_count()) as pool:
+        parts = list(pool.map(run, range(0, max(1, len(frames)), count)))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _run_together(
+    graph: Graph,
+    integers: Mapping[str, IntArray],
+    formats: NumberFormats,
+    limits: Mapping[str, int],
+    frames: npt.NDArray[np.float32],
+    wanted: Set[str],
+) -> dict[str, IntArray]:
+    """``run_reference`` of frames whose maps are in memory at the same time."""
     last_reader = {edge.src: edge.dst for layer in graph for edge in graph.in_edges(layer.name)}
     maps: dict[str, IntArray] = {}
     for layer in graph:
@@ -287,7 +361,7 @@ def run_reference(
         elif isinstance(op, ops.Conv2d):
             clipped = clip(sources[0], limits[name]) if name in limits else sources[0]
             sums = convolve(op, clipped, integers[f"{name}.weight"])
-            sums = sums + integers[f"{name}.bias"].reshape(1, -1, 1, 1)
+            sums += integers[f"{name}.bias"].reshape(1, -1, 1, 1)
             accumulator = formats.accumulator(graph, name)
             maps[name] = requantise(wrap(sums, accumulator.width_bits), accumulator.frac_bits, out)
         else:

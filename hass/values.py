@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,18 @@ class Arithmetic:
             raise ValueError(f"act_bits and weight_bits must be in 2..18, got {self}")
         if self.acc_bits < max(self.act_bits, self.weight_bits):
             raise ValueError(f"acc_bits must not be below the operands, got {self}")
+
+
+# Word length of activations and weights -> bits of their accumulators. With so many, five trained
+# networks (three residual ones, keyword spotting, digits) have the accuracy that they have with 32
+# bits, on 500 images each; with 16 bits behind 8-bit words they lose up to 1.6 points.
+ACC_BITS: Mapping[int, int] = MappingProxyType({16: 32, 8: 20, 4: 12})
+
+
+def arithmetic_of(bits: int) -> Arithmetic:
+    """Word lengths of a design with words of ``bits`` bits, one of ``ACC_BITS``.
+
+    >>> arithmetic_of(8)
+    Arithmetic(act_bits=8, weight_bits=8, acc_bits=20)
+    """
+    return Arithmetic(bits, bits, ACC_BITS[bits])

@@ -1,4 +1,5 @@
-"""Emitter of HLS projects: C++ that plain g++ can prove and a vendor's tool can build."""
+"""Emitter of HLS projects: C++ that plain g++ can prove and a vendor's tool can build, and
+SystemVerilog of the convolutions."""
 
 from hass.frames import TestFrames, random_frames
 

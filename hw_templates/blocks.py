@@ -27,7 +27,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``hass::function<template...>(arguments...)``; ``header`` declares it."""
+    """``hass::function<template...>(frames, arguments...)``; ``header`` declares it."""
 
     header: str
     function: str
@@ -75,7 +75,8 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A call before it is wired: from one stream to one stream of ``words`` words."""
+    """A call before it is wired: from one stream to one stream of ``words`` words, which is
+    ``depth`` entries deep, in ``memory``."""
 
     header: str
     function: str
@@ -83,19 +84,21 @@ class Stage:
     words: int
     element: str = ACT
     tables: tuple[str, ...] = ()
+    depth: int = 2
+    memory: MemoryKind = MemoryKind.NONE
 
 
 # What the stream behind a template carries.
 _CARRIES = {
     "clip_threshold": "clipped",
     "deal_groups": "dealt",
-    "sliding_window": "windows",
-    "replay": "replayed",
+    "line_buffer": "columns",
+    "rolling_rows": "columns",
+    "column_buffer": "windows",
     "engine_dense": "products",
     "engine_pair": "products",
     "engine_dynamic": "products",
     "engine_static": "sums",
-    "accumulate": "sums",
     "adder_tree": "totals",
     "bias_requantise": "finished",
     "exchange": "ordered",
@@ -119,7 +122,7 @@ def chain(
         target = last
         if index < len(stages) - 1:
             target = _CARRIES.get(stage.function, f"after_{stage.function}")
-            wires.append(Wire(target, stage.words, stage.element))
+            wires.append(Wire(target, stage.words, stage.element, stage.depth, stage.memory))
         calls.append(
             Call(stage.header, stage.function, stage.template, (*sources, target, *stage.tables))
         )

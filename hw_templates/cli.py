@@ -8,10 +8,11 @@ import click
 
 from hass.cli.common import data_option, json_option, percent, print_json, talk
 from hass.cli.inputs import design_frames, design_model
-from hass.design_file import read_design
+from hass.design_file import read_design, splits_json
 from hass.folder import check_target
 
 from .emitter import emit_project
+from .render import stated_accuracies
 
 DEFAULT_FRAMES = 100
 
@@ -29,7 +30,12 @@ DEFAULT_FRAMES = 100
     type=click.IntRange(min=1),
     default=DEFAULT_FRAMES,
     show_default=True,
-    help="Images in the testbench.",
+    help="Images in the testbench, the first of the split.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["calibration", "selection", "test"]),
+    help="Whose images; selection without it.",
 )
 @click.option("--model", metavar="MODEL", help="The network, where it is not where it was.")
 @click.option(
@@ -41,15 +47,18 @@ def command(
     output: str,
     data: str | None,
     frames: int,
+    split: str | None,
     model: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write a design as HLS C++, with a testbench that plain g++ runs (make csim)."""
+    """Write a design as HLS C++, with a testbench that plain g++ runs (make csim).
+
+    Its convolutions are written as SystemVerilog too, with benches (make rtlsim)."""
     check_target(Path(output), force=force)
     chosen = read_design(design)
     imported = design_model(chosen, design, model)
-    test_frames = design_frames(chosen, imported.graph, design, data, frames)
+    test_frames = design_frames(chosen, imported.graph, design, data, frames, split_name=split)
     if test_frames is None:
         talk("no data at hand: the testbench gets random frames; --data gives it real ones")
     emitted = emit_project(
@@ -62,10 +71,13 @@ def command(
                 "files": emitted.files,
                 "frames": emitted.frames,
                 "top1": emitted.top1,
+                "integer_accuracy": splits_json(chosen.integer_accuracy),
             }
         )
         return
     click.echo(f"{emitted.files} files in {emitted.folder}, {emitted.frames} test frame(s)")
     if emitted.top1 is not None:
         click.echo(f"top-1 of the integers on these frames: {percent(emitted.top1)}")
+    for sentence in stated_accuracies(chosen):
+        click.echo(f"the design states {sentence}")
     talk(f"run them: make -C {emitted.folder} csim")

@@ -1,6 +1,6 @@
 """A convolution as a chain of blocks, its weights in the order of the engines' memories.
 
-The order of work: output position, group step, filter step, channel step; lanes (group, output,
+The order of work: output position, group step, channel step, filter step; lanes (group, output,
 input) side by side. A segment holds ``packed`` neighbouring channels of one group. The filters of a
 step may be exchanged among the lanes; the last stage then puts its words back in order.
 """
@@ -20,7 +20,13 @@ from hass.values import FeatureMap
 
 from .blocks import ACC, ACT, WEIGHT, Block, Stage, Table, chain
 from .static_rows import index_bits, static_rows
-from .window import WindowMemories, window_constants, window_stage
+from .window import (
+    WindowBuffers,
+    head_columns,
+    is_window,
+    window_constants,
+    window_stages,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +40,8 @@ class ConvPlan:
         bias: (out_channels,) integers in the accumulator's format.
         shift_bits: fractional bits of the accumulator minus those of the output.
         clip_limit: inputs with |x| <= clip_limit become zero; 0 clips nothing.
-        index: the layer's number, for counters.
         paired: whether engines of two filters share their multipliers.
-        memories: of its window.
+        buffers: of its window.
     """
 
     op: Conv2d
@@ -48,9 +53,8 @@ class ConvPlan:
     bias: IntArray
     shift_bits: int
     clip_limit: int
-    index: int
     paired: bool
-    memories: WindowMemories = WindowMemories()  # noqa: RUF009 - a frozen value
+    buffers: WindowBuffers
 
     @property
     def taps(self) -> int:
@@ -122,7 +126,7 @@ def _by_lane(plan: ConvPlan, values: IntArray, inner: tuple[int, ...]) -> IntArr
 
 
 def lane_weights(plan: ConvPlan) -> IntArray:
-    """(lanes, rows, M): the segment that each lane multiplies by at each step."""
+    """(lanes, rows, M): the segments of each lane's filters, (group, filter, channel) steps."""
     fold = plan.folding
     inner = (plan.channel_steps, fold.coarse_in, plan.products)
     by_lane = _by_lane(plan, plan.weight, inner)
@@ -130,12 +134,22 @@ def lane_weights(plan: ConvPlan) -> IntArray:
     return np.ascontiguousarray(ordered.reshape(fold.lanes, plan.rows, plan.products))
 
 
+def window_weights(plan: ConvPlan) -> IntArray:
+    """(lanes, windows, filter steps, M): what each lane multiplies the windows of a position by,
+    in (group, channel) steps; it works through its filters with each."""
+    steps = (plan.group_steps, plan.filter_steps, plan.channel_steps, plan.products)
+    ordered = lane_weights(plan).reshape(plan.folding.lanes, *steps).swapaxes(2, 3)
+    return np.ascontiguousarray(
+        ordered.reshape(plan.folding.lanes, -1, plan.filter_steps, plan.products)
+    )
+
+
 def memory_words(plan: ConvPlan) -> IntArray:
     """The weights as the memories hold them: (lanes, depth, words side by side).
 
     A dynamic engine reads a segment's M weights at once; a dense one ``fine`` a cycle.
     """
-    weights = lane_weights(plan)
+    weights = window_weights(plan).reshape(plan.folding.lanes, plan.rows, plan.products)
     if plan.folding.engine is EngineKind.DYNAMIC:
         return weights
     fine = plan.folding.fine
@@ -149,11 +163,7 @@ def _weight_tables(plan: ConvPlan) -> tuple[Table, ...]:
     fold = plan.folding
     if fold.engine is not EngineKind.STATIC:
         return (Table("weights", WEIGHT, memory_words(plan), fold.weight_memory),)
-    # windows are the outer loop: a lane works through its filters of each
-    steps = (plan.group_steps, plan.filter_steps, plan.channel_steps)
-    windows = lane_weights(plan).reshape(fold.lanes, *steps, plan.products)
-    ordered = windows.transpose(1, 3, 0, 2, 4)
-    rows = static_rows(ordered.reshape(-1, *ordered.shape[2:]), fold.fine)
+    rows = static_rows(window_weights(plan).transpose(1, 0, 2, 3), fold.fine)
     word = f"hass::rom_word<WEIGHT_BITS + {index_bits(plan.products)}>::type"
     return (
         Table("weights", word, rows.words, fold.weight_memory),
@@ -168,7 +178,28 @@ def bias_rows(plan: ConvPlan) -> IntArray:
     return np.ascontiguousarray(ordered.reshape(-1, fold.coarse_group * fold.coarse_out))
 
 
-def _front(plan: ConvPlan) -> list[Stage]:
+def _waiting_windows(plan: ConvPlan, rows: int) -> int:
+    """Windows that wait for their work while the first ones of a row are read, a column a cycle, so
+    that engines which are faster than that do not wait; none where they have time to catch up.
+
+    Args:
+        plan: the convolution.
+        rows: of the weight memory: cycles of a position, of dynamic engines at the least.
+    """
+    if not plan.buffers.rolling:
+        return 0
+    beats = plan.source.channels // (plan.folding.coarse_in * plan.folding.coarse_group)
+    positions, words = plan.out.pixels, plan.source.pixels * beats
+    busy = rows * positions  # cycles of a frame
+    if plan.folding.engine is EngineKind.DYNAMIC:
+        busy = max(busy, words)
+    # cycles of a row in which there is nothing to work on, times positions
+    idle = head_columns(plan.op, plan.source) * beats * positions - busy
+    idle -= max(0, words - busy) * plan.out.width
+    return max(0, ceil_div(beats * idle, busy))
+
+
+def _front(plan: ConvPlan, rows: int) -> list[Stage]:
     """From the input stream to whole segments of all lanes."""
     fold, op = plan.folding, plan.op
     streams = fold.coarse_in * fold.coarse_group
@@ -181,17 +212,14 @@ def _front(plan: ConvPlan) -> list[Stage]:
         template = (ACT, blocks, "COARSE_GROUP", plan.source.channels // op.groups)
         template = (*template, fold.coarse_in * fold.packed, "STREAMS_IN")
         stages.append(Stage("group_order", "deal_groups", template, streams))
-    if (op.kernel, op.stride, op.pads) != ((1, 1), (1, 1), (0, 0, 0, 0)):
-        stages.append(window_stage(streams, plan.taps, 0, plan.memories))
+    if is_window(op):
+        waiting = _waiting_windows(plan, rows)
+        stages.extend(window_stages(op, plan.source, streams, 0, plan.buffers, waiting))
     if fold.packed > 1:
         beats = plan.out.pixels * plan.group_steps * plan.channel_steps
         wide = streams * plan.products
         template = (ACT, beats, "STREAMS_IN * TAPS", "STREAMS_IN * PRODUCTS")
         stages.append(Stage("width", "widen", template, wide))
-    if plan.filter_steps > 1 and fold.engine is not EngineKind.STATIC:
-        template = (ACT, "STREAMS_IN * PRODUCTS", "OUT_PIXELS * GROUP_STEPS")
-        template = (*template, "CHANNEL_STEPS", "FILTER_STEPS")
-        stages.append(Stage("replay", "replay", template, streams * plan.products))
     return stages
 
 
@@ -206,11 +234,12 @@ def _engine(plan: ConvPlan) -> Stage:
     if fold.engine is EngineKind.STATIC:
         bits = index_bits(plan.products)
         word = f"hass::rom_word<WEIGHT_BITS + {bits}>::type"
-        static: tuple[str | int, ...] = (ACT, WEIGHT, ACC, word, "LAYER", *lanes, bits)
+        static: tuple[str | int, ...] = (ACT, WEIGHT, ACC, word, *lanes, bits)
         static = (*static, "WEIGHT_ROWS", "OUT_PIXELS", "FILTER_STEPS", "CHANNEL_STEPS", "RESULTS")
         tables = ("weights", "marks")
         return Stage("engine_static", "engine_static", static, fold.lanes, ACC, tables)
-    template: tuple[str | int, ...] = (ACT, WEIGHT, ACC, "LAYER", *lanes, "WEIGHT_ROWS", "SEGMENTS")
+    template: tuple[str | int, ...] = (ACT, WEIGHT, ACC, *lanes, "WEIGHT_ROWS")
+    template = (*template, "OUT_PIXELS * GROUP_STEPS", "CHANNEL_STEPS", "FILTER_STEPS")
     name = "engine_dense"
     if plan.paired:
         name = "engine_pair"
@@ -226,11 +255,8 @@ def _back(plan: ConvPlan) -> list[Stage]:
     fold = plan.folding
     streams = fold.coarse_out * fold.coarse_group
     stages = [_engine(plan)]
-    if plan.channel_steps > 1 and fold.engine is not EngineKind.STATIC:
-        template: tuple[str | int, ...] = (ACC, fold.lanes, "CHANNEL_STEPS", "RESULTS")
-        stages.append(Stage("accumulate", "accumulate", template, fold.lanes, ACC))
     if fold.coarse_in > 1:
-        template = (ACC, "STREAMS_OUT", "COARSE_IN", "RESULTS")
+        template: tuple[str | int, ...] = (ACC, "STREAMS_OUT", "COARSE_IN", "RESULTS")
         stages.append(Stage("adder_tree", "adder_tree", template, streams, ACC))
     template = ("ACC_BITS", "ACT_BITS", "STREAMS_OUT", "GROUP_STEPS * FILTER_STEPS")
     template = (*template, "OUT_PIXELS", "SHIFT")
@@ -251,23 +277,22 @@ def _back(plan: ConvPlan) -> list[Stage]:
 def conv_block(plan: ConvPlan) -> Block:
     """The hardware of one convolution."""
     fold, op = plan.folding, plan.op
-    wires, calls = chain((*_front(plan), *_back(plan)))
     results = plan.out.pixels * plan.group_steps * plan.filter_steps
     weights = _weight_tables(plan)
     rows = weights[0].values.shape[0 if fold.engine is EngineKind.STATIC else 1]
+    wires, calls = chain((*_front(plan, rows), *_back(plan)))
     tables = (*weights, Table("biases", ACC, bias_rows(plan)))
     if plan.exchanges:
         tables = (*tables, Table("places", _place_word(plan), plan.places))
     constants = (
-        ("LAYER", plan.index),
-        *window_constants(op.kernel, op.stride, op.pads, plan.source, plan.out),
+        *window_constants(op, plan.source, plan.out, plan.buffers),
         ("IN_WORDS", plan.source.words),
         ("OUT_PIXELS", plan.out.pixels),
         ("COARSE_GROUP", fold.coarse_group),
         ("COARSE_IN", fold.coarse_in),
         ("COARSE_OUT", fold.coarse_out),
         ("FINE", fold.fine),
-        ("LANE_FIFO_DEPTH", fold.lane_fifo_depth),
+        ("LANE_FIFO_DEPTH", max(2, fold.lane_fifo_depth)),
         ("STREAMS_IN", fold.coarse_in * fold.coarse_group),
         ("STREAMS_OUT", fold.coarse_out * fold.coarse_group),
         ("PRODUCTS", plan.products),
@@ -275,7 +300,6 @@ def conv_block(plan: ConvPlan) -> Block:
         ("FILTER_STEPS", plan.filter_steps),
         ("CHANNEL_STEPS", plan.channel_steps),
         ("RESULTS", results),
-        ("SEGMENTS", results * plan.channel_steps),
         ("WEIGHT_ROWS", rows),
         ("SHIFT", plan.shift_bits),
         ("CLIP_LIMIT", plan.clip_limit),

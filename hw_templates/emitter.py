@@ -1,4 +1,5 @@
-"""A design as an HLS project: source, weights, testbench with expected results, scripts."""
+"""A design as an HLS project: source, weights, testbench with expected results, scripts; and its
+convolutions in SystemVerilog."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from hass.reference import act_thresholds_of, run_reference
 
 from .project import build_project
 from .render import project_files
+from .rtl_project import frames_wanted, rtl_files
 
 # what an earlier emission leaves where a new one may write nothing, and what was made from it
 STALE = (
@@ -88,8 +90,11 @@ def emit_project(
     results = run_reference(graph, pruned, formats, thresholds, frames.images)
     expected = results[last]
     inputs = quantise(frames.images, formats.outputs[first])
+    taps = frames_wanted(project)
+    one_frame = run_reference(graph, pruned, formats, thresholds, frames.images[:1], taps=taps)
     files = {
         **project_files(project, design, inputs, expected, frames.labels, frames.origin),
+        **rtl_files(project, design.arithmetic, one_frame),
         "design.json": canonical_json(design_json(design)),
     }
     write_folder(target, files, force=force, stale=STALE)

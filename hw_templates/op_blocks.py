@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import gcd
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from hass.reference import align_frac_bits, linear_constants, unit_format
 from hass.values import FeatureMap, FixedPoint
 
 from .blocks import ACT, Block, Call, Stage, Table, Wire, chain
-from .window import WindowMemories, window_constants, window_stage
+from .window import WindowBuffers, window_constants, window_stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class OpPlan:
         out_format: of the output.
         streams: words side by side at every port; divides the channels of every map.
         readers: streams that a Fork hands out.
-        memories: of a pooling's window.
+        buffers: of a pooling's window; None of another layer's.
     """
 
     op: ops.Op
@@ -44,7 +43,7 @@ class OpPlan:
     out_format: FixedPoint
     streams: int
     readers: int
-    memories: WindowMemories = WindowMemories()  # noqa: RUF009 - a frozen value
+    buffers: WindowBuffers | None
 
 
 def streams_mistake(plan: OpPlan) -> str | None:
@@ -85,13 +84,14 @@ def _activation(plan: OpPlan) -> tuple[list[Stage], list[Table]]:
 
 
 def _pool(op: ops.MaxPool2d | ops.AvgPool2d, plan: OpPlan) -> tuple[list[Stage], list[Table]]:
+    assert plan.buffers is not None
     taps = op.kernel[0] * op.kernel[1]
     fmt = plan.formats[0]
     if isinstance(op, ops.MaxPool2d):
         beats = plan.out.words // plan.streams
         template: tuple[str | int, ...] = (ACT, beats, "STREAMS_IN", "TAPS")
         pool = Stage("max_pool", "max_pool", template, plan.streams)
-        return [window_stage(plan.streams, taps, fmt.low, plan.memories), pool], []
+        return [*window_stages(op, plan.sources[0], plan.streams, fmt.low, plan.buffers), pool], []
     shift = fmt.frac_bits + reciprocal(taps)[1] - plan.out_format.frac_bits
     inside = "true" if op.divisor is ops.Divisor.INSIDE else "false"
     template = (
@@ -100,39 +100,20 @@ def _pool(op: ops.MaxPool2d | ops.AvgPool2d, plan: OpPlan) -> tuple[list[Stage],
     )
     table = np.array([0, *(reciprocal(n, taps)[0] for n in range(1, taps + 1))])
     pool = Stage("avg_pool", "avg_pool", template, plan.streams, ACT, ("reciprocals",))
-    window = window_stage(plan.streams, taps, 0, plan.memories)
-    return [window, pool], [Table("reciprocals", "int", table)]
+    window = window_stages(op, plan.sources[0], plan.streams, 0, plan.buffers)
+    return [*window, pool], [Table("reciprocals", "int", table)]
 
 
-def _slice(op: ops.Slice, plan: OpPlan, streams: int) -> Stage:
-    spans = [x for s in (op.rows, op.columns, op.channels) for x in (s.start, s.stop, s.step)]
-    template: tuple[str | int, ...] = (ACT, "HEIGHT", "WIDTH", "CHANNELS", streams, *spans)
-    return Stage("slice", "slice", template, streams)
-
-
-def _pad(op: ops.Pad, plan: OpPlan, streams: int) -> Stage:
-    around = (*op.pads, op.channels_front, op.channels_back)
-    template: tuple[str | int, ...] = (ACT, "HEIGHT", "WIDTH", "CHANNELS", streams, *around)
-    return Stage("pad", "pad", template, streams)
-
-
-def _moving(op: ops.Slice | ops.Pad, plan: OpPlan) -> list[Stage]:
-    """A slice or a pad; where whole beats of channels cannot be kept or set, at fewer streams."""
-    streams = plan.streams
+def _moving(op: ops.Slice | ops.Pad, plan: OpPlan) -> Stage:
+    template: tuple[str | int, ...] = (ACT, "HEIGHT", "WIDTH", "CHANNELS", "STREAMS_IN")
     if isinstance(op, ops.Pad):
-        narrow = gcd(streams, op.channels_front, op.channels_back)
+        name = "pad"
+        template = (*template, *op.pads, op.channels_front, op.channels_back)
     else:
-        narrow = gcd(streams, op.channels.start) if op.channels.step == 1 else 1
-    middle = _pad(op, plan, narrow) if isinstance(op, ops.Pad) else _slice(op, plan, narrow)
-    if narrow == streams:
-        return [middle]
-    before = (ACT, plan.sources[0].words // streams, streams, narrow)
-    after = (ACT, plan.out.words // streams, narrow, streams)
-    return [
-        Stage("width", "narrow", before, narrow),
-        middle,
-        Stage("width", "widen", after, streams),
-    ]
+        name = "slice"
+        spans = (op.rows, op.columns, op.channels)
+        template = (*template, *(x for s in spans for x in (s.start, s.stop, s.step)))
+    return Stage(name, name, template, plan.streams)
 
 
 def _concat(plan: OpPlan) -> tuple[list[Wire], list[Call]]:
@@ -219,14 +200,16 @@ def op_block(plan: OpPlan) -> Block:
         case ops.Relu() | ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
             stages, tables = _activation(plan)
         case ops.MaxPool2d() | ops.AvgPool2d():
+            assert plan.buffers is not None
             stages, tables = _pool(op, plan)
             constants = [
                 ("STREAMS_IN", plan.streams),
-                *window_constants(op.kernel, op.stride, op.pads, source, plan.out),
+                *window_constants(op, source, plan.out, plan.buffers),
             ]
         case ops.Slice() | ops.Pad():
-            stages = _moving(op, plan)
+            stages = [_moving(op, plan)]
             constants = [
+                ("STREAMS_IN", plan.streams),
                 ("HEIGHT", source.height),
                 ("WIDTH", source.width),
                 ("CHANNELS", source.channels),

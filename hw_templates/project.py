@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hass import ops
-from hass.cost import EngineKind, Folding, as_arrays
+from hass.cost import EngineKind, Folding, LayerShape, as_arrays, layer_shapes
+from hass.cost.even_flow import burst_words
 from hass.cost.lane_filters import dealt_filters
 from hass.cost.ops.conv import engine_pairs
 from hass.cost.static_schedule import static_filters
@@ -14,6 +15,7 @@ from hass.design import Design, formats_of
 from hass.errors import Mistake, SpecError
 from hass.fixed_point import IntArray, NumberFormats
 from hass.graph import Edge, FloatArray, Graph, Weights
+from hass.intmath import ceil_div
 from hass.measure.occupancy import weight_counts
 from hass.reference import act_thresholds_of, clip_limits, integer_weights
 from hass.values import FeatureMap
@@ -22,7 +24,7 @@ from .blocks import Block, Call, Wire, converted
 from .conv_block import ConvPlan, conv_block, folding_mistake
 from .names import identifiers
 from .op_blocks import OpPlan, op_block, streams_mistake
-from .window import WindowMemories, window_memories
+from .window import WindowBuffers, window_buffers
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Project:
         wires: streams of the top function, FIFOs included.
         steps: statements of the top function in order.
         source, sink: the pipeline's ends.
+        convs: convolution -> what its hardware computes.
     """
 
     graph: Graph
@@ -71,6 +74,7 @@ class Project:
     steps: tuple[Step, ...]
     source: Port
     sink: Port
+    convs: Mapping[str, ConvPlan]
 
 
 def _op_plan(
@@ -86,6 +90,7 @@ def _op_plan(
         out_format=formats.outputs[name],
         streams=folding.coarse_in * folding.coarse_group,
         readers=len(graph.out_edges(name)),
+        buffers=None,
     )
 
 
@@ -117,48 +122,65 @@ def _lane_filters(op: ops.Conv2d, folding: Folding, weight: FloatArray) -> IntAr
     return dealt_filters(op.out_channels // op.groups, folding.coarse_out)
 
 
-def _window_memories(design: Design, graph: Graph, name: str) -> WindowMemories:
-    """Of a layer's sliding window; without one, none."""
-    op, folding = graph[name].op, design.plan.foldings[name]
-    if not isinstance(op, ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d):
-        return WindowMemories()
-    streams = folding.coarse_in * folding.coarse_group
-    act_bits, source = design.arithmetic.act_bits, graph.in_maps(name)[0]
-    return window_memories(op.kernel, source, streams, act_bits, folding.line_memory)
+def _window_buffers(
+    op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d, shape: LayerShape, design: Design, name: str
+) -> WindowBuffers:
+    """Of a layer's sliding window."""
+    folding = design.plan.foldings[name]
+    return window_buffers(
+        *(op, shape.inputs[0], shape.out, folding.coarse_in * folding.coarse_group),
+        act_bits=design.arithmetic.act_bits,
+        memory=folding.line_memory,
+        haste=shape.haste,
+    )
 
 
-def _blocks(
+def _conv_plans(
     design: Design, graph: Graph, weights: Weights, formats: NumberFormats
-) -> dict[str, Block]:
+) -> dict[str, ConvPlan]:
     foldings = design.plan.foldings
     integers = integer_weights(graph, weights, formats)
     limits = clip_limits(act_thresholds_of(design.settings), formats, graph)
-    blocks = {}
-    for index, layer in enumerate(graph):
+    plans = {}
+    shapes = layer_shapes(graph)
+    for layer in graph:
         name, op = layer.name, layer.op
-        if isinstance(op, ops.Conv2d):
-            accumulator = formats.accumulator(graph, name)
-            family, one = design.device.family, as_arrays([foldings[name]])
-            pairs = engine_pairs(op, one, family, design.arithmetic)
-            plan = ConvPlan(
-                op=op,
-                source=graph.in_maps(name)[0],
-                out=layer.out,
-                folding=foldings[name],
-                filters=_lane_filters(op, foldings[name], weights[f"{name}.weight"]),
-                weight=integers[f"{name}.weight"],
-                bias=integers[f"{name}.bias"],
-                shift_bits=accumulator.frac_bits - formats.outputs[name].frac_bits,
-                clip_limit=limits.get(name, 0),
-                index=index,
-                paired=bool(pairs[0]),
-                memories=_window_memories(design, graph, name),
-            )
-            blocks[name] = conv_block(plan)
+        if not isinstance(op, ops.Conv2d):
+            continue
+        accumulator = formats.accumulator(graph, name)
+        family, one = design.device.family, as_arrays([foldings[name]])
+        pairs = engine_pairs(op, one, family, design.arithmetic)
+        plans[name] = ConvPlan(
+            op=op,
+            source=graph.in_maps(name)[0],
+            out=layer.out,
+            folding=foldings[name],
+            filters=_lane_filters(op, foldings[name], weights[f"{name}.weight"]),
+            weight=integers[f"{name}.weight"],
+            bias=integers[f"{name}.bias"],
+            shift_bits=accumulator.frac_bits - formats.outputs[name].frac_bits,
+            clip_limit=limits.get(name, 0),
+            paired=bool(pairs[0]),
+            buffers=_window_buffers(op, shapes[name], design, name),
+        )
+    return plans
+
+
+def _blocks(
+    design: Design, graph: Graph, formats: NumberFormats, convs: Mapping[str, ConvPlan]
+) -> dict[str, Block]:
+    blocks = {}
+    shapes = layer_shapes(graph)
+    for layer in graph:
+        name, op = layer.name, layer.op
+        if name in convs:
+            blocks[name] = conv_block(convs[name])
         elif not isinstance(op, ops.Input | ops.Output):
-            one_op = _op_plan(graph, name, formats, foldings)
-            memories = _window_memories(design, graph, name)
-            blocks[name] = op_block(replace(one_op, memories=memories))
+            one_op = _op_plan(graph, name, formats, design.plan.foldings)
+            if isinstance(op, ops.MaxPool2d | ops.AvgPool2d):
+                buffers = _window_buffers(op, shapes[name], design, name)
+                one_op = replace(one_op, buffers=buffers)
+            blocks[name] = op_block(one_op)
     return blocks
 
 
@@ -182,8 +204,10 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
     formats = formats_of(design, graph, weights)
     _check(graph, formats, foldings)
     names = identifiers([layer.name for layer in graph])
-    blocks = _blocks(design, graph, weights, formats)
+    convs = _conv_plans(design, graph, weights, formats)
+    blocks = _blocks(design, graph, formats, convs)
     fifos = {fifo.edge: fifo for fifo in design.plan.estimate.fifos}
+    bursts = {x.name: burst_words(x.op, graph.in_maps(x.name), x.out) for x in graph}
     first, last = (graph.of_type(kind)[0] for kind in (ops.Input, ops.Output))
     source_words = foldings[first.name].coarse_out * foldings[first.name].coarse_group
     sink_words = foldings[last.name].coarse_in * foldings[last.name].coarse_group
@@ -203,11 +227,13 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
             wire = Wire(fifo, to_words)
             if known is not None:
                 wire = replace(wire, depth=known.depth_words, memory=known.memory)
-            wires.append(wire)
             outs.append(fifo)
-            if from_words != to_words:
+            if from_words == to_words:
+                wires.append(wire)
+            else:
                 outs[-1] = f"from_{names[name]}_{index}"
-                wires.append(Wire(outs[-1], from_words))
+                source = Wire(outs[-1], from_words)
+                wires.extend(_around_converter(wire, source, bursts[name]))
                 more, calls = converted(fifo, outs[-1], fifo, layer.out.words, from_words, to_words)
                 wires.extend(more)
                 after.extend(calls)
@@ -225,7 +251,19 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
         steps=tuple(steps),
         source=_port(ends, first.name, source_words, formats, graph),
         sink=_port(ends, last.name, sink_words, formats, graph),
+        convs=convs,
     )
+
+
+def _around_converter(fifo: Wire, source: Wire, burst: int) -> tuple[Wire, Wire]:
+    """The FIFO behind a converter and the stream in front of it. Words that come in a burst wait in
+    front of a narrowing one, which lets them pass more slowly than they come: the FIFO holds fewer.
+    """
+    moved = max(0, min(burst // fifo.words, fifo.depth - source.depth))
+    if source.words <= fifo.words or moved == 0:
+        return fifo, source
+    entries = source.depth + ceil_div(moved * fifo.words, source.words)
+    return replace(fifo, depth=fifo.depth - moved), replace(source, depth=entries)
 
 
 def _port(

@@ -12,8 +12,9 @@ import jinja2
 import numpy as np
 
 from hass import ops
-from hass.design import Design
+from hass.design import Design, DesignAccuracy, arithmetic_title
 from hass.fixed_point import IntArray
+from hass.graph import Graph
 from hass.values import Arithmetic
 
 from .blocks import Block, Call, Table
@@ -23,6 +24,7 @@ from .project import Project
 LINE_CHARACTERS = 100
 WORDS_PER_LINE = 24  # of a table's innermost rows
 CLOCK_UNCERTAINTY_PERCENT = 27  # of the clock's period: the vendor's default, written out
+CSIM_WORDS = 1 << 25  # of 8 bytes; the queues of a C simulation hold no more, if a frame is less
 
 
 def _folder() -> Traversable:
@@ -31,7 +33,7 @@ def _folder() -> Traversable:
 
 def _wrapped(call: Call) -> str:
     """A call as a statement, broken where it is long."""
-    arguments = f"{', '.join(call.arguments)});"
+    arguments = f"{', '.join(('frames', *call.arguments))});"
     template = ", ".join(str(item) for item in call.template)
     line = f"    hass::{call.function}<{template}>({arguments}"
     if len(line) <= LINE_CHARACTERS:
@@ -144,6 +146,18 @@ def copied_headers() -> dict[str, str]:
     return files
 
 
+def _frames_per_call(graph: Graph) -> int:
+    """Frames that the testbench sends together: all words of every map, and a window of each, fit
+    in its queues."""
+    words = 0
+    for layer in graph:
+        words += layer.out.words
+        if isinstance(layer.op, ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d):
+            (source,) = graph.in_maps(layer.name)
+            words += layer.out.pixels * source.channels * layer.op.kernel[0] * layer.op.kernel[1]
+    return max(1, CSIM_WORDS // words)
+
+
 def _summary(design: Design) -> str:
     summary = design.summary
     return (
@@ -151,6 +165,28 @@ def _summary(design: Design) -> str:
         f"expects a frame every {summary.frame_ii_cycles} cycles "
         f"({summary.throughput_fps:.6g} frames/s); the slowest stage is "
         f"{printable(summary.bottleneck)}. These are estimates, not synthesis results."
+    )
+
+
+def stated_accuracies(design: Design) -> tuple[str, ...]:
+    """What accuracy in integers a design states, a sentence's object for each split."""
+    stated = design.integer_accuracy or DesignAccuracy()
+    splits = (("selection", stated.selection), ("test", stated.test))
+    return tuple(
+        f"a top-1 of {100 * found.top1:.2f} % in {arithmetic_title(design.arithmetic)} on the "
+        f"{name} split ({found.correct} of its first {found.images} images)"
+        for name, found in splits
+        if found is not None
+    )
+
+
+def _accuracy(design: Design) -> str:
+    stated = stated_accuracies(design)
+    if not stated:
+        return ""
+    return (
+        f"The design states {' and '.join(stated)}. With just these images (`hass emit DESIGN "
+        "--split SPLIT --frames NUMBER`) `make csim` counts as many."
     )
 
 
@@ -173,6 +209,7 @@ def _readme(project: Project, design: Design, frames: int, frames_source: str) -
         summary=_summary(design),
         frames=frames,
         frames_source=frames_source,
+        accuracy=_accuracy(design),
         arithmetic=design.arithmetic,
         layers=rows,
         source=project.source,
@@ -222,7 +259,7 @@ def project_files(
         sink=project.sink,
     )
     files["tb/testbench.cpp"] = _render(
-        "testbench.cpp.j2", all_idents=[project.names[layer.name] for layer in project.graph]
+        "testbench.cpp.j2", frames_per_call=_frames_per_call(project.graph)
     )
     files["tb/data/input.dat"] = frames_text(inputs)
     files["tb/data/expected.dat"] = frames_text(expected)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hass.cli.common import (
+    bits_option,
     clock_option,
     data_option,
     json_option,
@@ -62,6 +63,7 @@ from .spec import STRATEGY_NAMES, SearchSpec
 @seed_option()
 @click.option("--storage", metavar="URL", help="An Optuna storage; without it OUT/study.journal.")
 @clock_option()
+@bits_option()
 @click.option(
     "--profile-images",
     type=click.IntRange(min=1),
@@ -86,6 +88,7 @@ def command(
     seed: int,
     storage: str | None,
     clock_mhz: float | None,
+    bits: int,
     profile_images: int,
     selection_images: int | None,
     as_json: bool,
@@ -95,7 +98,7 @@ def command(
     Every trial clips weights and activations layer by layer, measures accuracy and sparsity on
     real images, and folds the network for the part. Trial 0 is the dense design. The best
     design is the fastest that fits and keeps the accuracy; only it and the dense one are run
-    on the test split.
+    on the test split, and in the integers that the hardware computes.
 
     \b
     Example:
@@ -114,6 +117,7 @@ def command(
         profile_images=profile_images,
         selection_limit=selection_images,
         clock_mhz=clock_mhz,
+        bits=bits,
         storage=storage,
     )
     folder = Path(f"{Path(model).stem}-{Path(device).stem}" if output is None else output)

@@ -22,6 +22,7 @@ from hass.folding import Curve, Joint, TableCache, fastest_within, joint_curves,
 from hass.graph import Graph, Weights
 from hass.measure import Dataset, measure_alone
 from hass.sparsity import Settings, SparsityProfile, SparsitySetting
+from hass.values import Arithmetic
 
 from .clips import LayerFacts, setting_of
 from .hooks import SearchHooks, stage_progress
@@ -125,6 +126,7 @@ class Ground:
         profile: measured with nothing clipped.
         images, seed: of profiles.
         clock_mhz: of the designs; None: the device's.
+        arithmetic: word lengths of the designs.
     """
 
     graph: Graph
@@ -135,6 +137,7 @@ class Ground:
     images: int
     seed: int
     clock_mhz: float | None
+    arithmetic: Arithmetic
 
 
 def codesign(
@@ -153,7 +156,9 @@ def codesign(
         levels.append(_level_curves(ground, settings, known, cache))
         progress(number + 1, len(LEVELS))
     names = [layer.name for layer in facts]
-    joint = joint_of(ground.graph, ground.device, names, levels, ground.clock_mhz)
+    joint = joint_of(
+        ground.graph, ground.device, names, levels, ground.clock_mhz, ground.arithmetic
+    )
     return CoDesign(tuple(facts), curves, joint)
 
 
@@ -168,6 +173,7 @@ def _level_curves(
         "images": ground.images,
         "seed": ground.seed,
         "clock": ground.clock_mhz,
+        "arithmetic": repr(ground.arithmetic),
         "cost model": COST_MODEL_VERSION,
         "settings": {n: [s.weight_sparsity, s.act_threshold] for n, s in settings.items()},
     }
@@ -187,7 +193,12 @@ def _level_curves(
     )
     assumed = replace(ground.profile, layers=alone)
     found = joint_curves(
-        ground.graph, ground.device, assumed, clock_mhz=ground.clock_mhz, cache=cache
+        ground.graph,
+        ground.device,
+        assumed,
+        clock_mhz=ground.clock_mhz,
+        arithmetic=ground.arithmetic,
+        cache=cache,
     )
     stored = {
         str(place): np.column_stack([found[name].cycles, found[name].use])

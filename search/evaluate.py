@@ -23,6 +23,7 @@ from hass.device import Device, load_device
 from hass.errors import GraphError
 from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, WeightsAt, solve
 from hass.graph import Graph, macs_per_frame
+from hass.integer_accuracy import MOST_IMAGES, measure_integer_accuracy
 from hass.intmath import ceil_div
 from hass.measure import (
     Dataset,
@@ -196,6 +197,7 @@ class Problem:
             self.spec.profile_images,
             self.spec.seed,
             self.spec.clock_mhz,
+            self.spec.arithmetic,
         )
         return codesign(ground, facts, curves, self.known, self.hooks)
 
@@ -204,6 +206,9 @@ class Problem:
     ) -> Hits:
         progress = stage_progress(self.hooks, f"accuracy ({Split.SELECTION.value})")
         return self._fronts.hits(settings, progress=progress, enough=enough)
+
+    def _limit(self, split: Split) -> int | None:
+        return self.spec.selection_limit if split is Split.SELECTION else None
 
     def dense(self) -> Evaluation:
         """The dense design: dense engines only, nothing clipped.
@@ -268,6 +273,18 @@ class Problem:
             progress=stage_progress(self.hooks, f"accuracy ({Split.TEST.value})"),
         )
 
+    def integer_accuracy(self, design: Design, split: Split) -> Accuracy:
+        """Accuracy of what a design's hardware computes; for what is final only."""
+        return measure_integer_accuracy(
+            design,
+            self.model.graph,
+            self.model.weights,
+            self.data,
+            split,
+            limit=min(MOST_IMAGES, self._limit(split) or MOST_IMAGES),
+            progress=stage_progress(self.hooks, f"accuracy in integers ({split.value})"),
+        )
+
     def solved(
         self, profile: SparsityProfile, engines: frozenset[EngineKind]
     ) -> FoldingPlan | Infeasibility:
@@ -278,6 +295,7 @@ class Problem:
             self.device,
             profile=profile,
             engines=engines,
+            arithmetic=self.spec.arithmetic,
             clock_mhz=self.spec.clock_mhz,
             weights=WeightsAt.ON_CHIP,  # the only ones that are emitted
         )
@@ -296,6 +314,7 @@ class Problem:
             self.device,
             plan,
             provenance_now(seed=self.spec.seed, strategy=self.spec.strategy),
+            arithmetic=self.spec.arithmetic,
             profile=profile,
             data=DataRef(self.spec.data, self.data.digest),
             accuracy=DesignAccuracy(profile.accuracy, selection, None),

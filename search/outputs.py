@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from hass.design import Design, DesignAccuracy, DesignResult
@@ -33,8 +34,8 @@ class Results:
         records: trials that ended, by number.
         front: those that fit the part and that none beats, fastest first.
         best: the best one, or None.
-        best_design, dense_design: complete, with their accuracy on the test split where it
-            was measured; None where there is none.
+        best_design, dense_design: complete, with their accuracy on the test split and in
+            integers where it was measured; None where there is none.
     """
 
     records: tuple[TrialRecord, ...]
@@ -63,18 +64,22 @@ def kept_design(log: TrialLog, record: TrialRecord) -> Design | None:
     return None if text is None else parse_design(text, f"trial {record.number}")
 
 
-def _note_key(record: TrialRecord) -> str:
-    return f"test:{record.number}"
+class Measured(StrEnum):
+    """What is measured of the best and the dense design when all trials have finished."""
+
+    TEST = "test"  # on the test split
+    INTEGER_SELECTION = "integer selection"  # in integers, on the selection split
+    INTEGER_TEST = "integer test"
 
 
-def note_test(log: TrialLog, record: TrialRecord, accuracy: Accuracy) -> None:
-    """Keep a trial's accuracy on the test split, so that it is measured once."""
-    log.set_note(_note_key(record), (accuracy.correct, accuracy.images))
+def note_accuracy(log: TrialLog, record: TrialRecord, what: Measured, accuracy: Accuracy) -> None:
+    """Keep an accuracy of a trial's design, so that it is measured once."""
+    log.set_note(f"{what}:{record.number}", (accuracy.correct, accuracy.images))
 
 
-def noted_test(log: TrialLog, record: TrialRecord) -> Accuracy | None:
-    """A trial's accuracy on the test split, if it was measured."""
-    note = log.note(_note_key(record))
+def noted_accuracy(log: TrialLog, record: TrialRecord, what: Measured) -> Accuracy | None:
+    """An accuracy of a trial's design, if it was measured."""
+    note = log.note(f"{what}:{record.number}")
     return None if note is None else Accuracy(note[0], note[1])
 
 
@@ -82,8 +87,12 @@ def _final(log: TrialLog, record: TrialRecord | None) -> Design | None:
     design = None if record is None else kept_design(log, record)
     if record is None or design is None:
         return design
-    accuracy = design.accuracy or DesignAccuracy()
-    return replace(design, accuracy=replace(accuracy, test=noted_test(log, record)))
+    test, *integers = (noted_accuracy(log, record, what) for what in Measured)
+    return replace(
+        design,
+        accuracy=replace(design.accuracy or DesignAccuracy(), test=test),
+        integer_accuracy=DesignAccuracy(None, *integers) if any(integers) else None,
+    )
 
 
 def gather(log: TrialLog) -> Results:
@@ -98,7 +107,9 @@ def gather(log: TrialLog) -> Results:
             trials=sum(record.state is TrialState.COMPLETE for record in records),
             dense=None
             if dense_design is None
-            else DesignResult(dense_design.summary, dense_design.accuracy),
+            else DesignResult(
+                dense_design.summary, dense_design.accuracy, dense_design.integer_accuracy
+            ),
         )
     return Results(records, pareto_front(records), best, best_design, dense_design)
 

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from hass.cost import COST_MODEL_VERSION
-from hass.design import Design
+from hass.design import Design, arithmetic_title
 from hass.design_file import design_json
 from hass.device import RESOURCE_NAMES
 from hass.errors import HassError, InfeasibleError, OutputError
 from hass.files import JsonValue, canonical_json, make_folder, remove_leftovers
 from hass.folding import Infeasibility
+from hass.measure import Split
+from hass.sparsity import Accuracy
 
 from .codesign import clipped_layers
 from .evaluate import ROUNDING, Evaluation, Problem, Stopped, open_problem
@@ -21,12 +23,13 @@ from .journal import sole_owner
 from .known import KNOWN, Known
 from .outputs import (
     DESIGNS,
+    Measured,
     Results,
     dense_of,
     gather,
     kept_design,
-    note_test,
-    noted_test,
+    note_accuracy,
+    noted_accuracy,
     write_outputs,
     write_report_page,
 )
@@ -216,16 +219,25 @@ class _Search:
             floor = evaluation.answer.dense.top1 - self._spec.accuracy_drop / 100
         return scored, accuracy_shortfall(record.selection_top1, floor)
 
-    def score_on_test(self) -> None:
-        """Measure the best and the dense design on the held-out split, once each."""
+    def measure_final(self) -> None:
+        """Measure the best and the dense design on the held-out split and in integers, once."""
         records = self._log.records()
-        for record in (dense_of(records), best_of(records)):
-            if record is None or noted_test(self._log, record) is not None:
-                continue
-            design = kept_design(self._log, record)
-            if design is not None:
-                accuracy = self._problem.test_accuracy(design.settings)
-                note_test(self._log, record, accuracy)
+        final = dict.fromkeys(r for r in (dense_of(records), best_of(records)) if r is not None)
+        for what in Measured:  # first what takes less time, of both
+            for record in final:
+                design = kept_design(self._log, record)
+                if design is not None and noted_accuracy(self._log, record, what) is None:
+                    accuracy = self._measured(design, what)
+                    note_accuracy(self._log, record, what, accuracy)
+
+    def _measured(self, design: Design, what: Measured) -> Accuracy:
+        match what:
+            case Measured.TEST:
+                return self._problem.test_accuracy(design.settings)
+            case Measured.INTEGER_SELECTION:
+                return self._problem.integer_accuracy(design, Split.SELECTION)
+            case Measured.INTEGER_TEST:
+                return self._problem.integer_accuracy(design, Split.TEST)
 
 
 def _identity(problem: Problem) -> Mapping[str, JsonValue]:
@@ -240,6 +252,23 @@ def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     }
 
 
+def below_floor_in_integers(results: Results, spec: SearchSpec) -> str | None:
+    """That the best design keeps the accuracy floor in floating point only, in words."""
+    dense, best = dense_of(results.records), results.best_design
+    if dense is None or dense.selection_top1 is None or best is None:
+        return None
+    floor = dense.selection_top1 - spec.accuracy_drop / 100
+    found = None if best.integer_accuracy is None else best.integer_accuracy.selection
+    if found is None or accuracy_shortfall(found.top1, floor) <= 0:
+        return None
+    return (
+        f"in {arithmetic_title(best.arithmetic)} the best design has {100 * found.top1:.1f} % on "
+        f"{found.images:,} images of the selection split, below the accuracy floor of "
+        f"{100 * floor:.1f} %, which it keeps in floating point; levers: more --bits, a smaller "
+        "--accuracy-drop"
+    )
+
+
 def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str, ...]:
     """Remarks on the results.
 
@@ -247,8 +276,10 @@ def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str,
         InfeasibleError: if trials have finished, but none is a design within the limits.
     """
     dense = dense_of(results.records)
+    integers = below_floor_in_integers(results, spec)
+    notes = () if integers is None else (integers,)
     if dense is None or dense.fits:
-        return ()
+        return notes
     reason = log.outcome(dense.number, REASON)
     if results.best is None and results.finished >= spec.trials:
         raise InfeasibleError(
@@ -256,7 +287,7 @@ def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str,
             f"({spec.accuracy_drop} points below the dense design); levers: a larger "
             "--accuracy-drop; more --trials"
         )
-    return (f"the dense design does not fit: {reason}",)
+    return (f"the dense design does not fit: {reason}", *notes)
 
 
 def run_search(
@@ -308,7 +339,7 @@ def _searched(
     interrupted = False
     try:
         search.run()
-        search.score_on_test()
+        search.measure_final()
     except KeyboardInterrupt:
         interrupted = True
     except HassError:

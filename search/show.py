@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hass.cli.common import Cell, on_terminal, percent, print_table, progress_bars, talk
-from hass.design import Design
+from hass.design import Design, DesignAccuracy, arithmetic_title
+from hass.sparsity import Accuracy
 
 from .hooks import SearchHooks
 from .record import TrialRecord
@@ -101,14 +102,33 @@ def _ratio(best: float | None, dense: float | None) -> str | None:
     return None if not best or not dense else f"{best / dense:.2f}x"
 
 
-def _accuracies(design: Design | None) -> list[str]:
-    accuracy = None if design is None else design.accuracy
+def _splits(accuracy: DesignAccuracy | None) -> list[str]:
     if accuracy is None:
         return ["-", "-"]
     return [
-        "-" if split is None else percent(split.top1)
+        percent(None if split is None else split.top1)
         for split in (accuracy.selection, accuracy.test)
     ]
+
+
+def _accuracies(design: Design | None) -> list[str]:
+    """On the selection and on the test split, each in floating point and in integers."""
+    if design is None:
+        return ["-"] * 4
+    pairs = zip(_splits(design.accuracy), _splits(design.integer_accuracy), strict=True)
+    return [share for pair in pairs for share in pair]
+
+
+def _accuracy_titles(best: Design) -> list[str]:
+    """Of ``_accuracies``; says on how many images the integers were run."""
+    titles = []
+    for name in ("selection", "test"):
+        kept = best.integer_accuracy
+        run: Accuracy | None = None if kept is None else getattr(kept, name)
+        images = "" if run is None else f" ({run.images:,} images)"
+        words = arithmetic_title(best.arithmetic)
+        titles += [f"accuracy, {name} split", f"accuracy, {name} split, {words}{images}"]
+    return titles
 
 
 def _figures(design: Design | None) -> list[float | int | None]:
@@ -147,7 +167,7 @@ def print_comparison(dense: Design | None, best: Design) -> None:
     rows: list[Sequence[Cell]] = [
         (name, before, after, None)
         for name, before, after in zip(
-            ("accuracy, selection split", "accuracy, test split"),
+            _accuracy_titles(best),
             _accuracies(dense),
             _accuracies(best),
             strict=True,

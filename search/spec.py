@@ -13,8 +13,9 @@ import tomli_w
 from hass.errors import Mistake, SpecError
 from hass.files import write_text_atomic
 from hass.validation import StrictRecord, mistakes_of
+from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 knew 16-bit words only
 STRATEGY_NAMES = ("default", "tpe", "hill-climb")
 EXTENDABLE = frozenset({"trials"})  # what a resumed search may ask for differently
 
@@ -50,6 +51,7 @@ class SearchSpec:
         profile_images: calibration images per profile.
         selection_limit: selection images per accuracy, or None for all.
         clock_mhz: clock of the designs, or None for the device's.
+        bits: word length of activations and weights, one of ``ACC_BITS``.
         storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder.
         objective: weights of strategy ``tpe``'s objective.
     """
@@ -64,6 +66,7 @@ class SearchSpec:
     profile_images: int = 64
     selection_limit: int | None = None
     clock_mhz: float | None = None
+    bits: int = 16
     storage: str | None = None
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
 
@@ -81,12 +84,18 @@ class SearchSpec:
                     self.selection_limit is None or self.selection_limit >= 1,
                     "at least 1",
                 ),
+                ("bits", self.bits in ACC_BITS, f"one of {_list(tuple(map(str, ACC_BITS)))}"),
                 ("clock_mhz", self.clock_mhz is None or self.clock_mhz > 0, "above 0"),
             )
             if not good
         ]
         if mistakes:
             raise SpecError(mistakes)
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """Word lengths of the designs."""
+        return arithmetic_of(self.bits)
 
 
 def _list(names: tuple[str, ...]) -> str:
@@ -100,7 +109,7 @@ class _Objective(StrictRecord):
 
 
 class _SpecFile(StrictRecord):
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     model: str
     data: str
     device: str
@@ -111,6 +120,7 @@ class _SpecFile(StrictRecord):
     profile_images: int
     selection_limit: int | None = None
     clock_mhz: float | None = None
+    bits: int
     storage: str | None = None
     objective: _Objective
 

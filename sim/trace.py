@@ -33,6 +33,7 @@ from .work import (
 )
 
 FloatArray = npt.NDArray[np.float32]
+Tables = tuple[Numbers, Numbers, Numbers]
 
 
 def window_masks(
@@ -65,6 +66,26 @@ def weight_masks(weights: FloatArray, packed: int) -> Ints:
     live = (weights != 0).reshape(weights.shape[0], weights.shape[1] // packed, -1)
     bits = np.uint64(1) << np.arange(live.shape[2], dtype=np.uint64)
     return np.asarray((live * bits).sum(axis=2, dtype=np.uint64).view(np.int64))
+
+
+def mask_row(row: Row, fine: int, masks: Ints, live: Ints, tables: Tables) -> Row:
+    """Columns of an engine that gets its cycles from masks, which go to the tables.
+
+    Args:
+        row: of ``engine_columns``.
+        fine: multipliers.
+        masks: (frames, positions, windows, lanes in) of windows, as dealt.
+        live: (windows, lanes in, lanes out, filters of a lane) of weights, as dealt.
+        tables: cycles, masks of windows, masks of weights.
+    """
+    numbers, acts, lives = tables
+    return row | {
+        c.FROM_MASKS: 1,
+        c.CYCLE_TABLE: numbers.add(cycle_table(row[c.PRODUCTS], fine)),
+        c.ACT_MASKS: acts.add(masks),
+        c.WEIGHT_MASKS: lives.add(live),
+        c.MASK_WINDOWS: masks.size // row[c.LANES_IN],
+    }
 
 
 def _inputs(
@@ -127,13 +148,7 @@ def trace_source(
         filters = dealt_filters(op, folding, sparsity, blocks)
         live = weight_masks(pruned[f"{layer.name}.weight"], folding.packed)
         live = live[filters, (blocks % live.shape[1])[:, :, None, None]]
-        row |= {
-            c.FROM_MASKS: 1,
-            c.CYCLE_TABLE: numbers.add(cycle_table(row[c.PRODUCTS], folding.fine)),
-            c.ACT_MASKS: acts.add(masks),
-            c.WEIGHT_MASKS: lives.add(live),
-            c.MASK_WINDOWS: masks.size // row[c.LANES_IN],
-        }
+        row = mask_row(row, folding.fine, masks, live, (numbers, acts, lives))
         actors[layer.name] = actor | {c.DRAWN: len(rows)}
         rows.append(row)
     return make_source(rows, numbers, actors, acts.joined(), lives.joined())

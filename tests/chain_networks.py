@@ -71,4 +71,4 @@ def float_outputs(
     model = write_model(graph, weights, act_thresholds=thresholds, taps=taps)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     found = session.run(taps, {"input": frames})
-    return {"in": frames, **dict(zip(names, found, strict=True))}
+    return {graph.of_type(ops.Input)[0].name: frames, **dict(zip(names, found, strict=True))}

@@ -121,8 +121,10 @@ def designs(draw: st.DrawFn) -> Design:
         },
         output_max_abs={name: draw(AMOUNTS) for name in draw(some)},
         accuracy=draw(SPLITS),
+        integer_accuracy=draw(SPLITS),
         dense=draw(
-            st.none() | st.builds(DesignResult, st.just(summarise(estimate, DEVICE)), SPLITS)
+            st.none()
+            | st.builds(DesignResult, st.just(summarise(estimate, DEVICE)), SPLITS, SPLITS)
         ),
         trials=draw(st.none() | COUNTS),
         provenance=draw(
@@ -167,6 +169,7 @@ def simple_design() -> Design:
         densities={"alpha": LayerDensity(0.5, 0.5, 0.25)},
         output_max_abs={"zeta": 1.0, "alpha": 2.5},
         accuracy=DesignAccuracy(None, Accuracy(3, 4), None),
+        integer_accuracy=DesignAccuracy(None, Accuracy(2, 4), Accuracy(1, 4)),
         dense=None,
         trials=None,
         provenance=Provenance("0", 1, 7, "tpe", {"numpy": "1"}),
@@ -223,6 +226,7 @@ def test_top_level_keys() -> None:
         "proved_bound_cycles",
         "gap",
         "accuracy",
+        "integer_accuracy",
         "dense",
         "trials",
         "settings",
@@ -286,7 +290,7 @@ def test_a_dense_design_that_does_not_hold_together_is_refused() -> None:
         parse_design(json.dumps(content), "d.json")
 
 
-@pytest.mark.parametrize("version", [1, 3, "2"])
+@pytest.mark.parametrize("version", [1, 2, 4, "3"])
 def test_another_version_is_the_only_complaint(version: object) -> None:
     def edit(content: Content) -> None:
         content.clear()
@@ -309,10 +313,10 @@ def test_a_part_and_the_figures_for_parts_come_back() -> None:
 
 def test_another_kind_of_file_is_the_only_complaint() -> None:
     with pytest.raises(SpecError, match="got another kind of file, expected a design"):
-        parse_design('{"schema_version": 2, "layers": []}', "profile.json")
+        parse_design('{"schema_version": 3, "layers": []}', "profile.json")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 2, "gap": NaN}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 3, "gap": NaN}'])
 def test_not_a_design(text: str, tmp_path: Path) -> None:
     path = tmp_path / "d.json"
     path.write_text(text)

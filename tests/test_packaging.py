@@ -67,7 +67,9 @@ def test_every_data_file_is_in_it(wheel: zipfile.ZipFile) -> None:
     patterns = ["hass/parts/*.toml", "hass/cost/*.toml", "hass/report/*.j2", "hass/export/*.txt"]
     patterns.append("models/digits/*")
     files = [path for pattern in patterns for path in ROOT.glob(pattern)]
-    files += [path for path in (ROOT / "hw_templates" / "hls").rglob("*") if path.is_file()]
+    for folder in ("hls", "rtl"):
+        inside = (ROOT / "hw_templates" / folder).rglob("*")
+        files += [path for path in inside if path.is_file()]
     files = [path for path in files if "__pycache__" not in path.parts]
     wanted = {_installed_path(path) for path in files} | {"hass/py.typed"}
     assert wanted - set(wheel.namelist()) == set()

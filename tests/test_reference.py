@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from chain_networks import EVERY_OP, Chain, float_outputs, network
 
-from hass import ops
+from hass import ops, reference
 from hass.errors import GraphError
 from hass.fixed_point import choose_formats, dequantise, quantise, requantise, wrap
 from hass.reference import clip_limits, convolve, integer_weights, run_reference
@@ -74,6 +74,32 @@ def test_convolution_is_exact(op: ops.Conv2d) -> None:
     source = rng.integers(-(1 << 17), 1 << 17, (2, 4, 5, 6))
     weight = rng.integers(-(1 << 17), 1 << 17, (op.out_channels, 4 // op.groups, *op.kernel))
     assert (convolve(op, source, weight) == _slow_convolution(op, source, weight)).all()
+
+
+@pytest.mark.parametrize("size", [100, 1 << 11, 1 << 15, 1 << 26])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_products_are_exact_in_whatever_type_they_are_taken(size: int, groups: int) -> None:
+    """Sums of 100 * 100 fit float32, of 2**52 only float64; the largest are those of int64."""
+    op = ops.Conv2d(4, (3, 3), pads=(1, 1, 1, 1), groups=groups)
+    rng = np.random.default_rng(4)
+    source = rng.integers(-size, size, (2, 4, 5, 6)) * 2 + 1
+    weight = rng.integers(-size, size, (4, 4 // groups, 3, 3)) * 2 + 1
+    assert (convolve(op, source, weight) == _slow_convolution(op, source, weight)).all()
+
+
+def test_frames_together_are_frames_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, weights = network(EVERY_OP, FeatureMap(8, 6, 3))
+    frames = np.random.default_rng(1).normal(0, 1, (7, 3, 8, 6)).astype(np.float32)
+    found = float_outputs(graph, weights, {}, frames)
+    ranges = {name: float(np.abs(x).max()) for name, x in found.items()}
+    formats = choose_formats(graph, weights, ranges, Arithmetic())
+    together = run_reference(graph, weights, formats, {}, frames, taps=["fc"])
+    largest = max(layer.out.words for layer in graph)
+    monkeypatch.setattr(reference, "MAP_WORDS", 2 * largest)  # two at a time, and the last alone
+    monkeypatch.setattr(reference, "PATCH_WORDS", 1)  # and convolutions row by row
+    apart = run_reference(graph, weights, formats, {}, frames, taps=["fc"])
+    assert together.keys() == apart.keys() == {"fc", "out"}
+    assert all((together[name] == apart[name]).all() for name in together)
 
 
 def test_convolution_beyond_exact_floats_uses_integers() -> None:

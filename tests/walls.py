@@ -19,6 +19,7 @@ LAYERS = {
     "hass.fixed_point": 1,
     "hass.cuts": 1,
     "hass.folder": 0,
+    "hass.threads": 0,
     "hass.graph": 1,
     "hass.ops": 1,
     "hass.shapes": 1,
@@ -42,6 +43,7 @@ LAYERS = {
     "hass.design_schema": 7,
     "hass.export": 7,
     "hass.frames": 7,
+    "hass.integer_accuracy": 7,
     "hass.report": 7,
     "hass.user_files": 7,
     "hass": 8,  # the package's own face only, not what lies in it
@@ -71,6 +73,7 @@ FENCES = {
     "rich": ("hass.cli", *_APPLICATIONS),
     "jinja2": ("hass.report", "hass.hw_templates"),
     "numba": ("hass.sim",),
+    "threadpoolctl": ("hass.reference",),
     "matplotlib": ("hass.report",),
     "numpy": EVERYWHERE,
     "pydantic": EVERYWHERE,

@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 from ..device import Device, device_names, load_device
 from ..errors import OutputError
 from ..files import JsonValue, canonical_json
+from ..values import ACC_BITS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -106,6 +107,18 @@ def clock_option() -> Callable[[F], F]:
         "--clock-mhz",
         type=click.FloatRange(min=0, min_open=True, max=10_000),
         help="Clock of the design; the device's default without it.",
+    )
+
+
+def bits_option() -> Callable[[F], F]:
+    """``--bits``: passed on as ``bits: int``."""
+    return click.option(
+        "--bits",
+        type=click.Choice([str(bits) for bits in ACC_BITS]),
+        callback=lambda ctx, param, value: int(value),
+        default="16",
+        show_default=True,
+        help="Word length of activations and weights. Accuracy in integers says what fewer cost.",
     )
 
 

@@ -10,7 +10,8 @@ from ..files import write_text_atomic
 from .common import json_option, output_option, percent, print_json, print_table, talk
 
 HEADINGS = (
-    *("name", "network", "device", "top-1 selection", "top-1 test", "frames/s", "speed-up"),
+    *("name", "network", "device", "top-1 selection", "(integers)", "top-1 test", "(integers)"),
+    *("frames/s", "speed-up"),
     *("frame II", "latency us", "DSP", "LUT", "BRAM18", "URAM", "images/cycle/DSP", "ratio"),
 )
 
@@ -47,7 +48,8 @@ def command(sources: tuple[str, ...], as_json: bool, as_csv: bool, output: Path 
             [
                 [
                     *(entry.name, entry.network, entry.device),
-                    *(percent(entry.selection_top1), percent(entry.test_top1)),
+                    *(percent(entry.selection_top1), percent(entry.integer_selection_top1)),
+                    *(percent(entry.test_top1), percent(entry.integer_test_top1)),
                     *(entry.throughput_fps, entry.throughput_ratio),
                     *(entry.frame_ii_cycles, entry.latency_us),
                     *(entry.dsp, entry.lut, entry.bram18, entry.uram),

@@ -13,7 +13,13 @@ from ..onnx_io import read_model
 from ..sparsity import SparsityProfile
 from ..user_files import read_foldings, smallest_foldings
 from .common import clock_option, device_option, json_option, print_json, profile_option, talk
-from .estimate_view import estimate_json, over_budget, print_estimate
+from .estimate_view import (
+    accuracies_json,
+    estimate_json,
+    over_budget,
+    print_accuracy,
+    print_estimate,
+)
 from .inputs import is_json, load_profile
 
 
@@ -50,7 +56,7 @@ def command(
     says. One made from a profile needs that --profile again; without it, what the file says
     is shown.
     """
-    equals_stored = None
+    design, equals_stored = None, None
     if is_json(source):
         if foldings_path is not None:
             raise click.UsageError("--foldings goes with a MODEL; a design has its own")
@@ -60,9 +66,12 @@ def command(
         device, result = _of_model(source, device, foldings_path, profile_path, clock_mhz)
     summary = summarise(result, device)
     if as_json:
-        print_json({**estimate_json(summary, result, device), "equals_stored": equals_stored})
+        shown = {**estimate_json(summary, result, device), "equals_stored": equals_stored}
+        print_json(shown if design is None else {**shown, **accuracies_json(design)})
     else:
         print_estimate(summary, result, device)
+        if design is not None:
+            print_accuracy(design)
     for excess in over_budget(result, device):
         talk(f"does not fit {device.name}: {excess}")
 

@@ -6,10 +6,11 @@ from dataclasses import asdict
 
 from ..cost import Estimate
 from ..cost.foldings import folding_fields
-from ..design import EstimateSummary
-from ..design_file import layer_json, summary_json
+from ..design import Design, DesignAccuracy, EstimateSummary, arithmetic_title
+from ..design_file import layer_json, splits_json, summary_json
 from ..device import RESOURCE_NAMES, Device
 from ..files import JsonValue
+from ..sparsity import Accuracy
 from .common import Cell, percent, print_table
 
 
@@ -27,6 +28,35 @@ def estimate_json(
             for name, layer in estimate.layers.items()
         ],
     }
+
+
+def accuracies_json(design: Design) -> dict[str, JsonValue]:
+    """What accuracy a design states, in floating point and in integers."""
+    return {
+        "accuracy": splits_json(design.accuracy),
+        "integer_accuracy": splits_json(design.integer_accuracy),
+    }
+
+
+def print_accuracy(design: Design) -> None:
+    """The accuracy that a design states, if any, on stdout."""
+    floats = design.accuracy or DesignAccuracy()
+    integers = design.integer_accuracy or DesignAccuracy()
+    rows: list[list[Cell]] = [
+        [name, _top1(floats, name), _top1(integers, name)]
+        for name in ("calibration", "selection", "test")
+    ]
+    rows = [row for row in rows if row[1:] != [None, None]]
+    if rows:
+        words = f"in {arithmetic_title(design.arithmetic)}"
+        print_table(["split", "in floating point", words], rows, title="\nTop-1 accuracy")
+
+
+def _top1(accuracy: DesignAccuracy, split: str) -> str | None:
+    found: Accuracy | None = getattr(accuracy, split)
+    if found is None:
+        return None
+    return f"{percent(found.top1)} ({found.correct:,} of {found.images:,})"
 
 
 def over_budget(estimate: Estimate, device: Device) -> list[str]:

@@ -27,9 +27,12 @@ from ..folding import (
     tried_levers,
 )
 from ..onnx_io import read_model
+from ..values import arithmetic_of
 from .common import (
+    bits_option,
     check_writable,
     clock_option,
+    data_option,
     devices_option,
     json_option,
     model_argument,
@@ -38,7 +41,8 @@ from .common import (
     progress,
     talk,
 )
-from .estimate_view import estimate_json, print_estimate
+from .estimate_view import accuracies_json, estimate_json, print_accuracy, print_estimate
+from .fold_accuracy import with_accuracy
 from .fold_parts import fold_chain, fold_partitions, folded_design, show_plan, to_counts
 from .fold_view import prices_json, print_prices, proof
 from .inputs import load_profile
@@ -80,6 +84,7 @@ def _check_flags(
     epilog="\b\nExamples:\n"
     "  hass fold model.onnx --device zcu104\n"
     "  hass fold model.onnx --device zcu104 --profile profile.json -o design.json\n"
+    "  hass fold model.onnx --device zcu104 --profile profile.json --data data --bits 8\n"
     "  hass fold model.onnx --device pynq-z2 --engines dense --solver greedy --json\n"
     "  hass fold model.onnx --device zcu104 --objective dsp --min-fps 1000\n"
     "  hass fold model.onnx --device zcu104 --objective latency --time-limit 10 --prices\n"
@@ -89,6 +94,8 @@ def _check_flags(
 @model_argument()
 @devices_option()
 @profile_option()
+@data_option(required=False)
+@bits_option()
 @click.option(
     "--solver",
     type=click.Choice([solver.value for solver in Solver]),
@@ -175,6 +182,8 @@ def command(
     model: str,
     devices: tuple[Device, ...],
     profile_path: str | None,
+    data: str | None,
+    bits: int,
     solver: str,
     goal: str,
     min_fps: float | None,
@@ -195,6 +204,9 @@ def command(
     A model that does not fit can run in parts: several --device are a chain, in order, with a part
     on each; --partitions makes one device load the parts one after the other. Of both the
     throughput is made best.
+
+    With --data the design states its accuracy on the calibration and selection splits, in floating
+    point and in the integers that the hardware computes.
     """
     if with_prices and goal == Goal.LATENCY.value:
         raise SpecError.at("--prices", "--objective latency", "another objective")
@@ -205,6 +217,8 @@ def command(
         raise click.UsageError(
             "--objective, --min-fps, --prices and --time-limit are of whole networks only"
         )
+    if data is not None and (in_parts or profile_path is None):
+        raise click.UsageError("--data goes with --profile, of a whole network")
     if target is not None and in_parts:
         check_target(target, force=force)
     elif target is not None:
@@ -215,17 +229,18 @@ def command(
     request = Request(
         profile=profile,
         engines=engines,
+        arithmetic=arithmetic_of(bits),
         clock_mhz=clock_mhz,
         effort=effort,
         weights=WeightsAt(weights),
     )
     if counts is not None and batch is not None:
         partitioned = fold_partitions(imported, device, batch, counts, request)
-        show_plan(partitioned, imported, profile, target, force=force, as_json=as_json)
+        show_plan(partitioned, imported, request, target, force=force, as_json=as_json)
         return
     if len(devices) > 1:
         chained = fold_chain(imported, devices, request)
-        show_plan(chained, imported, profile, target, force=force, as_json=as_json)
+        show_plan(chained, imported, request, target, force=force, as_json=as_json)
         return
     name = Path(model).stem
     with progress(f"folding {name} for {device.name} ({solver})"):
@@ -236,30 +251,51 @@ def command(
             engines=engines,
             solver=Solver(solver),
             objective=objective,
+            arithmetic=request.arithmetic,
             effort=effort,
             clock_mhz=clock_mhz,
             weights=WeightsAt(weights),
         )
     if not isinstance(answer, FoldingPlan):
         with progress("looking for what would fit"):
-            tried = tried_levers(imported.graph, device, objective, clock_mhz=clock_mhz)
+            tried = tried_levers(
+                imported.graph,
+                device,
+                objective,
+                arithmetic=request.arithmetic,
+                clock_mhz=clock_mhz,
+            )
         found = "; ".join(tried) or "nothing that helps alone"
         raise InfeasibleError(
             f"{name} on {device.name}: {answer}; tried with dense engines: {found}"
         )
-    design = folded_design(imported, device, answer, profile)
+    design = folded_design(imported, device, answer, profile, request.arithmetic)
+    if data is not None and profile is not None:
+        design = with_accuracy(design, imported, profile, data)
     if target is not None:
         write_design(design, target)
         talk(f"wrote {target}")
     plan = design.plan
     worth = None
     if with_prices:
-        worth = prices(imported.graph, device, plan, profile=profile, engines=engines)
+        worth = prices(
+            imported.graph,
+            device,
+            plan,
+            profile=profile,
+            engines=engines,
+            arithmetic=request.arithmetic,
+        )
     if as_json:
-        shown = {**estimate_json(design.summary, plan.estimate, device), **plan_json(plan)}
+        shown = {
+            **estimate_json(design.summary, plan.estimate, device),
+            **accuracies_json(design),
+            **plan_json(plan),
+        }
         print_json(shown if worth is None else {**shown, "prices": prices_json(worth)})
         return
     print_estimate(design.summary, plan.estimate, device)
+    print_accuracy(design)
     if worth is not None:
         print_prices(worth)
     click.echo(f"\n{proof(plan)}")

@@ -26,6 +26,7 @@ from ..folding import (
 )
 from ..onnx_io import ImportedModel, take_part
 from ..sparsity import SparsityProfile, part_profile
+from ..values import Arithmetic
 from .common import Cell, percent, print_json, print_table, progress, talk
 
 PLAN = "plan.json"
@@ -45,7 +46,11 @@ def to_counts(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def folded_design(
-    model: ImportedModel, device: Device, plan: FoldingPlan, profile: SparsityProfile | None
+    model: ImportedModel,
+    device: Device,
+    plan: FoldingPlan,
+    profile: SparsityProfile | None,
+    arithmetic: Arithmetic,
 ) -> Design:
     """The design of a plan, as ``hass fold`` makes it."""
     measured = profile is not None and profile.accuracy is not None
@@ -54,6 +59,7 @@ def folded_design(
         device,
         plan,
         provenance_now(),
+        arithmetic=arithmetic,
         profile=profile,
         data=None if profile is None else DataRef(None, profile.data_digest),
         accuracy=DesignAccuracy(calibration=profile.accuracy) if profile and measured else None,
@@ -147,16 +153,16 @@ def plan_json(plan: PartitionPlan | ChainPlan, model: ImportedModel) -> dict[str
 
 
 def _designs(
-    plan: PartitionPlan | ChainPlan, model: ImportedModel, profile: SparsityProfile | None
+    plan: PartitionPlan | ChainPlan, model: ImportedModel, request: Request
 ) -> Mapping[str, str]:
     """File name -> text of each part's design, which stands alone."""
     texts = {}
     for number, planned in enumerate(plan.parts, start=1):
         part = take_part(model, planned.part)
-        measured = profile
-        if profile is not None and part.origin is not None:
-            measured = part_profile(profile, part.graph, part.weights, part.origin.carries)
-        design = folded_design(part, planned.device, planned.plan, measured)
+        measured = request.profile
+        if measured is not None and part.origin is not None:
+            measured = part_profile(measured, part.graph, part.weights, part.origin.carries)
+        design = folded_design(part, planned.device, planned.plan, measured, request.arithmetic)
         texts[_part_file(number)] = canonical_json(design_json(design))
     return texts
 
@@ -164,7 +170,7 @@ def _designs(
 def show_plan(
     plan: PartitionPlan | ChainPlan,
     model: ImportedModel,
-    profile: SparsityProfile | None,
+    request: Request,
     output: Path | None,
     *,
     force: bool,
@@ -177,7 +183,7 @@ def show_plan(
     """
     content = plan_json(plan, model)
     if output is not None:
-        files = {**_designs(plan, model, profile), PLAN: canonical_json(content)}
+        files = {**_designs(plan, model, request), PLAN: canonical_json(content)}
         write_folder(output, files, force=force, stale=_STALE)
         talk(f"wrote {len(plan.parts)} design(s) and {PLAN} to {output}")
     if as_json:

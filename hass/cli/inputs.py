@@ -72,7 +72,13 @@ def design_model(design: Design, design_path: str, model_path: str | None) -> Im
 
 
 def design_frames(
-    design: Design, graph: Graph, design_path: str, data: str | None, count: int
+    design: Design,
+    graph: Graph,
+    design_path: str,
+    data: str | None,
+    count: int,
+    *,
+    split_name: str | None = None,
 ) -> TestFrames | None:
     """Images of ``data``, or else of the data that the design was measured on; None if there are
     none, as for a part of a network.
@@ -85,4 +91,7 @@ def design_frames(
             raise SpecError.at("--data", data, "nothing: images and labels are of whole networks")
         return None
     path = design_data(design, design_path) if data is None else Path(data)
-    return None if path is None else data_frames(graph, path, count)
+    if path is None:
+        return None
+    seed = design.provenance.seed or 0  # that of the splits which the design was measured on
+    return data_frames(graph, path, count, split_name=split_name, seed=seed)

@@ -63,10 +63,10 @@ def window_stores(
     if op.kernel == (1, 1):
         if op.stride == (1, 1) and held_pixels == 0:
             return ()
-        return (Store(_kept_words(op, source, streams, held_pixels), bits, 1, buffer),)
-    lines, taps = _depths(op, source, streams)
+        return (Store(kept_words(op, source, streams, held_pixels), bits, 1, buffer),)
+    lines, taps = _depths(op, source, streams, held_pixels)
     rows, columns = op.kernel
-    rolling = _rolling_rows(op, source, held_pixels)
+    rolling = rolling_rows(op, source, held_pixels)
     if rolling:
         # each row has a write enable of its own, in whole bytes of 9 bits (UG473, UG573)
         row_bits = BYTE_BITS * ceil_div(bits, BYTE_BITS)
@@ -93,11 +93,11 @@ def window_control(
     control = window_counters(op, source, streams)
     bits = act_bits * streams
     if op.kernel == (1, 1):
-        kept = np.maximum(_kept_words(op, source, streams, held_pixels), 1)
+        kept = np.maximum(kept_words(op, source, streams, held_pixels), 1)
         return control + counter(2 * clog2(kept))
-    lines, taps = _depths(op, source, streams)
+    lines, taps = _depths(op, source, streams, held_pixels)
     rows, columns = op.kernel
-    rolling = _rolling_rows(op, source, held_pixels)
+    rolling = rolling_rows(op, source, held_pixels)
     if rolling:
         choose = amount(lut=mux_lut(rolling, bits * rows))
         control = control + choose + counter(clog2(lines) + clog2(rolling))
@@ -106,7 +106,7 @@ def window_control(
     return control + _recall_registers(taps, bits * rows * (columns - 1))
 
 
-def _rolling_rows(op: WindowOp, source: FeatureMap, held_pixels: int) -> int:
+def rolling_rows(op: WindowOp, source: FeatureMap, held_pixels: int) -> int:
     """Rows side by side of which one is written while the others are read, where the window does
     not keep pace with its pixels; each row of the window is one of those. 0 where it does."""
     rows, columns = op.kernel
@@ -114,7 +114,7 @@ def _rolling_rows(op: WindowOp, source: FeatureMap, held_pixels: int) -> int:
     return stored_rows if stored_rows > rows - 1 else 0
 
 
-def _kept_words(op: WindowOp, source: FeatureMap, streams: IntArray, held_pixels: int) -> IntArray:
+def kept_words(op: WindowOp, source: FeatureMap, streams: IntArray, held_pixels: int) -> IntArray:
     """The pixels of a strided 1x1 window that wait for their position; the others are let go."""
     pixels = ceil_to(held_pixels, op.stride[1]) + 1 if held_pixels else 0
     return np.asarray(pixels * ceil_div(source.channels, streams))
@@ -135,11 +135,15 @@ def _padded(op: WindowOp, source: FeatureMap) -> tuple[int, int]:
     return source.height + top + bottom, source.width + left + right
 
 
-def _depths(op: WindowOp, source: FeatureMap, streams: IntArray) -> tuple[IntArray, IntArray]:
-    """Words that wait in the line buffers and in the column buffers, (n,) each; 0 without."""
+def _depths(
+    op: WindowOp, source: FeatureMap, streams: IntArray, held_pixels: int
+) -> tuple[IntArray, IntArray]:
+    """Words that wait in each of the line buffers and in the column buffers, (n,) each; 0 without.
+    A window of one row has line buffers where it does not keep pace with its pixels."""
     words = ceil_div(source.channels, streams)
     _, width = _padded(op, source)
-    lines = width * words if op.kernel[0] > 1 else np.zeros_like(words)
+    has_lines = op.kernel[0] > 1 or rolling_rows(op, source, held_pixels) > 0
+    lines = width * words if has_lines else np.zeros_like(words)
     return lines, words if op.kernel[1] > 1 else np.zeros_like(words)
 
 
@@ -155,7 +159,7 @@ def _counter_bits(op: WindowOp, source: FeatureMap, streams: IntArray) -> list[I
         # the next place on the grid never changes its lowest bits, as many as 2 divides the stride
         constant = (stride & -stride).bit_length() - 1
         bits += [position, np.maximum(position - constant, 0) if stride > 1 else 0 * position]
-    for depth in _depths(op, source, streams):
+    for depth in _depths(op, source, streams, 0):  # rolling rows have counters of their own
         bits.append(np.where(depth > REGISTER_WORDS, clog2(np.maximum(depth - 1, 1)), 0))
     return bits
 

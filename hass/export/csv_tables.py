@@ -69,11 +69,13 @@ def _summary_rows(source: ExportSource) -> list[tuple[str, object]]:
     ]
     rows += [(name, used) for name, used in asdict(summary.resources).items()]
     rows += [(f"{name}_utilisation", share) for name, share in summary.utilisation.items()]
-    if design.accuracy is not None:
-        for split, accuracy in asdict(design.accuracy).items():
+    for measured, kind in ((design.accuracy, ""), (design.integer_accuracy, "integer_")):
+        splits = {} if measured is None else asdict(measured)
+        for split, accuracy in splits.items():
             if accuracy is not None:
                 share = accuracy["correct"] / accuracy["images"]
-                rows += [(f"top1_{split}", share), (f"images_{split}", accuracy["images"])]
+                rows.append((f"{kind}top1_{split}", share))
+                rows.append((f"{kind}images_{split}", accuracy["images"]))
     return rows
 
 

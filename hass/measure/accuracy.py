@@ -49,7 +49,7 @@ def label_offset(outputs: int, dataset: Dataset) -> int:
     )
 
 
-def found_classes(outputs: FloatArray, labels: IndexArray, dataset: Dataset) -> Hits:
+def found_classes(outputs: FloatArray | IndexArray, labels: IndexArray, dataset: Dataset) -> Hits:
     """(n,) whether an image's highest output is that of its label.
 
     Args:
@@ -68,7 +68,7 @@ def found_classes(outputs: FloatArray, labels: IndexArray, dataset: Dataset) -> 
     return np.asarray(outputs.argmax(axis=1) == labels + offset)
 
 
-def count_correct(outputs: FloatArray, labels: IndexArray, dataset: Dataset) -> int:
+def count_correct(outputs: FloatArray | IndexArray, labels: IndexArray, dataset: Dataset) -> int:
     """Images whose highest output is that of their label; see ``found_classes``."""
     return int(np.count_nonzero(found_classes(outputs, labels, dataset)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +12,11 @@ import numpy as np
 
 from ..errors import ProfileError
 from ..graph import FloatArray
+from ..threads import thread_count
 
 _TYPES = {"float": np.float32, "float16": np.float16, "double": np.float64}
 _NOTHING_MORE: Mapping[str, FloatArray] = MappingProxyType({})
 _ERRORS_ONLY = 3  # onnxruntime's log level: no warnings about what it optimises
-
-
-def thread_count() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:

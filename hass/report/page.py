@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import jinja2
 from markupsafe import Markup
 
-from ..design import Design
+from ..design import Design, arithmetic_title
 from ..files import write_text_atomic
 from .layer_plots import layer_pictures
 from .limits import limits
@@ -111,6 +111,10 @@ def _sentence(design: Design) -> str:
         before = None if design.dense is None else design.dense.accuracy
         if before is not None and before.test is not None:
             text += f" (dense: {percent(before.test.top1)})"
+        integers = design.integer_accuracy
+        if integers is not None and integers.test is not None:
+            words = arithmetic_title(design.arithmetic)
+            text += f", {percent(integers.test.top1)} in {words} ({integers.test.images:,} images)"
     return text + "."
 
 
@@ -144,6 +148,11 @@ def _cards(design: Design) -> tuple[Card, ...]:
             continue
         kept = None if design.dense is None else design.dense.accuracy
         base = None if kept is None else getattr(kept, split)
-        note = "" if base is None else f"dense {percent(base.top1, 2)}"
+        notes = [] if base is None else [f"dense {percent(base.top1, 2)}"]
+        stated = design.integer_accuracy
+        integers = None if stated is None else getattr(stated, split)
+        if integers is not None:
+            notes.append(f"in integers {percent(integers.top1, 2)}")
+        note = ", ".join(notes)
         cards.append(Card(f"Top-1, {split} split", percent(measured.top1, 2), note))
     return tuple(cards)

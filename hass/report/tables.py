@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ..cost.foldings import EngineKind, Folding, MemoryKind
-from ..design import Design, DesignAccuracy, EstimateSummary
+from ..design import Design, DesignAccuracy, EstimateSummary, arithmetic_title
 from ..device import RESOURCE_NAMES
 from ..sparsity import Accuracy
 from .limits import budget_shares
@@ -71,19 +71,30 @@ def _points(new: Accuracy | None, old: Accuracy | None) -> str:
     return f"{100 * (new.top1 - old.top1):+.2f} points".replace("-", "−")
 
 
-def summary_table(design: Design) -> Table:
-    """The design, beside the dense one of its search where there is one."""
-    new = design.summary
-    old = None if design.dense is None else design.dense.summary
-    old_accuracy = None if design.dense is None else design.dense.accuracy
-    rows: list[tuple[str, str, str, str]] = []
+def _accuracy_rows(design: Design) -> list[tuple[str, str, str, str]]:
+    dense = design.dense
+    floats = (design.accuracy, None if dense is None else dense.accuracy)
+    integers = (design.integer_accuracy, None if dense is None else dense.integer_accuracy)
+    rows = []
     for split, title in (
         ("selection", "Top-1, selection split (what the search saw)"),
         ("test", "Top-1, test split (held out)"),
     ):
-        a, b = _split(design.accuracy, split), _split(old_accuracy, split)
-        if a is not None or b is not None:
-            rows.append((title, top1(b), top1(a), _points(a, b)))
+        for (new, old), words in (
+            (floats, ""),
+            (integers, f" in {arithmetic_title(design.arithmetic)}, as the hardware computes"),
+        ):
+            a, b = _split(new, split), _split(old, split)
+            if a is not None or b is not None:
+                rows.append((title + words, top1(b), top1(a), _points(a, b)))
+    return rows
+
+
+def summary_table(design: Design) -> Table:
+    """The design, beside the dense one of its search where there is one."""
+    new = design.summary
+    old = None if design.dense is None else design.dense.summary
+    rows = _accuracy_rows(design)
 
     def add(title: str, of: Sequence[float | None]) -> None:
         """One row from (design's, dense's) value."""

@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from hass.errors import SpecError
 
+from ..rtl_library import module_sources
 from .points import Block, Point
 from .table import Counts, Row
 
@@ -45,21 +45,6 @@ _DSPS = {"DSP48E1": 1, "DSP48E2": 1}
 _BRAM18S = {"RAMB18E1": 1, "RAMB18E2": 1, "RAMB36E1": 2, "RAMB36E2": 2}
 _URAMS = {"URAM288": 1}
 _FREE = {"INV", "CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "BUFG", "GND", "VCC"}
-_INSTANCE = re.compile(r"^\s*(hass_\w+)\s*(?:#\(|\w+\s*\()", re.MULTILINE)
-
-
-def rtl_folder() -> Path:
-    """Where the RTL is installed."""
-    return Path(str(resources.files("hass.hw_templates") / "rtl"))
-
-
-@cache
-def _sources(module: str) -> tuple[Path, ...]:
-    """Files of a module and of all that it instantiates."""
-    path = rtl_folder() / f"{module}.sv"
-    inner = sorted(set(_INSTANCE.findall(path.read_text(encoding="utf-8"))) - {module})
-    found = {path} | {file for name in inner for file in _sources(name)}
-    return tuple(sorted(found))
 
 
 @cache
@@ -67,7 +52,7 @@ def rtl_digest(block: Block) -> str:
     """12 hexadecimal digits over the block's sources without comments and layout, so that rows of
     a table can be told from those of another RTL."""
     code = ""
-    for path in _sources(block.module):
+    for path in module_sources(block.module):
         code += re.sub(r"//[^\n]*", "", path.read_text(encoding="utf-8"))
     return hashlib.sha256(" ".join(code.split()).encode()).hexdigest()[:12]
 
@@ -103,7 +88,7 @@ def synthesis_script(point: Point) -> str:
     """Commands of yosys that make a block's netlist."""
     module = point.block.module
     parameters = " ".join(f"-set {name} {value}" for name, value in point.parameters)
-    sources = " ".join(f'"{path}"' for path in _sources(module))
+    sources = " ".join(f'"{path}"' for path in module_sources(module))
     return (
         f"read_verilog -sv {sources}; chparam {parameters} {module}; "
         f"synth_xilinx -family {point.family} -top {module} -flatten -noiopad -noclkbuf"

@@ -33,7 +33,9 @@ module hass_arbiter #(
     endfunction
 
     // prefix[level * GROUPS + g]: requests up to group g, of the groups that the level has joined
-    logic [COUNT_BITS-1:0] prefix [0:(LEVELS+1)*GROUPS-1];
+    // verilator lint_off UNUSEDSIGNAL
+    logic [COUNT_BITS-1:0] prefix [0:(LEVELS+1)*GROUPS-1];  // of one group none is asked
+    // verilator lint_on UNUSEDSIGNAL
     logic [M-1:0] chosen [0:N-1];
 
     genvar g, level, i, j, bit_index;

@@ -4,7 +4,9 @@ module hass_recall #(
     parameter int WIDTH = 16
 ) (
     input  logic             clk,
-    input  logic             rst,
+    // verilator lint_off UNUSEDSIGNAL
+    input  logic             rst,     // registers need none
+    // verilator lint_on UNUSEDSIGNAL
     input  logic             enable,
     input  logic [WIDTH-1:0] in,
     output logic [WIDTH-1:0] out

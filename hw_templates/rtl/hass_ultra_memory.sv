@@ -38,7 +38,9 @@ module hass_ultra_memory #(
             localparam int HERE = (group + 1) * SIDE <= BANKS ? SIDE : BANKS - group * SIDE;
             localparam int WORDS = DEPTH < ROWS ? DEPTH : ROWS;
             (* ram_style = "ultra" *) logic [HERE*BYTES*9-1:0] rows [0:WORDS-1];
-            logic [HERE*BYTES*9-1:0] row;
+            // verilator lint_off UNUSEDSIGNAL
+            logic [HERE*BYTES*9-1:0] row;  // words are less than whole bytes
+            // verilator lint_on UNUSEDSIGNAL
             always_ff @(posedge clk) if (read) row <= rows[read_address[ROW_BITS-1:0]];
             for (s = 0; s < HERE; s = s + 1) begin : word
                 always_ff @(posedge clk)

@@ -22,8 +22,11 @@ from hass.cost import (
     layer_costs,
 )
 from hass.cost.engines import EngineSize, dense_engine, dynamic_engine, pair_engine
+from hass.cost.even_flow import window_flow
+from hass.cost.window import rolling_rows, window_stores
 from hass.device import RESOURCE_NAMES, Family
 from hass.intmath import divisors
+from hass.shapes import output_map
 from hass.sparsity import LayerSparsity
 from hass.values import Arithmetic, FeatureMap
 
@@ -222,3 +225,14 @@ def test_line_buffers_depend_on_the_width_not_the_height() -> None:
 
 def test_names_of_resources_match_the_columns() -> None:
     assert RESOURCE_NAMES == ("lut", "ff", "dsp", "bram18", "uram")
+
+
+def test_a_window_of_one_row_pays_for_the_rows_that_roll() -> None:
+    """Strided along its row, it does not keep pace with its pixels: a row waits, as simulated."""
+    op = ops.Conv2d(8, (1, 3), (1, 2), (0, 1, 0, 1))
+    source = FeatureMap(32, 64, 16)
+    held = window_flow(op, source, output_map(op, [source])).held_pixels
+    assert rolling_rows(op, source, held) == 1
+    lines, _ = window_stores(op, source, np.array([1]), 16, held)
+    assert int(lines.depth_words[0]) >= source.width * source.channels
+    assert int(np.ravel(lines.width_bits)[0]) >= 16

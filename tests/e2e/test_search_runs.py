@@ -17,11 +17,15 @@ import pytest
 from click.testing import CliRunner
 
 from hass.cli import main
+from hass.design import DesignAccuracy
 from hass.design_file import read_design
 from hass.errors import InfeasibleError, OutputError, SpecError
 from hass.search import SearchSpec, SilentHooks, TrialRecord, run_search
 from hass.search.journal import sole_owner
-from hass.search.record import COLUMNS
+from hass.search.outputs import Results
+from hass.search.record import COLUMNS, Origin, TrialState
+from hass.search.run import below_floor_in_integers
+from hass.sparsity import Accuracy
 
 FILES = ("best.json", "pareto.csv", "report.html", "spec.toml", "study.journal", "trials.csv")
 TRIALS = 6
@@ -73,6 +77,15 @@ def test_all_files_are_there_and_agree(finished: Path, spec: SearchSpec) -> None
     assert best.summary.throughput_fps == fastest
     assert best.trials == TRIALS
     assert best.accuracy is not None and best.accuracy.test is not None
+    dense = best.dense
+    assert dense is not None
+    for integers, floats in (
+        (best.integer_accuracy, best.accuracy),
+        (dense.integer_accuracy, dense.accuracy),
+    ):
+        assert integers is not None and integers.calibration is None and floats is not None
+        for split in ("selection", "test"):
+            assert getattr(integers, split).images == getattr(floats, split).images
     dense = read_design(finished / "designs" / "trial-0000.json")
     assert best.dense is not None and best.dense.summary == dense.summary
     assert best.dense.accuracy == dense.accuracy
@@ -221,6 +234,31 @@ def test_ctrl_c_in_a_trial_drops_only_that_trial(
     assert results(tmp_path / "out") == results(finished)
 
 
+def test_ctrl_c_in_the_last_measurements_keeps_those_that_are_done(
+    finished: Path, spec: SearchSpec, tmp_path: Path
+) -> None:
+    class Interrupts(SilentHooks):
+        stages: tuple[str, ...] = ()
+
+        def stage(self, what: str, done: int, total: int) -> None:
+            self.stages = tuple(dict.fromkeys((*self.stages, what)))
+            if what == "accuracy in integers (test)":
+                raise KeyboardInterrupt
+
+    outcome = run_search(spec, tmp_path / "out", Interrupts())
+    assert outcome.interrupted
+    half = read_design(tmp_path / "out/best.json")
+    whole = read_design(finished / "best.json")
+    assert half.accuracy == whole.accuracy
+    assert half.integer_accuracy is not None and whole.integer_accuracy is not None
+    assert half.integer_accuracy == replace(whole.integer_accuracy, test=None)
+    listener = Interrupts()
+    assert run_search(spec, tmp_path / "out", listener).interrupted
+    assert listener.stages == ("accuracy in integers (test)",)
+    assert not run_search(spec, tmp_path / "out").interrupted
+    assert outputs(tmp_path / "out") == outputs(finished)
+
+
 def test_a_full_disk_keeps_what_had_finished(
     finished: Path, spec: SearchSpec, tmp_path: Path
 ) -> None:
@@ -305,6 +343,23 @@ def test_the_command_prints_a_table_or_json(spec: SearchSpec, tmp_path: Path) ->
     printed = CliRunner().invoke(main, [*words, "--json"], catch_exceptions=False)
     assert printed.stdout == (tmp_path / "out" / "best.json").read_text()
     assert json.loads(printed.stdout)["trials"] == 3
+
+
+def test_a_floor_that_is_kept_in_floating_point_only_is_told(
+    finished: Path, spec: SearchSpec
+) -> None:
+    best = read_design(finished / "best.json")
+    dense = TrialRecord(0, TrialState.COMPLETE, Origin.DENSE, feasible=True, selection_top1=0.9)
+
+    def told(correct: int) -> str | None:
+        stated = DesignAccuracy(selection=Accuracy(correct, 100))
+        design = replace(best, integer_accuracy=stated)
+        results = Results((dense,), (), dense, design, None)
+        return below_floor_in_integers(results, replace(spec, accuracy_drop=5.0))
+
+    assert told(85) is None
+    text = told(84)
+    assert text is not None and "84.0 %" in text and "floor of 85.0 %" in text
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,6 @@ def drawn_design(
     design = build_design(reference, device, plan, provenance_now(), arithmetic=arithmetic)
     thresholds = {name: setting.act_threshold for name, setting in settings.items()}
     outputs = float_outputs(graph, pruned_weights(weights, settings), thresholds, frames)
-    first = graph.of_type(ops.Input)[0].name
-    outputs[first] = outputs.pop("in")
     rng = np.random.default_rng(seed)
     shares = {layer.name: sorted(rng.uniform(0, 1, 2)) for layer in graph.convs}
     return replace(

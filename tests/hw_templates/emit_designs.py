@@ -18,23 +18,25 @@ from hass.folding.legal import ON_CHIP_MEMORIES, legal_foldings
 from hass.graph import Graph, Weights
 from hass.prune import pruned_weights
 from hass.sparsity import Settings
+from hass.values import Arithmetic
 
 ENGINES = frozenset({EngineKind.DENSE})
 
 
-def random_foldings(graph: Graph, seed: int) -> dict[str, Folding]:
-    """A legal folding for each layer; every second layer, if a convolution, has dynamic engines,
-    every fourth static ones."""
+def random_foldings(graph: Graph, seed: int, *, sparse: bool = True) -> dict[str, Folding]:
+    """A legal folding for each layer; with ``sparse`` every second layer, if a convolution, has
+    dynamic engines, every fourth static ones."""
     rng = np.random.default_rng(seed)
     foldings = {}
     for index, (name, shape) in enumerate(layer_shapes(graph).items()):
         tables = legal_foldings(shape, ENGINES, frozenset(ON_CHIP_MEMORIES), None)
         table = tables[rng.integers(len(tables))]
         folding = table.row(int(rng.integers(len(table))))
-        if isinstance(shape.op, ops.Conv2d) and index % 2:
+        sparse_conv = sparse and isinstance(shape.op, ops.Conv2d)
+        if sparse_conv and index % 2:
             depth = int(rng.choice([1, 4, 16]))
             folding = replace(folding, engine=EngineKind.DYNAMIC, lane_fifo_depth=depth)
-        elif isinstance(shape.op, ops.Conv2d) and index % 4:
+        elif sparse_conv and index % 4:
             folding = replace(folding, engine=EngineKind.STATIC)
         foldings[name] = folding
     return foldings
@@ -46,13 +48,15 @@ def make_design(
     foldings: Mapping[str, Folding],
     settings: Settings,
     frames: npt.NDArray[np.float32],
+    arithmetic: Arithmetic | None = None,
 ) -> Design:
     """A design whose ranges are those of ``frames`` in onnxruntime."""
     device = load_device("zcu104")
-    found = estimate(graph, foldings, device)
+    words = arithmetic or Arithmetic()
+    found = estimate(graph, foldings, device, arithmetic=words)
     plan = FoldingPlan(foldings, found, "greedy", found.frame_ii_cycles, 0.0)
     reference = ModelRef("net.onnx", "0" * 64, graph.digest, weights.digest)
-    design = build_design(reference, device, plan, provenance_now())
+    design = build_design(reference, device, plan, provenance_now(), arithmetic=words)
     thresholds = {name: setting.act_threshold for name, setting in settings.items()}
     outputs = float_outputs(graph, pruned_weights(weights, settings), thresholds, frames)
     ranges = {name: float(np.abs(values).max()) for name, values in outputs.items()}

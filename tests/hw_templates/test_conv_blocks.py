@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,21 +10,25 @@ import numpy as np
 import pytest
 from block_bench import Case, run_cases
 
-from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
+from hass.cost import EngineKind, Folding, LayerShape, MemoryKind, as_arrays
 from hass.cost.lane_filters import dealt_filters
-from hass.cost.ops.conv import engine_pairs
+from hass.cost.layer import stream_cycles
+from hass.cost.ops.conv import compute_cycles, engine_pairs
 from hass.cost.static_schedule import static_cycles, static_filters, static_window_cycles
 from hass.device import Family
 from hass.fixed_point import IntArray, requantise, wrap
 from hass.hw_templates.conv_block import ConvPlan, conv_block, folding_mistake
-from hass.intmath import ceil_div
+from hass.hw_templates.window import window_buffers
 from hass.measure.occupancy import weight_counts
 from hass.ops import Conv2d
-from hass.reference import clip, convolve, windows
+from hass.reference import clip, convolve
 from hass.shapes import output_map
+from hass.sim.draws import begin_window, segment_cycles
+from hass.sim.trace import mask_row, weight_masks, window_masks
+from hass.sim.work import Numbers, engine_columns, make_source
 from hass.values import Arithmetic, FeatureMap, FixedPoint
 
-FRAMES = 2
+FRAMES = 4
 ARITHMETIC = Arithmetic(16, 16, 32)
 BYTES = Arithmetic(8, 8, 20)
 NARROW = Arithmetic(8, 6, 18)  # accumulators that wrap
@@ -141,7 +146,20 @@ SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
         0,
     ),
     ((4, 3, 12), Conv2d(4, (1, 1)), _folding(D, fine=6, packed=6, coarse_in=2, coarse_out=4), 0),
+    # streams set the pace: padded, strided, not padded, as high as the map, wider than it
+    ((6, 5, 4), Conv2d(4, (3, 3), pads=(1, 1, 1, 1)), _folding(D, fine=9, coarse_out=4), 0),
+    ((7, 6, 4), Conv2d(4, (3, 3), (2, 2), (1, 1, 1, 1)), _folding(D, fine=9, coarse_out=4), 0),
+    ((8, 7, 3), Conv2d(3, (5, 5), (2, 2), (2, 2, 2, 2)), _folding(D, fine=25, coarse_out=3), 0),
+    ((7, 6, 2), Conv2d(4, (3, 3)), _folding(D, fine=9, coarse_out=4), 0),
+    ((5, 7, 3), Conv2d(3, (3, 3), (2, 2)), _folding(D, fine=9, coarse_out=3), 0),
+    ((4, 3, 6), Conv2d(8, (4, 3)), _folding(D, fine=12, coarse_out=8), 0),
+    ((4, 6, 2), Conv2d(4, (1, 3), (1, 2), (0, 1, 0, 1)), _folding(D, fine=3, coarse_out=4), 0),
+    ((6, 3, 2), Conv2d(4, (3, 1), pads=(1, 0, 1, 0)), _folding(D, fine=3, coarse_out=4), 0),
+    ((4, 3, 2), Conv2d(2, (2, 2), pads=(1, 1, 1, 1)), _folding(D, fine=4, coarse_out=2), 0),
+    ((3, 4, 2), Conv2d(4, (1, 1), pads=(1, 1, 1, 1)), _folding(D, fine=2, packed=2), 0),
 ]
+
+FIRST_PACED = 30  # of those in which streams set the pace
 
 
 def _lane_filters(op: Conv2d, folding: Folding, weight: IntArray) -> IntArray:
@@ -150,7 +168,7 @@ def _lane_filters(op: Conv2d, folding: Folding, weight: IntArray) -> IntArray:
     return dealt_filters(op.out_channels // op.groups, folding.coarse_out)
 
 
-def _plan(index: int, arithmetic: Arithmetic) -> tuple[ConvPlan, IntArray]:
+def conv_plan(index: int, arithmetic: Arithmetic) -> tuple[ConvPlan, IntArray]:
     sizes, op, folding, limit = SHAPES[index]
     source = FeatureMap(*sizes)
     rng = np.random.default_rng(index)
@@ -163,18 +181,20 @@ def _plan(index: int, arithmetic: Arithmetic) -> tuple[ConvPlan, IntArray]:
     bias_high = 1 << (arithmetic.acc_bits - 2)
     frames = rng.integers(act.low, act.high + 1, (FRAMES, source.channels, *sizes[:2]))
     frames[rng.random(frames.shape) < 0.3] = 0
+    out = output_map(op, [source])
+    streams = folding.coarse_in * folding.coarse_group
     plan = ConvPlan(
         op=op,
         source=source,
-        out=output_map(op, [source]),
+        out=out,
         folding=folding,
         filters=_lane_filters(op, folding, weight),
         weight=weight,
         bias=rng.integers(-bias_high, bias_high, op.out_channels),
         shift_bits=arithmetic.acc_bits - arithmetic.act_bits - index % 3,
         clip_limit=min(limit, act.high // 2),
-        index=index,
         paired=bool(engine_pairs(op, as_arrays([folding]), Family.ULTRASCALE_PLUS, arithmetic)),
+        buffers=window_buffers(op, source, out, streams, arithmetic.act_bits),
     )
     return plan, frames
 
@@ -186,40 +206,56 @@ def _expected(plan: ConvPlan, frames: IntArray, arithmetic: Arithmetic) -> IntAr
     return requantise(wrap(sums, arithmetic.acc_bits), plan.shift_bits, out)
 
 
-def _lane_iterations(plan: ConvPlan, frames: IntArray) -> list[int]:
-    """Iterations of each lane's loop, from the equations of the model, on the very data."""
-    fold, op = plan.folding, plan.op
-    segments = plan.out.pixels * plan.rows * FRAMES
-    if fold.engine is EngineKind.DENSE:
-        return [segments * ceil_div(plan.products, fold.fine)] * fold.lanes
-    if fold.engine is EngineKind.STATIC:
+def conv_case(index: int, plan: ConvPlan, frames: IntArray, arithmetic: Arithmetic) -> Case:
+    """One of ``SHAPES`` and what comes of it."""
+    expected = _expected(plan, frames, arithmetic)
+    return Case(str(index), conv_block(plan), (frames,), expected)
+
+
+def modelled_frame_ii(plan: ConvPlan) -> int:
+    """The model's cycles per frame, of dense and static engines."""
+    shape = LayerShape(plan.op, (plan.source,), plan.out, ())
+    foldings = as_arrays([plan.folding])
+    if plan.folding.engine is EngineKind.DENSE:
+        compute = compute_cycles(shape, foldings, None)
+    else:
         counted = weight_counts(plan.weight.astype(np.float32))
-        cycles = static_cycles(op, counted, as_arrays([fold])).cycles
-        return [int(cycles[0]) * plan.out.pixels * FRAMES] * fold.lanes
+        compute = plan.out.pixels * static_cycles(plan.op, counted, foldings).cycles
+    return int(max(compute[0], stream_cycles(shape, foldings)[0]))
+
+
+def _simulated_lanes(plan: ConvPlan, frames: IntArray) -> list[int]:
+    """Cycles of each dynamic lane for these frames, by the simulator's tables of work."""
+    fold, op = plan.folding, plan.op
     clipped = clip(frames, plan.clip_limit) if plan.clip_limit else frames
-    taken = windows(clipped, op.kernel, op.stride, op.pads) != 0
-    channels, filters = plan.source.channels // op.groups, op.out_channels // op.groups
-    counts = np.zeros((fold.coarse_group, fold.coarse_out, fold.coarse_in), dtype=np.int64)
-    for group in range(op.groups):
-        for block in range(channels // fold.packed):
-            inside = slice(block * fold.packed, (block + 1) * fold.packed)
-            window = taken[:, group * channels : (group + 1) * channels][:, inside]
-            for number in range(filters):
-                pair = (
-                    window
-                    & (plan.weight[group * filters + number, inside] != 0)[None, :, None, None]
-                )
-                active = pair.sum(axis=(1, 4, 5))
-                cycles = np.maximum(1, -(-active // fold.fine)).sum()
-                counts[
-                    group % fold.coarse_group, number % fold.coarse_out, block % fold.coarse_in
-                ] += cycles
-    return [int(count) for count in counts.ravel()]
+    masks = window_masks(clipped != 0, op, fold.packed, plan.out)
+    filters = plan.filters.size
+    # (windows, lanes in) block of channels, and the filters of each of its lanes
+    per_group = masks.shape[2] // op.groups
+    places = np.arange(masks.shape[2]).reshape(
+        plan.group_steps, fold.coarse_group, plan.channel_steps, fold.coarse_in
+    )
+    blocks = places.transpose(0, 2, 1, 3).reshape(-1, fold.coarse_group * fold.coarse_in)
+    group = (blocks // per_group)[:, :, None, None]
+    live = weight_masks(plan.weight.astype(np.float32), fold.packed)
+    live = live[plan.filters.T + group * filters, (blocks % per_group)[:, :, None, None]]
+    row, _ = engine_columns(op, plan.source.channels, fold)
+    tables = (Numbers(), Numbers(), Numbers())
+    row = mask_row(row, fold.fine, masks[:, :, blocks], live, tables)
+    work = make_source([row], tables[0], {}, tables[1].joined(), tables[2].joined()).fresh()
+    lanes = np.zeros(fold.lanes, dtype=np.int64)
+    for window in range(len(frames) * plan.out.pixels * len(blocks)):
+        begin_window(work, 0, window)
+        for lane, number in itertools.product(range(fold.lanes), range(plan.filter_steps)):
+            lanes[lane] += segment_cycles(work, 0, lane, number)
+    # the simulator's lanes are (group, input, output), the emitted (group, output, input)
+    ordered = lanes.reshape(fold.coarse_group, fold.coarse_in, fold.coarse_out).swapaxes(1, 2)
+    return [int(cycles) for cycles in ordered.ravel()]
 
 
 def test_pairs_of_engines_are_among_the_shapes() -> None:
-    for arithmetic, pairs in ((ARITHMETIC, 0), (BYTES, 3), (NARROW, 4)):
-        plans = [_plan(index, arithmetic)[0] for index in range(len(SHAPES))]
+    for arithmetic, pairs in ((ARITHMETIC, 0), (BYTES, 6), (NARROW, 11)):
+        plans = [conv_plan(index, arithmetic)[0] for index in range(len(SHAPES))]
         assert sum(plan.paired for plan in plans) == pairs
         assert all("engine_pair" in str(conv_block(plan)) for plan in plans if plan.paired)
 
@@ -230,19 +266,37 @@ def test_pairs_of_engines_are_among_the_shapes() -> None:
 def test_convolutions_match_the_reference_and_the_model(
     arithmetic: Arithmetic, tmp_path: Path
 ) -> None:
-    plans = [_plan(index, arithmetic) for index in range(len(SHAPES))]
+    # what sets the pace has nothing to do with how many bits there are
+    count = len(SHAPES) if arithmetic is ARITHMETIC else FIRST_PACED
+    plans = [conv_plan(index, arithmetic) for index in range(count)]
     cases = [
-        Case(str(plan.index), conv_block(plan), (frames,), _expected(plan, frames, arithmetic))
-        for plan, frames in plans
+        conv_case(index, plan, frames, arithmetic) for index, (plan, frames) in enumerate(plans)
     ]
     assert all(len(np.unique(case.expected)) >= 5 for case in cases)
     wrong, counts = run_cases(cases, arithmetic, tmp_path)
     assert wrong == {case.name: 0 for case in cases}
-    assert counts == {str(plan.index): _lane_iterations(plan, frames) for plan, frames in plans}
+    for index, (plan, frames) in enumerate(plans):
+        short, long = counts[str(index)]
+        per_call = [
+            (name, more - less) for (name, less), (_, more) in zip(short, long, strict=True)
+        ]
+        if plan.folding.engine is not EngineKind.DYNAMIC:
+            # what is over is the filling, which is the same for one frame and for three
+            assert max(more for _, more in per_call) == 2 * modelled_frame_ii(plan)
+            continue
+        shape = LayerShape(plan.op, (plan.source,), plan.out, ())
+        streams = int(stream_cycles(shape, as_arrays([plan.folding]))[0])
+        assert max(more for name, more in per_call if name != "dynamic_lane") <= 2 * streams
+        lanes = [
+            first + then
+            for (name, first), (_, then) in zip(short, long, strict=True)
+            if name == "dynamic_lane"
+        ]
+        assert lanes == _simulated_lanes(plan, frames)
 
 
 def test_static_lanes_exchange_filters_in_some_of_these_blocks() -> None:
-    blocks = [conv_block(_plan(index, ARITHMETIC)[0]) for index in range(len(SHAPES))]
+    blocks = [conv_block(conv_plan(index, ARITHMETIC)[0]) for index in range(len(SHAPES))]
     exchanging = [block for block in blocks if "exchange" in block.headers]
     assert len(exchanging) >= 3
     assert all("static" in block.title for block in exchanging)
@@ -251,7 +305,7 @@ def test_static_lanes_exchange_filters_in_some_of_these_blocks() -> None:
 def test_emitted_rows_are_the_cycles_of_the_model() -> None:
     for index, (_, op, folding, _) in enumerate(SHAPES):
         if folding.engine is EngineKind.STATIC:
-            plan, _ = _plan(index, ARITHMETIC)
+            plan, _ = conv_plan(index, ARITHMETIC)
             counted = weight_counts(plan.weight.astype(np.float32))
             windows = static_window_cycles(op, counted, folding)
             assert dict(conv_block(plan).constants)["WEIGHT_ROWS"] == windows.sum()

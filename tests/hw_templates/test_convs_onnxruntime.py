@@ -24,6 +24,7 @@ from hass.device import Family
 from hass.fixed_point import IntArray
 from hass.hw_templates.blocks import Block
 from hass.hw_templates.conv_block import ConvPlan, conv_block, folding_mistake
+from hass.hw_templates.window import window_buffers
 from hass.measure.occupancy import weight_counts
 from hass.ops import Conv2d
 from hass.shapes import output_map
@@ -108,18 +109,20 @@ def _drawn(index: int, engine: EngineKind, arithmetic: Arithmetic) -> Drawn:
         lanes = static_filters(op, weight_counts(weight.astype(np.float32)), folding)
     # the largest sums of some cases saturate, those of others do not
     sums = int(np.sqrt(products) * act_end * weight_end)
+    out = output_map(op, [source])
+    streams = folding.coarse_in * folding.coarse_group
     plan = ConvPlan(
         op=op,
         source=source,
-        out=output_map(op, [source]),
+        out=out,
         folding=folding,
         filters=lanes,
         weight=weight,
         bias=rng.integers(-sums, sums + 1, op.out_channels),
         shift_bits=max(0, sums.bit_length() - arithmetic.act_bits + index % 3),
         clip_limit=act_end // 4 if index % 2 else 0,
-        index=index,
         paired=bool(engine_pairs(op, as_arrays([folding]), Family.ULTRASCALE_PLUS, arithmetic)),
+        buffers=window_buffers(op, source, out, streams, arithmetic.act_bits),
     )
     return Drawn(plan, frames)
 

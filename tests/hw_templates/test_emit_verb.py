@@ -46,6 +46,48 @@ def test_emitted_with_real_data(design_file: Path, tiny_data: Path, tmp_path: Pa
     assert f"top-1: {round(printed['top1'] * 5)} of 5" in made.stdout
 
 
+@pytest.mark.parametrize("bits", [16, 8])
+def test_the_emitted_hardware_has_the_accuracy_that_the_design_states(
+    bits: int, tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    profile, file, folder = tmp_path / "p.json", tmp_path / "d.json", tmp_path / "hw"
+    measured = run("profile", tiny_model, "--data", tiny_data, "--images", 4, "-o", profile)
+    assert measured.exit_code == 0, measured.output
+    fold = ("fold", tiny_model, "--device", "zcu104", "--profile", profile, "-o", file)
+    done = run(*fold, "--data", tiny_data, "--bits", bits)
+    assert done.exit_code == 0, done.output
+    design = json.loads(file.read_text())
+    assert design["arithmetic"]["act_bits"] == bits
+    assert f"in {bits}-bit integers" in done.stdout
+    stated = design["integer_accuracy"]["selection"]
+    assert design["integer_accuracy"]["calibration"]["images"] == 4
+    assert design["accuracy"]["selection"]["images"] == stated["images"]
+    options = ("-o", folder, "--split", "selection", "--frames", stated["images"])
+    assert run("emit", file, *options).exit_code == 0
+    share = f"({stated['correct']} of its first {stated['images']} images)"
+    assert share in " ".join((folder / "README.md").read_text().split())
+    if shutil.which("g++") is None or shutil.which("make") is None:
+        pytest.skip("g++ or make is not installed: the emitted project is not compiled")
+    made = subprocess.run(
+        ["make", "-s", "csim"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert f"top-1: {stated['correct']} of {stated['images']}" in made.stdout
+
+
+def test_accuracy_is_measured_on_the_profiles_data_only(
+    tiny_model: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    fold = ("fold", tiny_model, "--device", "zcu104", "--data", tiny_data)
+    done = run(*fold)
+    assert done.exit_code == 2 and "--profile" in done.stderr
+    profile = tmp_path / "p.json"
+    seeded = ("--images", 4, "--seed", 5, "-o", profile)  # other splits of the same images
+    assert run("profile", tiny_model, "--data", tiny_data, *seeded).exit_code == 0
+    done = run(*fold, "--profile", profile)
+    assert done.exit_code == 2 and "that the profile was measured on" in done.stderr
+
+
 def test_without_data_the_frames_are_random_and_said_to_be(
     design_file: Path, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
 import shutil
@@ -14,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chain_networks import EVERY_OP, Chain, network
+from csim_counts import layer_cycles, make
 from emit_designs import make_design, random_foldings
 
 from hass import ops
-from hass.cost import EngineKind, Folding, MemoryKind
+from hass.cost import EngineKind, Folding, MemoryKind, layer_shapes
 from hass.design import Design
 from hass.errors import GraphError, OutputError, ProfileError, SpecError
 from hass.folding.legal import ON_CHIP_MEMORIES
@@ -25,8 +25,8 @@ from hass.frames import TestFrames as Frames
 from hass.graph import Graph, Weights
 from hass.hw_templates.emitter import emit_project
 from hass.hw_templates.names import identifier, printable
-from hass.hw_templates.window import window_memories
-from hass.intmath import ceil_div
+from hass.hw_templates.window import WindowBuffers, window_buffers
+from hass.shapes import output_map
 from hass.sparsity import SparsitySetting
 from hass.values import FeatureMap
 
@@ -73,14 +73,6 @@ def small() -> tuple[Design, Graph, Weights, Frames]:
     return _made(HARM, 0)
 
 
-def make(folder: Path) -> subprocess.CompletedProcess[str]:
-    """``make csim``."""
-    if shutil.which("g++") is None or shutil.which("make") is None:
-        pytest.skip("g++ or make is not installed: emitted projects are not compiled")
-    command = ["make", "-s", "csim"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 def _files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -101,7 +93,7 @@ def test_every_op_compiles_and_agrees_bit_for_bit(seed: int, tmp_path: Path) -> 
     assert f"top-1: {round(emitted.top1 * emitted.frames)} of {emitted.frames}" in done.stdout
 
 
-def test_hostile_names_are_harmless_and_engines_count_as_modelled(
+def test_hostile_names_are_harmless_and_layers_take_the_cycles_of_the_model(
     small: tuple[Design, Graph, Weights, Frames], tmp_path: Path
 ) -> None:
     design, graph, weights, frames = small
@@ -109,24 +101,16 @@ def test_hostile_names_are_harmless_and_engines_count_as_modelled(
     assert [path.name for path in tmp_path.iterdir()] == ["hw"]
     done = make(tmp_path / "hw")
     assert done.returncode == 0, done.stdout + done.stderr
-    with (tmp_path / "hw/build/cycles.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    seen = set()
-    for index, layer in enumerate(graph):
-        folding = design.plan.foldings[layer.name]
-        if folding.engine is not EngineKind.DENSE or not isinstance(layer.op, ops.Conv2d):
-            continue
-        products = folding.packed * layer.op.kernel[0] * layer.op.kernel[1]
-        channels = graph.in_maps(layer.name)[0].channels
-        segments = layer.out.pixels * channels * layer.op.out_channels // layer.op.groups
-        segments //= folding.lanes * folding.packed
-        expected = segments * ceil_div(products, folding.fine) * len(frames.images)
-        counts = [
-            int(row["iterations"]) for row in rows if row["layer"] == identifier(index, layer.name)
-        ]
-        assert counts == [expected] * folding.lanes
-        seen.add(layer.name)
-    assert seen
+    found = layer_cycles(tmp_path / "hw", tmp_path / "data", len(frames.images))
+    shapes = layer_shapes(graph)
+    dense = {
+        identifier(index, layer.name): design.plan.estimate.layers[layer.name].frame_ii_cycles
+        // shapes[layer.name].haste
+        for index, layer in enumerate(graph)
+        if design.plan.foldings[layer.name].engine in (EngineKind.DENSE, EngineKind.NONE)
+        and not isinstance(layer.op, ops.Input | ops.Output)
+    }
+    assert dense == {layer: cycles for layer, cycles in found.items() if layer in dense}
 
 
 @pytest.mark.parametrize("what", ["value", "missing word", "input"])
@@ -207,17 +191,24 @@ def test_fifos_are_bound_to_the_plans_memories(
     assert set(bound) == {"lutram", "bram", "uram"}
 
 
-def test_windows_are_bound_where_the_model_puts_them() -> None:
-    source = FeatureMap(30, 64, 32)
-    found = {
-        kind: window_memories((3, 3), source, 1, 16, kind)
-        for kind in (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
-    }
+def test_windows_hold_what_the_model_counts_where_it_puts_it() -> None:
+    def buffers(kernel: tuple[int, int], kind: MemoryKind, padded: bool = True) -> WindowBuffers:
+        source = FeatureMap(30, 64, 32)
+        top, left = (size // 2 if padded else 0 for size in kernel)
+        op = ops.Conv2d(8, kernel, pads=(top, left, top, left))
+        return window_buffers(op, source, output_map(op, [source]), 1, 16, kind)
+
+    found = [
+        buffers((3, 3), kind) for kind in (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
+    ]
     # 65,536 bits of lines are too many for LUTs; 32 words of columns never lie elsewhere
-    assert [memories.lines.value for memories in found.values()] == ["bram", "bram", "uram"]
-    assert {memories.columns for memories in found.values()} == {MemoryKind.LUTRAM}
-    one_row = window_memories((1, 3), source, 1, 16, MemoryKind.BRAM)
+    assert [buffer.lines.value for buffer in found] == ["bram", "bram", "uram"]
+    assert {buffer.columns for buffer in found} == {MemoryKind.LUTRAM}
+    assert {buffer.rolling for buffer in found} == {0}
+    one_row = buffers((1, 3), MemoryKind.BRAM)
     assert one_row.lines is MemoryKind.NONE
+    # without padding, windows come in rows that are shorter than those of the words
+    assert buffers((3, 3), MemoryKind.BRAM, padded=False).rolling == 5
 
 
 def test_an_existing_folder_is_kept(

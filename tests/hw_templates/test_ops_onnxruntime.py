@@ -28,6 +28,7 @@ from hass.fixed_point import (
 )
 from hass.hw_templates.blocks import Block, converted
 from hass.hw_templates.op_blocks import OpPlan, op_block, streams_mistake
+from hass.hw_templates.window import window_buffers
 from hass.reference import apply, linear_constants, unit_format
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
@@ -99,14 +100,19 @@ WIDTHS = [(1, 6, (3, 5, 6)), (6, 2, (3, 5, 6)), (4, 6, (5, 7, 12)), (6, 4, (2, 3
 
 def _plan(one: One, act_bits: int) -> OpPlan:
     maps = [FeatureMap(*size) for size in one.sizes]
+    out = output_map(one.op, maps)
+    buffers = None
+    if isinstance(one.op, ops.MaxPool2d | ops.AvgPool2d):
+        buffers = window_buffers(one.op, maps[0], out, one.streams, act_bits)
     return OpPlan(
         op=one.op,
         sources=tuple(maps),
-        out=output_map(one.op, maps),
+        out=out,
         formats=tuple(FixedPoint(act_bits, bits) for bits in one.in_frac_bits),
         out_format=FixedPoint(act_bits, one.out_frac_bits),
         streams=one.streams,
         readers=3 if isinstance(one.op, ops.Fork) else 1,
+        buffers=buffers,
     )
 
 

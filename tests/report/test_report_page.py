@@ -207,6 +207,15 @@ def test_a_single_design_without_accuracy_or_dense(tmp_path: Path) -> None:
     assert "None" not in page.words
 
 
+def test_accuracy_in_integers_stands_beside_that_in_floating_point(tmp_path: Path) -> None:
+    write_design(made_design(dense=made_design(correct=460)), tmp_path / "mine.json")
+    page = _Page(render_report(tmp_path / "mine.json"))
+    assert "held out) in 16-bit integers, as the hardware computes" in page.words
+    assert "90.30 % ± 0.94 (903 of 1,000)" in page.words  # and of the dense design:
+    assert "91.10 % ± 0.90 (911 of 1,000)" in page.words
+    assert "in 16-bit integers (1,000 images)" in page.words
+
+
 def test_a_design_that_has_no_multiplier(tmp_path: Path) -> None:
     write_design(made_design(["add0", "add1"], density=None), tmp_path / "adds.json")
     page = _Page(render_report(tmp_path / "adds.json"))

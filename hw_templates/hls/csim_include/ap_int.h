@@ -5,6 +5,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+
+// The smallest built-in integer that holds W bits: streams and memories of words stay in cache.
+template <int W>
+struct ap_storage {
+    typedef typename std::conditional<
+        W <= 8, int8_t,
+        typename std::conditional<
+            W <= 16, int16_t,
+            typename std::conditional<W <= 32, int32_t, int64_t>::type>::type>::type type;
+};
 
 // Two's complement integer of W bits (1 to 64); arithmetic happens in 64 bits, storing wraps.
 template <int W>
@@ -21,20 +32,24 @@ public:
 
     constexpr operator long long() const { return value_; }
 
-    ap_int& operator+=(long long other) { return *this = ap_int(value_ + other); }
-    ap_int& operator-=(long long other) { return *this = ap_int(value_ - other); }
+    ap_int& operator+=(long long other) { return *this = ap_int(wide() + other); }
+    ap_int& operator-=(long long other) { return *this = ap_int(wide() - other); }
     ap_int& operator<<=(int bits) {
-        return *this = ap_int(static_cast<long long>(static_cast<unsigned long long>(value_) << bits));
+        return *this = ap_int(static_cast<long long>(static_cast<unsigned long long>(wide()) << bits));
     }
-    ap_int& operator>>=(int bits) { return *this = ap_int(value_ >> bits); }
+    ap_int& operator>>=(int bits) { return *this = ap_int(wide() >> bits); }
 
 private:
-    static constexpr long long wrapped(long long value) {
-        return static_cast<long long>(static_cast<unsigned long long>(value) << (64 - W)) >>
-               (64 - W);
+    typedef typename ap_storage<W>::type storage;
+
+    static constexpr storage wrapped(long long value) {
+        return static_cast<storage>(
+            static_cast<long long>(static_cast<unsigned long long>(value) << (64 - W)) >> (64 - W));
     }
 
-    long long value_;
+    constexpr long long wide() const { return value_; }
+
+    storage value_;
 };
 
 // Unsigned integer of any width; made for packing words: whole values up to 64 bits, else ranges

@@ -5,39 +5,54 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
 #include <string>
+#include <vector>
 
 namespace hls {
 
-// An unbounded queue. Reading an empty one ends the simulation: hardware would wait for ever.
+// An unbounded queue. Reading an empty one ends the simulation, even where the reader would go on
+// without: blocks run one after the other, so that nothing will ever come. So a queue is filled and
+// then emptied: a plain array that starts anew when it is empty does that without a memory block
+// for every few words.
 template <typename T, int DEPTH = 0>
 class stream {
 public:
-    stream() : name_("(unnamed)") {}
-    explicit stream(const char* name) : name_(name) {}
+    stream() : name_("(unnamed)"), next_(0) {}
+    explicit stream(const char* name) : name_(name), next_(0) {}
     stream(const stream&) = delete;
     stream& operator=(const stream&) = delete;
 
-    void write(const T& value) { queue_.push_back(value); }
+    void write(const T& value) { words_.push_back(value); }
 
     T read() {
-        if (queue_.empty()) {
+        if (empty()) {
             std::fprintf(stderr, "csim: read from the empty stream %s\n", name_.c_str());
             std::exit(3);
         }
-        T value = queue_.front();
-        queue_.pop_front();
+        const T value = words_[next_++];
+        if (empty()) {
+            words_.clear();
+            next_ = 0;
+        }
         return value;
     }
 
     void read(T& value) { value = read(); }
-    bool empty() const { return queue_.empty(); }
-    std::size_t size() const { return queue_.size(); }
+    bool read_nb(T& value) {
+        value = read();
+        return true;
+    }
+    bool write_nb(const T& value) {
+        write(value);
+        return true;
+    }
+    bool empty() const { return next_ == words_.size(); }
+    std::size_t size() const { return words_.size() - next_; }
 
 private:
     std::string name_;
-    std::deque<T> queue_;
+    std::vector<T> words_;
+    std::size_t next_;  // place of the oldest word that has not been read
 };
 
 }  // namespace hls

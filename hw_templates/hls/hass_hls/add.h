@@ -3,6 +3,7 @@
 #ifndef HASS_ADD_H
 #define HASS_ADD_H
 
+#include "count.h"
 #include "words.h"
 
 namespace hass {
@@ -21,20 +22,24 @@ ap_int<BITS + MAX_ALIGN_BITS + 1> align(const ap_int<BITS>& value) {
 }
 
 template <int BITS, int WORDS, int S, int SHIFT_A, int SHIFT_B, int SHIFT>
-void add(hls::stream<vec<ap_int<BITS>, S> >& a, hls::stream<vec<ap_int<BITS>, S> >& b,
+void add(int frames, hls::stream<vec<ap_int<BITS>, S> >& a, hls::stream<vec<ap_int<BITS>, S> >& b,
          hls::stream<vec<ap_int<BITS>, S> >& out) {
-    for (int beat = 0; beat < WORDS / S; ++beat) {
+    HASS_COUNT_PROCESS("add")
+    for (int frame = 0; frame < frames; ++frame) {
+        for (int beat = 0; beat < WORDS / S; ++beat) {
 #pragma HLS PIPELINE II=1
-        const vec<ap_int<BITS>, S> left = a.read();
-        const vec<ap_int<BITS>, S> right = b.read();
-        vec<ap_int<BITS>, S> words;
-        for (int s = 0; s < S; ++s) {
+            HASS_COUNT_ITERATION
+            const vec<ap_int<BITS>, S> left = a.read();
+            const vec<ap_int<BITS>, S> right = b.read();
+            vec<ap_int<BITS>, S> words;
+            for (int s = 0; s < S; ++s) {
 #pragma HLS UNROLL
-            ap_int<BITS + MAX_ALIGN_BITS + 2> sum = align<SHIFT_A>(left[s]);
-            sum += align<SHIFT_B>(right[s]);
-            words[s] = requantise<BITS, SHIFT>(sum);
+                ap_int<BITS + MAX_ALIGN_BITS + 2> sum = align<SHIFT_A>(left[s]);
+                sum += align<SHIFT_B>(right[s]);
+                words[s] = requantise<BITS, SHIFT>(sum);
+            }
+            out.write(words);
         }
-        out.write(words);
     }
 }
 

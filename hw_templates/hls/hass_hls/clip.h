@@ -2,21 +2,27 @@
 #ifndef HASS_CLIP_H
 #define HASS_CLIP_H
 
+#include "count.h"
 #include "words.h"
 
 namespace hass {
 
 template <int BITS, int WORDS, int S, int LOW, int HIGH>
-void clip(hls::stream<vec<ap_int<BITS>, S> >& in, hls::stream<vec<ap_int<BITS>, S> >& out) {
-    for (int beat = 0; beat < WORDS / S; ++beat) {
+void clip(int frames, hls::stream<vec<ap_int<BITS>, S> >& in,
+          hls::stream<vec<ap_int<BITS>, S> >& out) {
+    HASS_COUNT_PROCESS("clip")
+    for (int frame = 0; frame < frames; ++frame) {
+        for (int beat = 0; beat < WORDS / S; ++beat) {
 #pragma HLS PIPELINE II=1
-        vec<ap_int<BITS>, S> words = in.read();
-        for (int s = 0; s < S; ++s) {
+            HASS_COUNT_ITERATION
+            vec<ap_int<BITS>, S> words = in.read();
+            for (int s = 0; s < S; ++s) {
 #pragma HLS UNROLL
-            if (words[s] < LOW) words[s] = LOW;
-            if (words[s] > HIGH) words[s] = HIGH;
+                if (words[s] < LOW) words[s] = LOW;
+                if (words[s] > HIGH) words[s] = HIGH;
+            }
+            out.write(words);
         }
-        out.write(words);
     }
 }
 

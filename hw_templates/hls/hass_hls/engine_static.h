@@ -12,10 +12,10 @@
 
 namespace hass {
 
-template <typename Act, typename Weight, typename Acc, typename Word, int LAYER, int GROUPS,
-          int OUTS, int INS, int M, int FINE, int INDEX_BITS, int ROWS, int POSITIONS, int FILTERS,
+template <typename Act, typename Weight, typename Acc, typename Word, int GROUPS, int OUTS,
+          int INS, int M, int FINE, int INDEX_BITS, int ROWS, int POSITIONS, int FILTERS,
           int CHUNKS>
-void static_lanes(hls::stream<vec<Act, GROUPS * INS * M> >& in,
+void static_lanes(int frames, hls::stream<vec<Act, GROUPS * INS * M> >& in,
                   hls::stream<Acc> out[GROUPS * OUTS * INS],
                   const Word weights[ROWS][GROUPS * OUTS * INS][FINE],
                   const bool marks[ROWS][GROUPS * OUTS * INS + 1]) {
@@ -28,6 +28,7 @@ void static_lanes(hls::stream<vec<Act, GROUPS * INS * M> >& in,
 #pragma HLS ARRAY_PARTITION variable=segment.word complete
 #pragma HLS ARRAY_PARTITION variable=sums complete
 #pragma HLS ARRAY_PARTITION variable=partial complete dim=1
+#pragma HLS DEPENDENCE variable=partial type=inter direction=RAW distance=FILTERS true
 #pragma HLS ARRAY_PARTITION variable=filter complete
 #pragma HLS ARRAY_PARTITION variable=fresh complete
     for (int lane = 0; lane < LANES; ++lane) {
@@ -35,52 +36,50 @@ void static_lanes(hls::stream<vec<Act, GROUPS * INS * M> >& in,
         sums[lane] = 0;
         filter[lane] = 0;
         fresh[lane] = true;
-        for (int number = 0; number < FILTERS; ++number) partial[lane][number] = 0;
     }
     bool next = true;
     int chunk = 0;
-    HASS_COUNT_BEGIN
-    for (int position = 0; position < POSITIONS; ++position) {
-        for (int row = 0; row < ROWS; ++row) {
+    HASS_COUNT_PROCESS("static_lanes")
+    for (int frame = 0; frame < frames; ++frame) {
+        for (int position = 0; position < POSITIONS; ++position) {
+            for (int row = 0; row < ROWS; ++row) {
 #pragma HLS PIPELINE II=1
-            HASS_COUNT_ITERATION
-            if (next) segment = in.read();
-            next = marks[row][LANES];
-            for (int lane = 0; lane < LANES; ++lane) {
+                HASS_COUNT_ITERATION
+                if (next) segment = in.read();
+                next = marks[row][LANES];
+                for (int lane = 0; lane < LANES; ++lane) {
 #pragma HLS UNROLL
-                const int source = lane / (OUTS * INS) * INS + lane % INS;
-                Acc sum = sums[lane];
-                if (fresh[lane]) sum = chunk == 0 ? Acc(0) : partial[lane][filter[lane]];
-                for (int f = 0; f < FINE; ++f) {
+                    const int source = lane / (OUTS * INS) * INS + lane % INS;
+                    Acc sum = sums[lane];
+                    if (fresh[lane]) sum = chunk == 0 ? Acc(0) : partial[lane][filter[lane]];
+                    for (int f = 0; f < FINE; ++f) {
 #pragma HLS UNROLL
-                    const Word word = weights[row][lane][f];
-                    const int m = static_cast<int>(word & ((1 << INDEX_BITS) - 1));
-                    const Weight weight = static_cast<Weight>(word >> INDEX_BITS);
-                    sum += segment[source * M + m] * weight;
-                }
-                sums[lane] = sum;
-                if (marks[row][lane]) {
-                    if (chunk == CHUNKS - 1) {
-                        out[lane].write(sum);
-                    } else {
-                        partial[lane][filter[lane]] = sum;
+                        const Word word = weights[row][lane][f];
+                        const int m = static_cast<int>(word & ((1 << INDEX_BITS) - 1));
+                        const Weight weight = static_cast<Weight>(word >> INDEX_BITS);
+                        sum += segment[source * M + m] * weight;
                     }
-                    filter[lane] = filter[lane] == FILTERS - 1 ? 0 : filter[lane] + 1;
+                    sums[lane] = sum;
+                    if (marks[row][lane]) {
+                        if (chunk == CHUNKS - 1) {
+                            out[lane].write(sum);
+                        } else {
+                            partial[lane][filter[lane]] = sum;
+                        }
+                        filter[lane] = filter[lane] == FILTERS - 1 ? 0 : filter[lane] + 1;
+                    }
+                    fresh[lane] = next || marks[row][lane];
                 }
-                fresh[lane] = next || marks[row][lane];
+                if (next) chunk = chunk == CHUNKS - 1 ? 0 : chunk + 1;
             }
-            if (next) chunk = chunk == CHUNKS - 1 ? 0 : chunk + 1;
         }
-    }
-    for (int lane = 0; lane < LANES; ++lane) {
-        HASS_COUNT_END(LAYER, lane)
     }
 }
 
-template <typename Act, typename Weight, typename Acc, typename Word, int LAYER, int GROUPS,
-          int OUTS, int INS, int M, int FINE, int INDEX_BITS, int ROWS, int POSITIONS, int FILTERS,
+template <typename Act, typename Weight, typename Acc, typename Word, int GROUPS, int OUTS,
+          int INS, int M, int FINE, int INDEX_BITS, int ROWS, int POSITIONS, int FILTERS,
           int CHUNKS, int RESULTS>
-void engine_static(hls::stream<vec<Act, GROUPS * INS * M> >& in,
+void engine_static(int frames, hls::stream<vec<Act, GROUPS * INS * M> >& in,
                    hls::stream<vec<Acc, GROUPS * OUTS * INS> >& out,
                    const Word weights[ROWS][GROUPS * OUTS * INS][FINE],
                    const bool marks[ROWS][GROUPS * OUTS * INS + 1]) {
@@ -91,9 +90,9 @@ void engine_static(hls::stream<vec<Act, GROUPS * INS * M> >& in,
     const int LANES = GROUPS * OUTS * INS;
     hls::stream<Acc> sums[LANES];
 #pragma HLS STREAM variable=sums depth=(FILTERS > 2 ? FILTERS : 2)
-    static_lanes<Act, Weight, Acc, Word, LAYER, GROUPS, OUTS, INS, M, FINE, INDEX_BITS, ROWS,
-                 POSITIONS, FILTERS, CHUNKS>(in, sums, weights, marks);
-    join_lanes<Acc, LANES, RESULTS>(sums, out);
+    static_lanes<Act, Weight, Acc, Word, GROUPS, OUTS, INS, M, FINE, INDEX_BITS, ROWS, POSITIONS,
+                 FILTERS, CHUNKS>(frames, in, sums, weights, marks);
+    join_lanes<Acc, LANES, RESULTS>(frames, sums, out);
 }
 
 }  // namespace hass

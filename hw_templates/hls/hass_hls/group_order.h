@@ -1,9 +1,11 @@
 // Reorders channels where several groups of a grouped convolution are worked on side by side.
 // A block is GROUPS groups of CHANNELS channels. "Dealt" order: CHUNK channels of each group in
 // turn, [chunk][group][channel of chunk]; "natural" order: [group][channel].
+// A block comes in while the one before goes out; neither waits for the other.
 #ifndef HASS_GROUP_ORDER_H
 #define HASS_GROUP_ORDER_H
 
+#include "count.h"
 #include "words.h"
 
 namespace hass {
@@ -17,46 +19,52 @@ int natural_place(int place) {
     return group * CHANNELS + chunk * CHUNK + place % CHUNK;
 }
 
-template <typename T, int BLOCKS, int GROUPS, int CHANNELS, int CHUNK, int S>
-void deal_groups(hls::stream<vec<T, S> >& in, hls::stream<vec<T, S> >& out) {
-    T block[GROUPS * CHANNELS];
-#pragma HLS ARRAY_PARTITION variable=block complete
-    for (int b = 0; b < BLOCKS; ++b) {
-        for (int beat = 0; beat < GROUPS * CHANNELS / S; ++beat) {
+// Both directions: DEAL from natural to dealt order, else back.
+template <typename T, bool DEAL, int BLOCKS, int GROUPS, int CHANNELS, int CHUNK, int S>
+void reorder_groups(int frames, hls::stream<vec<T, S> >& in, hls::stream<vec<T, S> >& out) {
+    const int BEATS = GROUPS * CHANNELS / S;
+    T blocks[2][GROUPS * CHANNELS];
+#pragma HLS ARRAY_PARTITION variable=blocks complete dim=0
+    int blocks_in = 0, beat_in = 0;
+    int blocks_out = 0, beat_out = 0;
+    HASS_COUNT_PROCESS(DEAL ? "deal_groups" : "collect_groups")
+    while (blocks_out < frames * BLOCKS) {
 #pragma HLS PIPELINE II=1
-            const vec<T, S> words = in.read();
-            for (int s = 0; s < S; ++s) block[beat * S + s] = words[s];
+        HASS_COUNT_ITERATION
+        const bool is_there = blocks_in > blocks_out;
+        const bool is_free = blocks_in < blocks_out + 2 && blocks_in < frames * BLOCKS;
+        vec<T, S> words;
+        for (int s = 0; s < S; ++s) {
+#pragma HLS UNROLL
+            const int place = beat_out * S + s;
+            const int from = DEAL ? natural_place<GROUPS, CHANNELS, CHUNK>(place) : place;
+            words[s] = blocks[blocks_out % 2][from];
         }
-        for (int beat = 0; beat < GROUPS * CHANNELS / S; ++beat) {
-#pragma HLS PIPELINE II=1
-            vec<T, S> words;
+        if (is_there && out.write_nb(words)) {
+            beat_out = beat_out == BEATS - 1 ? 0 : beat_out + 1;
+            if (beat_out == 0) ++blocks_out;
+        }
+        if (is_free && in.read_nb(words)) {
             for (int s = 0; s < S; ++s) {
-                words[s] = block[natural_place<GROUPS, CHANNELS, CHUNK>(beat * S + s)];
+#pragma HLS UNROLL
+                const int place = beat_in * S + s;
+                const int to = DEAL ? place : natural_place<GROUPS, CHANNELS, CHUNK>(place);
+                blocks[blocks_in % 2][to] = words[s];
             }
-            out.write(words);
+            beat_in = beat_in == BEATS - 1 ? 0 : beat_in + 1;
+            if (beat_in == 0) ++blocks_in;
         }
     }
 }
 
 template <typename T, int BLOCKS, int GROUPS, int CHANNELS, int CHUNK, int S>
-void collect_groups(hls::stream<vec<T, S> >& in, hls::stream<vec<T, S> >& out) {
-    T block[GROUPS * CHANNELS];
-#pragma HLS ARRAY_PARTITION variable=block complete
-    for (int b = 0; b < BLOCKS; ++b) {
-        for (int beat = 0; beat < GROUPS * CHANNELS / S; ++beat) {
-#pragma HLS PIPELINE II=1
-            const vec<T, S> words = in.read();
-            for (int s = 0; s < S; ++s) {
-                block[natural_place<GROUPS, CHANNELS, CHUNK>(beat * S + s)] = words[s];
-            }
-        }
-        for (int beat = 0; beat < GROUPS * CHANNELS / S; ++beat) {
-#pragma HLS PIPELINE II=1
-            vec<T, S> words;
-            for (int s = 0; s < S; ++s) words[s] = block[beat * S + s];
-            out.write(words);
-        }
-    }
+void deal_groups(int frames, hls::stream<vec<T, S> >& in, hls::stream<vec<T, S> >& out) {
+    reorder_groups<T, true, BLOCKS, GROUPS, CHANNELS, CHUNK, S>(frames, in, out);
+}
+
+template <typename T, int BLOCKS, int GROUPS, int CHANNELS, int CHUNK, int S>
+void collect_groups(int frames, hls::stream<vec<T, S> >& in, hls::stream<vec<T, S> >& out) {
+    reorder_groups<T, false, BLOCKS, GROUPS, CHANNELS, CHUNK, S>(frames, in, out);
 }
 
 }  // namespace hass

@@ -3,6 +3,7 @@
 #ifndef HASS_HARD_SIGMOID_H
 #define HASS_HARD_SIGMOID_H
 
+#include "count.h"
 #include "words.h"
 
 namespace hass {
@@ -19,15 +20,20 @@ ap_int<BITS> hard_gate(const ap_int<BITS>& x) {
 }
 
 template <int BITS, int WORDS, int S, int ALPHA, long long BETA, int SHIFT, int ONE>
-void hard_sigmoid(hls::stream<vec<ap_int<BITS>, S> >& in, hls::stream<vec<ap_int<BITS>, S> >& out) {
-    for (int beat = 0; beat < WORDS / S; ++beat) {
+void hard_sigmoid(int frames, hls::stream<vec<ap_int<BITS>, S> >& in,
+                  hls::stream<vec<ap_int<BITS>, S> >& out) {
+    HASS_COUNT_PROCESS("hard_sigmoid")
+    for (int frame = 0; frame < frames; ++frame) {
+        for (int beat = 0; beat < WORDS / S; ++beat) {
 #pragma HLS PIPELINE II=1
-        vec<ap_int<BITS>, S> words = in.read();
-        for (int s = 0; s < S; ++s) {
+            HASS_COUNT_ITERATION
+            vec<ap_int<BITS>, S> words = in.read();
+            for (int s = 0; s < S; ++s) {
 #pragma HLS UNROLL
-            words[s] = hard_gate<BITS, ALPHA, BETA, SHIFT, ONE>(words[s]);
+                words[s] = hard_gate<BITS, ALPHA, BETA, SHIFT, ONE>(words[s]);
+            }
+            out.write(words);
         }
-        out.write(words);
     }
 }
 

@@ -2,20 +2,25 @@
 #ifndef HASS_JOIN_LANES_H
 #define HASS_JOIN_LANES_H
 
+#include "count.h"
 #include "words.h"
 
 namespace hass {
 
 template <typename Acc, int LANES, int RESULTS>
-void join_lanes(hls::stream<Acc> lanes[LANES], hls::stream<vec<Acc, LANES> >& out) {
-    for (int number = 0; number < RESULTS; ++number) {
+void join_lanes(int frames, hls::stream<Acc> lanes[LANES], hls::stream<vec<Acc, LANES> >& out) {
+    HASS_COUNT_PROCESS("join_lanes")
+    for (int frame = 0; frame < frames; ++frame) {
+        for (int number = 0; number < RESULTS; ++number) {
 #pragma HLS PIPELINE II=1
-        vec<Acc, LANES> sums;
-        for (int lane = 0; lane < LANES; ++lane) {
+            HASS_COUNT_ITERATION
+            vec<Acc, LANES> sums;
+            for (int lane = 0; lane < LANES; ++lane) {
 #pragma HLS UNROLL
-            sums[lane] = lanes[lane].read();
+                sums[lane] = lanes[lane].read();
+            }
+            out.write(sums);
         }
-        out.write(sums);
     }
 }
 

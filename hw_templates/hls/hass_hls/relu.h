@@ -2,20 +2,26 @@
 #ifndef HASS_RELU_H
 #define HASS_RELU_H
 
+#include "count.h"
 #include "words.h"
 
 namespace hass {
 
 template <int BITS, int WORDS, int S>
-void relu(hls::stream<vec<ap_int<BITS>, S> >& in, hls::stream<vec<ap_int<BITS>, S> >& out) {
-    for (int beat = 0; beat < WORDS / S; ++beat) {
+void relu(int frames, hls::stream<vec<ap_int<BITS>, S> >& in,
+          hls::stream<vec<ap_int<BITS>, S> >& out) {
+    HASS_COUNT_PROCESS("relu")
+    for (int frame = 0; frame < frames; ++frame) {
+        for (int beat = 0; beat < WORDS / S; ++beat) {
 #pragma HLS PIPELINE II=1
-        vec<ap_int<BITS>, S> words = in.read();
-        for (int s = 0; s < S; ++s) {
+            HASS_COUNT_ITERATION
+            vec<ap_int<BITS>, S> words = in.read();
+            for (int s = 0; s < S; ++s) {
 #pragma HLS UNROLL
-            if (words[s] < 0) words[s] = 0;
+                if (words[s] < 0) words[s] = 0;
+            }
+            out.write(words);
         }
-        out.write(words);
     }
 }
 
