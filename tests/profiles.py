@@ -33,11 +33,13 @@ def random_layer_sparsity(
     weight_density: float = 0.7,
     act_density: float = 0.6,
     segments: int = 256,
+    channels_apart: float = 0.5,
 ) -> LayerSparsity:
-    """A layer whose channels and filters differ, with about the given densities."""
+    """A layer whose channels and filters differ, with about the given densities; channels by up to
+    ``channels_apart`` of what is left to 0 or 1."""
     taps, per_group = op.kernel[0] * op.kernel[1], source.channels // op.groups
     filters = op.out_channels // op.groups
-    rates = _around(act_density, source.channels, rng)
+    rates = _around(act_density, source.channels, rng, channels_apart)
     active = rng.random((source.channels, segments, taps)) < rates[:, None, None]
     dense = _around(weight_density, op.out_channels, rng).reshape(op.groups, filters, 1, 1)
     weights = rng.random((op.groups, filters, per_group, taps)) < dense
@@ -94,6 +96,7 @@ def random_profile(
     seed: int = 0,
     weight_density: float = 0.7,
     act_density: float = 0.6,
+    channels_apart: float = 0.5,
     settings: Settings = NO_CLIPS,
 ) -> SparsityProfile:
     """A profile of a graph; without weights its weights digest is zeros."""
@@ -105,6 +108,7 @@ def random_profile(
             rng,
             weight_density=weight_density,
             act_density=act_density,
+            channels_apart=channels_apart,
         )
         for layer in graph.convs
         if isinstance(layer.op, ops.Conv2d)
@@ -136,9 +140,9 @@ def _profile(
     )
 
 
-def _around(mean: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Rates that differ by up to half of what is left to 0 or 1."""
-    return mean + rng.uniform(-0.5, 0.5, count) * min(mean, 1.0 - mean)
+def _around(mean: float, count: int, rng: np.random.Generator, apart: float = 0.5) -> np.ndarray:
+    """Rates that differ by up to a share of what is left to 0 or 1."""
+    return mean + rng.uniform(-apart, apart, count) * min(mean, 1.0 - mean)
 
 
 def _histograms(counts: np.ndarray, per_group: int, taps: int) -> tuple[SegmentHistogram, ...]:

@@ -67,7 +67,7 @@ class LayerMeter:
         self._masks = filter_masks(weights, op.groups)
         self._tap_filters = tap_filters(weights, op.groups)
         self._selector = tap_selector(op, source, out)
-        self._plan = plan_samples(name, op, source, out, images, seed)
+        self._plan = plan_samples(name, source, out, self._masks, images, seed)
         self._histograms = empty_histograms(source, op)
         self._waiting: list[MaskArray] = []  # images not yet counted
         self._waiting_words = 0

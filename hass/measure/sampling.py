@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .. import ops
 from ..intmath import ceil_div, divisors
 from ..values import FeatureMap
+from .occupancy import MaskArray
 
 PositionArray = npt.NDArray[np.intp]
 
@@ -32,6 +32,8 @@ SAMPLES_PER_LAYER = 1 << 21
 # Counts of a layer's sample of windows, all channels of a position together. With so many the
 # tables that the cost model makes of it (hass/cost/lanes.py) take 5 to 15 ms per layer. Of layers
 # that cannot have 8 positions then, fewer filters are taken: positions differ more than filters do.
+# Filters that have their zero weights in the same places, or none, have the same products: one is
+# taken, at more positions.
 TOGETHER_COUNTS = 1 << 17
 TOGETHER_LEAST_POSITIONS = 8
 TOGETHER_MOST_POSITIONS = 256
@@ -97,13 +99,19 @@ class SamplePlan:
 
 
 def plan_samples(
-    name: str, op: ops.Conv2d, source: FeatureMap, out: FeatureMap, images: int, seed: int
+    name: str,
+    source: FeatureMap,
+    out: FeatureMap,
+    masks: MaskArray,
+    images: int,
+    seed: int,
 ) -> SamplePlan:
     """The plan for one layer; depends on its name, not on the other layers.
 
     Args:
         name: of the layer.
-        op, source, out: the layer, its input and output map.
+        source, out: its input and output map.
+        masks: (G, F / G, C / G, K) of its weights.
         images: that will be profiled, >= 1.
         seed: of the profile.
     """
@@ -114,19 +122,20 @@ def plan_samples(
     # an odd or narrow map has cells of one position: count what the cells really hold
     positions = images * max(1, cells * out.width // per_row)
     samples = min(SAMPLES_PER_BLOCK, max(POSITIONS, SAMPLES_PER_LAYER // source.channels))
-    filters_per_group = op.out_channels // op.groups
-    filters = min(filters_per_group, ceil_div(samples, positions))
+    filters_per_group = masks.shape[1]
+    different = 1 if (masks == masks[:, :1]).all() else filters_per_group
+    filters = min(different, ceil_div(samples, positions))
     order = rng.permutation(filters_per_group)
     draws = rng.random((images, cells))
-    together_filters = _together_filters(source, order)
+    together_filters = _together_filters(source, order, different)
     together = _together(images, cells, source.channels * len(together_filters), rng)
     return SamplePlan(out, draws, filters, order, together, together_filters)
 
 
-def _together_filters(source: FeatureMap, order: PositionArray) -> tuple[int, ...]:
-    """As many filters as leave room for the least number of positions: of the divisors of all
-    the one that itself has most, so that it can be dealt to most numbers of lanes."""
-    most = TOGETHER_COUNTS // (TOGETHER_LEAST_POSITIONS * source.channels)
+def _together_filters(source: FeatureMap, order: PositionArray, different: int) -> tuple[int, ...]:
+    """As many filters as differ and leave room for the least number of positions: of the divisors
+    of all the one that itself has most, so that it can be dealt to most numbers of lanes."""
+    most = min(different, TOGETHER_COUNTS // (TOGETHER_LEAST_POSITIONS * source.channels))
     fitting = (count for count in divisors(order.size) if count <= max(1, most))
     kept = max(fitting, key=lambda count: (len(divisors(count)), count))
     return tuple(sorted(order[:kept].tolist()))

@@ -74,6 +74,12 @@ def sparse_arrays(op, source, images, density, seed):
     return weights.astype(np.float32), inputs.astype(np.float32)
 
 
+def differing_filters(weights: np.ndarray, op: ops.Conv2d) -> int:
+    """1 where all filters of a group have their zeros in the same places."""
+    live = (weights != 0).reshape(op.groups, -1, *weights.shape[1:])
+    return 1 if (live == live[:, :1]).all() else live.shape[1]
+
+
 @settings(max_examples=60, deadline=None)
 @given(layers(), st.integers(1, 3), st.sampled_from([0.2, 0.5, 0.9]), st.integers(0, 999))
 def test_all_positions_sampled_equals_brute_force(layer, images, density, seed) -> None:
@@ -82,6 +88,7 @@ def test_all_positions_sampled_equals_brute_force(layer, images, density, seed) 
     result = measured(op, source, weights, inputs)
     counts = brute_counts(inputs != 0, weights != 0, op)
     taps, per_group = op.kernel[0] * op.kernel[1], source.channels // op.groups
+    times = counts.shape[1] // differing_filters(weights, op)
     assert result.sampled_positions == counts[0, 0].size
     assert result.weight_density == (weights != 0).mean()
     assert result.act_density == (inputs != 0).mean()
@@ -91,7 +98,7 @@ def test_all_positions_sampled_equals_brute_force(layer, images, density, seed) 
         blocks = counts.reshape(-1, histogram.packed, *counts.shape[1:]).sum(axis=1)
         for row, block in zip(histogram.counts, blocks, strict=True):
             expected = np.bincount(block.reshape(-1), minlength=histogram.packed * taps + 1)
-            assert np.array_equal(row, expected)
+            assert np.array_equal(row * times, expected)
     grouped = counts.reshape(op.groups, per_group, *counts.shape[1:])
     pairs = grouped.sum(axis=(1, 3, 4, 5)).reshape(-1).astype(float)
     rates = pairs / pairs.mean() if pairs.any() else np.ones(op.out_channels)
@@ -139,7 +146,10 @@ def test_the_sample_has_windows_of_one_position_together(layer, images, seed) ->
     weights, inputs = sparse_arrays(op, source, images, 0.5, seed)
     sample = measured(op, source, weights, inputs).sample
     counts = brute_counts(inputs != 0, weights != 0, op)
-    assert sample.filters == tuple(range(op.out_channels // op.groups))
+    filters = op.out_channels // op.groups
+    assert len(sample.filters) == differing_filters(weights, op)
+    counts = counts[:, list(sample.filters)]
+    assert sample.filters == tuple(range(filters)) or len(sample.filters) == 1
     seen = counts.reshape(*counts.shape[:2], -1).transpose(2, 0, 1)
     for position in sample.counts:
         assert (seen == position).all(axis=(1, 2)).any()
@@ -152,6 +162,18 @@ def test_of_wide_layers_the_sample_has_some_filters_at_enough_positions() -> Non
     assert sample.counts.shape == (10, 1024, 12)  # 12 has more divisors than 16
     assert TOGETHER_LEAST_POSITIONS == 8 and sample.counts.size <= TOGETHER_COUNTS
     assert len(np.unique(sample.counts.reshape(10, -1), axis=0)) == 10
+
+
+@pytest.mark.parametrize("alike", ["no zeros", "the same zeros"])
+def test_of_filters_that_are_alike_one_is_taken_at_more_positions(alike) -> None:
+    op, source = ops.Conv2d(96, (1, 1)), FeatureMap(6, 6, 1024)
+    weights, inputs = sparse_arrays(op, source, 8, 0.5, 0)
+    weights[:] = np.ones_like(weights) if alike == "no zeros" else weights[:1]
+    result = measured(op, source, weights, inputs)
+    counts = result.sample.counts
+    assert counts.shape == (TOGETHER_COUNTS // 1024, 1024, 1)
+    assert counts.mean() == pytest.approx(result.pair_density, rel=0.02)
+    assert {int(h.counts.sum(axis=1)[0]) for h in result.histograms} == {8 * 6 * 6}
 
 
 @pytest.mark.parametrize(("kept", "expected"), [(1.0, 1.0), (0.0, 0.0), (0.5, 0.25)])
