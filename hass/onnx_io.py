@@ -12,8 +12,18 @@ from .errors import GraphError
 from .graph import Graph, Weights
 from .handlers.lower import lower
 from .handlers.model_file import load_model_file
-from .handlers.write import write
+from .handlers.write import FREE_THRESHOLD, FREE_WEIGHT, write
 from .rewrites import run_passes
+
+__all__ = [
+    "FREE_THRESHOLD",
+    "FREE_WEIGHT",
+    "ImportedModel",
+    "PartOrigin",
+    "read_model",
+    "take_part",
+    "write_model",
+]
 
 _NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
 
@@ -109,6 +119,7 @@ def write_model(
     *,
     act_thresholds: Mapping[str, float] = _NO_THRESHOLDS,
     taps: Sequence[str] = (),
+    free: str | None = None,
 ) -> bytes:
     """The IR as an ONNX model: opset 17, IR version 8.
 
@@ -122,8 +133,11 @@ def write_model(
             this layer only. 0 clips nothing.
         taps: further outputs, (N, C, H, W), each under the tap's own text: ``tap:<Conv2d layer>``
             is that layer's input after the clip, ``out:<layer>`` any layer's output.
+        free: a Conv2d layer without a threshold whose clips are inputs of the model:
+            ``FREE_THRESHOLD`` () and ``FREE_WEIGHT``, in the shape of its weights.
 
     Raises:
-        GraphError: if a threshold or a tap names no such layer, or a threshold is not >= 0.
+        GraphError: if a threshold or a tap names no such layer, a threshold is not >= 0, or there
+            is no such layer to be free.
     """
-    return write(graph, weights, act_thresholds, taps)
+    return write(graph, weights, act_thresholds, taps, free)

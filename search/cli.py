@@ -50,7 +50,7 @@ from .spec import STRATEGY_NAMES, SearchSpec
     type=click.Choice(STRATEGY_NAMES),
     default="default",
     show_default=True,
-    help="How to choose the clips; tpe is the paper's method.",
+    help="How to choose the clips; tpe is the paper's method, hill-climb two thresholds for all.",
 )
 @click.option(
     "--accuracy-drop",

@@ -89,12 +89,6 @@ def _facts_of(
     )
 
 
-def rms(quantiles: tuple[float, ...]) -> float:
-    """Root mean square of a distribution given by evenly spaced quantiles."""
-    squares = np.square(np.asarray(quantiles, dtype=np.float64))
-    return float(np.sqrt((squares[1:] + squares[:-1]).mean() / 2))
-
-
 def share_below(quantiles: tuple[float, ...], threshold: float) -> float:
     """Share of a distribution that is <= threshold; undoes ``quantile_at``."""
     if threshold < quantiles[0]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
 
 from hass.cost import EngineKind
 from hass.design import (
@@ -20,24 +24,36 @@ from hass.errors import GraphError
 from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, WeightsAt, solve
 from hass.graph import Graph, macs_per_frame
 from hass.integer_accuracy import MOST_IMAGES, measure_integer_accuracy
+from hass.intmath import ceil_div
 from hass.measure import (
     Dataset,
+    Fronts,
+    Hits,
     Split,
+    batch_size,
     input_magnitudes,
     measure_accuracy,
     measure_profile,
     open_dataset,
     require_images,
+    surely_lost,
 )
 from hass.onnx_io import ImportedModel, read_model, write_model
 from hass.ops import Input
 from hass.prune import pruned_weights
-from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
+from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile, SparsitySetting
 
 from .clips import LayerFacts, layer_facts
+from .codesign import CoDesign, Ground, clipped_layers, codesign
 from .hooks import SearchHooks, stage_progress
+from .known import NOTHING_KNOWN, Known
+from .sensitivity import sensitivities
 from .spec import SearchSpec
+from .strategy import Hopeless
 
+ROUNDING = 1e-9  # of shares that are compared with the floor
+REMEMBERED = 32  # evaluations: a sampler often asks for the same clips again
+_Key: TypeAlias = tuple[Hopeless, frozenset[tuple[str, SparsitySetting]]]
 DENSE_ENGINES = frozenset({EngineKind.DENSE})
 
 
@@ -51,20 +67,44 @@ class MeanDensities:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """A trial that misses the accuracy floor, or surely would, by the images that were run.
+
+    Attributes:
+        seen: accuracy on these.
+        dense: that of the dense network on the same images.
+    """
+
+    seen: Accuracy
+    dense: Accuracy
+
+    def __str__(self) -> str:
+        return (
+            f"below the accuracy floor: {self.seen.correct} of {self.seen.images} images are "
+            f"right, {self.dense.correct} with the dense network"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What came of one setting of clips.
 
     Attributes:
-        answer: the design, or why nothing fits the part.
+        answer: the design, or why there is none.
         calibration: accuracy on the profile's images.
-        selection: accuracy on the selection split; None where it was not asked for.
-        densities: of the network.
+        selection: accuracy on the selection split.
+        densities: of the network; None where they were not measured.
     """
 
-    answer: Design | Infeasibility
+    answer: Design | Infeasibility | Stopped
     calibration: Accuracy | None
     selection: Accuracy | None
-    densities: MeanDensities
+    densities: MeanDensities | None
+
+
+def accuracy_of(hits: Hits) -> Accuracy:
+    """How many images were right."""
+    return Accuracy(int(np.count_nonzero(hits)), len(hits))
 
 
 def mean_densities(graph: Graph, profile: SparsityProfile) -> MeanDensities:
@@ -88,6 +128,7 @@ class Problem:
     data: Dataset
     device: Device
     hooks: SearchHooks
+    known: Known
 
     @cached_property
     def unclipped_profile(self) -> SparsityProfile:
@@ -97,7 +138,26 @@ class Problem:
     @cached_property
     def unclipped_accuracy(self) -> Accuracy:
         """Accuracy on the selection split with nothing clipped."""
-        return self._measured_accuracy(NO_CLIPS, Split.SELECTION)
+        return accuracy_of(self.unclipped_hits)
+
+    @cached_property
+    def unclipped_hits(self) -> Hits:
+        """The images of the selection split that the network gets right with nothing clipped."""
+        return self._selection_hits(NO_CLIPS)
+
+    @cached_property
+    def _evaluated(self) -> dict[_Key, Evaluation]:
+        return {}
+
+    @cached_property
+    def _fronts(self) -> Fronts:
+        return Fronts(
+            self.model.graph,
+            self.model.weights,
+            self.data,
+            Split.SELECTION,
+            self.spec.selection_limit,
+        )
 
     @cached_property
     def facts(self) -> tuple[LayerFacts, ...]:
@@ -122,23 +182,30 @@ class Problem:
             progress=stage_progress(self.hooks, "profile"),
         )
 
-    def _measured_accuracy(self, settings: Settings, split: Split) -> Accuracy:
-        thresholds = {
-            name: setting.act_threshold
-            for name, setting in settings.items()
-            if setting.act_threshold > 0
-        }
-        return measure_accuracy(
-            write_model(
-                self.model.graph,
-                pruned_weights(self.model.weights, settings),
-                act_thresholds=thresholds,
-            ),
+    @cached_property
+    def codesign(self) -> CoDesign:
+        """What the layers' clips cost and buy, measured or read from the search's folder."""
+        facts = clipped_layers(self.facts)
+        graph, weights = self.model.graph, self.model.weights
+        curves = sensitivities(graph, weights, self.data, facts, self.known, self.hooks)
+        ground = Ground(
+            graph,
+            weights,
             self.data,
-            split,
-            limit=self._limit(split),
-            progress=stage_progress(self.hooks, f"accuracy ({split.value})"),
+            self.device,
+            self.unclipped_profile,
+            self.spec.profile_images,
+            self.spec.seed,
+            self.spec.clock_mhz,
+            self.spec.arithmetic,
         )
+        return codesign(ground, facts, curves, self.known, self.hooks)
+
+    def _selection_hits(
+        self, settings: Settings, enough: Callable[[Hits], bool] | None = None
+    ) -> Hits:
+        progress = stage_progress(self.hooks, f"accuracy ({Split.SELECTION.value})")
+        return self._fronts.hits(settings, progress=progress, enough=enough)
 
     def _limit(self, split: Split) -> int | None:
         return self.spec.selection_limit if split is Split.SELECTION else None
@@ -151,28 +218,60 @@ class Problem:
         it sets the floor for all others.
         """
         profile = self.unclipped_profile
-        plan = self._solved(profile, DENSE_ENGINES)
+        plan = self.solved(profile, DENSE_ENGINES)
         return self._evaluation(plan, profile, self.unclipped_accuracy)
 
-    def evaluate(self, settings: Settings) -> Evaluation:
-        """A design of all engine kinds under some clips.
+    def evaluate(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
+        """A design of all engine kinds under some clips; known ones are not measured again.
 
-        Profile and folding come first: they take less time than the accuracy on the whole
-        selection split, which is left out when nothing fits the part.
+        Accuracy comes first, so that a hopeless trial costs little: a folding often takes longer.
         """
-        nothing = not settings
-        profile = self.unclipped_profile if nothing else self._measured_profile(settings)
-        plan = self._solved(profile, ALL_ENGINES)
-        if isinstance(plan, Infeasibility):
-            return self._evaluation(plan, profile, None)
-        if nothing:
-            return self._evaluation(plan, profile, self.unclipped_accuracy)
-        selection = self._measured_accuracy(settings, Split.SELECTION)
-        return self._evaluation(plan, profile, selection)
+        key = hopeless, frozenset(settings.items())
+        found = self._evaluated.get(key)
+        if found is None:
+            found = self._evaluated[key] = self._measured(settings, hopeless)
+            if len(self._evaluated) > REMEMBERED:
+                self._evaluated.pop(next(iter(self._evaluated)))
+        return found
+
+    def _measured(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
+        if not settings:
+            plan = self.solved(self.unclipped_profile, ALL_ENGINES)
+            return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
+        enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
+        hits = self._selection_hits(settings, enough)
+        selection = accuracy_of(hits)
+        lost = enough is not None and self._lost(hits) > self._allowed
+        if lost or len(hits) < len(self.unclipped_hits):
+            dense = accuracy_of(self.unclipped_hits[: len(hits)])
+            return Evaluation(Stopped(selection, dense), None, selection, None)
+        profile = self._measured_profile(settings)
+        return self._evaluation(self.solved(profile, ALL_ENGINES), profile, selection)
+
+    @cached_property
+    def _allowed(self) -> int:
+        """Images of the selection split that a trial may lose."""
+        return math.floor(self.spec.accuracy_drop / 100 * len(self.unclipped_hits) + ROUNDING)
+
+    def _lost(self, hits: Hits) -> int:
+        """Images that the dense network has more of, of those that were run."""
+        return int(np.count_nonzero(self.unclipped_hits[: len(hits)])) - int(np.count_nonzero(hits))
+
+    def _surely_lost(self, hits: Hits) -> bool:
+        dense = self.unclipped_hits
+        looks = ceil_div(len(dense), batch_size(self.data.frame.words))
+        return surely_lost(dense, hits, len(dense), self._allowed, looks)
 
     def test_accuracy(self, settings: Settings) -> Accuracy:
         """Accuracy on the held-out split; for what is final only."""
-        return self._measured_accuracy(settings, Split.TEST)
+        thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
+        pruned = pruned_weights(self.model.weights, settings)
+        return measure_accuracy(
+            write_model(self.model.graph, pruned, act_thresholds=thresholds),
+            self.data,
+            Split.TEST,
+            progress=stage_progress(self.hooks, f"accuracy ({Split.TEST.value})"),
+        )
 
     def integer_accuracy(self, design: Design, split: Split) -> Accuracy:
         """Accuracy of what a design's hardware computes; for what is final only."""
@@ -186,9 +285,10 @@ class Problem:
             progress=stage_progress(self.hooks, f"accuracy in integers ({split.value})"),
         )
 
-    def _solved(
+    def solved(
         self, profile: SparsityProfile, engines: frozenset[EngineKind]
     ) -> FoldingPlan | Infeasibility:
+        """The fastest folding of the network with these kinds of engines."""
         self.hooks.stage("folding", 0, 1)
         return solve(
             self.model.graph,
@@ -222,8 +322,13 @@ class Problem:
         return Evaluation(design, profile.accuracy, selection, densities)
 
 
-def open_problem(spec: SearchSpec, hooks: SearchHooks) -> Problem:
+def open_problem(spec: SearchSpec, hooks: SearchHooks, known: Known = NOTHING_KNOWN) -> Problem:
     """Read everything a spec names.
+
+    Args:
+        spec: of the search.
+        hooks: told about progress.
+        known: where measurements that trials share are kept.
 
     Raises:
         SpecError: if a path, the data or the device is wrong.
@@ -240,4 +345,4 @@ def open_problem(spec: SearchSpec, hooks: SearchHooks) -> Problem:
     data = open_dataset(spec.data, frame, seed=spec.seed)
     for split in Split:
         require_images(data, split)  # the test split is read last, hours from here
-    return Problem(spec, model, data, device, hooks)
+    return Problem(spec, model, data, device, hooks, known)

@@ -33,9 +33,13 @@ class TrialRecord:
         state: how it ended.
         origin: who chose its clips.
         feasible: fits the part and keeps the accuracy floor.
+        stopped: not folded, as it misses the accuracy floor, or all but surely would: see
+            ``selection_images``.
         selection_top1, calibration_top1: accuracy on the splits; the second on the profile's
             images only.
-        throughput_fps .. uram: of the plan; None if nothing fits the part.
+        selection_images: images that ``selection_top1`` is of; where stopped, perhaps only the
+            first so many.
+        throughput_fps .. uram: of the plan; None if nothing fits the part, or if stopped.
         weight_density, act_density, pair_density: means over layers, weighted with MACs.
         objective: what the strategy maximises.
     """
@@ -44,7 +48,9 @@ class TrialRecord:
     state: TrialState
     origin: Origin
     feasible: bool = False
+    stopped: bool = False
     selection_top1: float | None = None
+    selection_images: int | None = None
     calibration_top1: float | None = None
     throughput_fps: float | None = None
     frame_ii_cycles: int | None = None
@@ -61,7 +67,7 @@ class TrialRecord:
 
     @property
     def fits(self) -> bool:
-        """Whether a folding fits the part."""
+        """Whether a folding is known that fits the part."""
         return self.throughput_fps is not None
 
 

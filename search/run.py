@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from hass.cost import COST_MODEL_VERSION
@@ -16,10 +16,11 @@ from hass.folding import Infeasibility
 from hass.measure import Split
 from hass.sparsity import Accuracy
 
-from .clips import LayerFacts
-from .evaluate import Evaluation, Problem, open_problem
+from .codesign import clipped_layers
+from .evaluate import ROUNDING, Evaluation, Problem, Stopped, open_problem
 from .hooks import SearchHooks, SilentHooks
 from .journal import sole_owner
+from .known import KNOWN, Known
 from .outputs import (
     DESIGNS,
     Measured,
@@ -36,12 +37,12 @@ from .pareto import best_of
 from .record import Origin, TrialRecord, TrialState
 from .spec import SearchSpec, check_resumable, read_spec, spec_toml, write_spec
 from .strategy import History, Proposal, Strategy
+from .strategy_climb import HillClimbStrategy
 from .strategy_default import DefaultStrategy
 from .strategy_tpe import TpeStrategy
 from .trial_log import DESIGN, REASON, Running, TrialLog, quiet_optuna, step_seed, study_name
 
 SPEC = "spec.toml"
-ROUNDING = 1e-9  # of shares that are compared with the floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,23 @@ class SearchOutcome:
     notes: tuple[str, ...]
 
 
-def strategy_of(spec: SearchSpec, facts: tuple[LayerFacts, ...]) -> Strategy:
-    """The strategy that a spec names."""
+def strategy_of(problem: Problem) -> Strategy:
+    """The strategy that a problem's spec names."""
+    spec = problem.spec
     match spec.strategy:
         case "tpe":
-            return TpeStrategy(facts, spec.objective)
+            return TpeStrategy(problem.facts, spec.objective)
+        case "hill-climb":
+            return HillClimbStrategy(problem.facts)
         case _:
-            return DefaultStrategy(facts)
+            return DefaultStrategy(
+                [layer.name for layer in clipped_layers(problem.facts)],
+                lambda: problem.codesign,
+                spec.accuracy_drop,
+            )
 
 
-def next_proposal(strategy: Strategy, history: History) -> Proposal:
+def next_proposal(strategy: Strategy, history: History) -> Proposal | None:
     """The dense design, then all engine kinds with nothing clipped, then what the strategy says."""
     if not history:
         return Proposal(Origin.DENSE, strategy.neutral)
@@ -89,8 +97,11 @@ def accuracy_shortfall(top1: float | None, floor: float | None) -> float:
     return 0.0 if abs(shortfall) <= ROUNDING else shortfall
 
 
-def part_excess(answer: Design | Infeasibility) -> float:
-    """Demand over budget of the resource that runs out, less 1; negative if it fits."""
+def part_excess(answer: Design | Infeasibility | Stopped) -> float:
+    """Demand over budget of the resource that runs out, less 1; negative if it fits, 0 where
+    nobody asked."""
+    if isinstance(answer, Stopped):
+        return 0.0
     if isinstance(answer, Infeasibility):
         return max(answer.demand / max(answer.budget, 1) - 1, ROUNDING)
     need, have = answer.summary.resources, answer.device.budget
@@ -111,13 +122,15 @@ def measured_record(running: Running, evaluation: Evaluation, floor: float | Non
         number=running.number,
         state=TrialState.COMPLETE,
         origin=running.origin,
+        stopped=isinstance(evaluation.answer, Stopped),
         selection_top1=top1,
+        selection_images=None if selection is None else selection.images,
         calibration_top1=None if calibration is None else calibration.top1,
-        weight_density=evaluation.densities.weight_density,
-        act_density=evaluation.densities.act_density,
-        pair_density=evaluation.densities.pair_density,
     )
-    if isinstance(evaluation.answer, Infeasibility):
+    if evaluation.densities is not None:
+        densities = asdict(evaluation.densities)
+        record = replace(record, **densities)
+    if not isinstance(evaluation.answer, Design):
         return record
     summary = evaluation.answer.summary
     return replace(
@@ -150,9 +163,12 @@ class _Search:
         self._stop_if_hopeless(history)
         if len(history) >= self._spec.trials:
             return
-        strategy = strategy_of(self._spec, self._problem.facts)
+        strategy = strategy_of(self._problem)
         while len(history) < self._spec.trials:
-            self._try(strategy, history)
+            proposal = next_proposal(strategy, history)
+            if proposal is None:
+                return
+            self._try(strategy, proposal, history)
             history = self._log.history()
             self._stop_if_hopeless(history)
 
@@ -163,21 +179,21 @@ class _Search:
         if len(first) == min(2, self._spec.trials) and not any(r.fits for r in first):
             raise InfeasibleError(self._log.outcome(first[0].number, REASON) or "infeasible")
 
-    def _try(self, strategy: Strategy, history: History) -> None:
-        proposal = next_proposal(strategy, history)
+    def _try(self, strategy: Strategy, proposal: Proposal, history: History) -> None:
         seed = step_seed(self._spec.seed, len(history))
         running = self._log.begin(proposal, strategy.space, seed, strategy.random_trials)
         try:
             if running.origin is Origin.DENSE:
                 evaluation = self._problem.dense()
             else:
-                evaluation = self._problem.evaluate(strategy.settings(running.values))
+                settings = strategy.settings(running.values)
+                evaluation = self._problem.evaluate(settings, strategy.hopeless)
             record, shortfall = self._judged(strategy, running, evaluation, history)
             answer = evaluation.answer
             outcome = (
-                (REASON, str(answer))
-                if isinstance(answer, Infeasibility)
-                else (DESIGN, canonical_json(design_json(answer)))
+                (DESIGN, canonical_json(design_json(answer)))
+                if isinstance(answer, Design)
+                else (REASON, str(answer))
             )
             constraints = {"part": part_excess(answer), "accuracy": shortfall}
             self._log.finish(running, record, constraints, outcome)
@@ -199,6 +215,8 @@ class _Search:
         record = measured_record(running, evaluation, floor)
         fitting = (tried.record for tried in history if tried.record.fits)
         scored = replace(record, objective=strategy.score(record, next(fitting, record)))
+        if isinstance(evaluation.answer, Stopped):  # images differ: against the same ones
+            floor = evaluation.answer.dense.top1 - self._spec.accuracy_drop / 100
         return scored, accuracy_shortfall(record.selection_top1, floor)
 
     def measure_final(self) -> None:
@@ -301,7 +319,7 @@ def run_search(
         resumed = kept.exists()
         if resumed:
             check_resumable(spec, read_spec(kept), kept)
-        problem = open_problem(spec, listener)
+        problem = open_problem(spec, listener, Known(folder / KNOWN))
         if not resumed:
             write_spec(spec, kept)
         name = study_name(spec_toml(replace(spec, trials=1)))

@@ -29,6 +29,11 @@ def best_text(best: TrialRecord | None) -> str:
 
 def record_text(record: TrialRecord) -> str:
     """A finished trial in a line."""
+    if record.stopped:
+        return (
+            f"trial {record.number} ({record.origin}): {percent(record.selection_top1)} of "
+            f"{record.selection_images} images, below the accuracy floor"
+        )
     if not record.fits:
         return f"trial {record.number} ({record.origin}): does not fit the part"
     verdict = "" if record.feasible else ", below the accuracy floor"

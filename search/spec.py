@@ -16,7 +16,7 @@ from hass.validation import StrictRecord, mistakes_of
 from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
 SCHEMA_VERSION = 2  # 1 knew 16-bit words only
-STRATEGY_NAMES = ("default", "tpe")
+STRATEGY_NAMES = ("default", "tpe", "hill-climb")
 EXTENDABLE = frozenset({"trials"})  # what a resumed search may ask for differently
 
 

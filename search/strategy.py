@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
@@ -46,19 +47,29 @@ class Proposal:
     Attributes:
         origin: who chose it.
         values: a value per parameter of the space, or None: let Optuna's sampler choose.
+        within: narrower ranges of some parameters, for the sampler.
     """
 
     origin: Origin
     values: Values | None = None
+    within: Space = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.origin is Origin.SAMPLER) != (self.values is None):
             raise ValueError(f"the sampler chooses its values, all others give them: {self}")
         if self.values is not None:
             object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
+        object.__setattr__(self, "within", MappingProxyType(dict(self.within)))
 
 
 SAMPLE = Proposal(Origin.SAMPLER)
+
+
+class Hopeless(StrEnum):
+    """What becomes of a trial that misses the accuracy floor."""
+
+    MEASURED = "measured"  # as all others: on all images, and folded; the strategy learns from it
+    STOPPED = "stopped"  # it ends as soon as that is all but certain, without a folding
 
 
 class Strategy(Protocol):
@@ -76,8 +87,13 @@ class Strategy(Protocol):
     def random_trials(self) -> int:
         """Finished trials before which the sampler draws at random."""
 
-    def propose(self, history: History) -> Proposal:
-        """What to try next. The dense design and the unclipped one have been tried already."""
+    @property
+    def hopeless(self) -> Hopeless:
+        """What becomes of hopeless trials."""
+
+    def propose(self, history: History) -> Proposal | None:
+        """What to try next; None: nothing. The dense design and the unclipped one have been tried
+        already."""
 
     def settings(self, values: Values) -> Settings:
         """The clips that values stand for."""

@@ -1,92 +1,56 @@
 """The default strategy: clip where it buys throughput, find how much, then let TPE refine.
 
-Clipping |x| <= t removes noise energy of the order of t**2 per clipped word; it saves the
-layer's active MACs times the share clipped. All layers of a dataflow pipeline share one part,
-so a MAC saved is worth the same anywhere. The clips that save most at a given total of noise
-(a Lagrangian; relative noise energies of the layers add up, to first order) have
-
-    t_layer = level * rms_layer * sqrt(active MACs of the layer / mean over the layers)
-
-for weights and activations alike. But a sparse engine pays for its selector before it gains
-anything, so a MAC saved in a layer that is sparse already is worth more than one saved in a
-dense layer: the rule is tilted by (pair density of the layer / mean) ** (-tilt / 2). With tilt 1
-the dense MACs count instead of the active ones.
-
-What is left unknown is how much noise the network bears, a
-single number: a short ladder brackets it. Layers differ in more than this rule knows, so each
-has a factor 2**offset for TPE to find, once the ladder stands.
+For every budget of predicted loss there is a best choice of clips (``codesign``): the least frame
+II that they can buy, as the folding solver's own tables say. What is left unknown is how much loss
+the network bears within the accuracy asked for, a single number: a short ladder brackets it, each
+rung measured truly. What layers lose is known from a few images only, and adds up only roughly; so
+each loss has a factor 2**offset for TPE to find, near the best rung.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
-from hass.sparsity import Settings, SparsitySetting
+from hass.sparsity import NO_CLIPS, Settings
 
-from .clips import LARGEST_SHARE, LayerFacts, rms, setting_of, share_below
+from .codesign import CoDesign
+from .pareto import best_of
 from .record import Origin, TrialRecord
-from .strategy import SAMPLE, History, Proposal, Range, Space, Values, throughput_ratio
-
-LEVELS = Range(0.0, 1.0)  # a threshold of one rms takes two words in three of a normal distribution
-OFFSETS = Range(-0.6, 0.6)  # of a layer's threshold, in doublings
-TILTS = Range(0.0, 2.0)
-USUAL_TILT = 1.0
-FIRST_LEVEL = 0.2
-CLOSE_ENOUGH = 1.1  # ratio of levels at which the ladder stops
-SMALLEST_LEVEL = 0.01
-SPARSITY_WORTH = 0.1  # of all MACs saved, in throughputs of the reference
-SMALLEST_MAC_SHARE = 0.002  # layers with less of the active MACs are left alone
-
-
-@dataclass(frozen=True, slots=True)
-class Ray:
-    """A direction of the ladder: how the layers, and their two clips, share one level.
-
-    Attributes:
-        act, weight: the level's factors.
-        tilt: towards layers that are sparse already.
-        start: first level; of the highest that the first ray kept, or its own for the first.
-        trials: at most, on this ray.
-        growth: factor between rungs while the floor is not bracketed.
-    """
-
-    act: float
-    weight: float
-    tilt: float
-    start: float
-    trials: int
-    growth: float
-
-
-# The rule's own optimum first. Then more tilt, and leaning to either clip, in small steps, as the
-# first ray tells where; they begin at about the same noise energy.
-RAYS = (
-    Ray(1.0, 1.0, USUAL_TILT, FIRST_LEVEL, 6, 2.0),
-    Ray(1.0, 1.0, 2.0, 0.85, 2, 1.2),
-    Ray(1.0, 0.6, USUAL_TILT, 1.2, 2, 1.2),
-    Ray(0.6, 1.0, USUAL_TILT, 1.2, 2, 1.2),
+from .strategy import (
+    History,
+    Hopeless,
+    Proposal,
+    Range,
+    Space,
+    Values,
+    throughput_ratio,
 )
 
+LEVEL = "level"  # the root of the budget of loss, in nats
+LEVELS = Range(0.0, 1.0)
+OFFSETS = Range(-1.5, 1.5)  # of a loss, in doublings
+FIRST_LOSS = 0.05  # a network is taken to bear for each point that it may lose: where to begin
+GROWTH = 2**0.5  # of the level, while the floor is not bracketed: the loss doubles
+CLOSE_ENOUGH = 1.04  # ratio of levels at which the ladder stops
+SMALLEST_LEVEL = 0.02
+MOST_RUNGS = 9
+NEAR = Range(0.9, 1.12)  # levels that TPE tries, relative to the best trial's
 
-def next_level(
-    tried: Mapping[float, bool], first: float, largest: float, growth: float
-) -> float | None:
+
+def next_level(tried: Mapping[float, bool], first: float) -> float | None:
     """The next rung: up or down until the floor is bracketed, then bisecting.
 
     Args:
         tried: level -> whether the design kept the accuracy floor.
         first: the level to begin with.
-        largest: the highest level worth trying.
-        growth: factor of a step up or down.
 
     Returns:
         None once the bracket is closer than ``CLOSE_ENOUGH`` or has left the range.
     """
     if not tried:
-        return min(first, largest)
-    bad = [level for level, kept in tried.items() if not kept]
-    lowest_bad = min(bad, default=None)
+        return LEVELS.clamp(first)
+    lowest_bad = min((level for level, kept in tried.items() if not kept), default=None)
     good = [
         level
         for level, kept in tried.items()
@@ -94,105 +58,103 @@ def next_level(
     ]
     if lowest_bad is None:
         highest = max(good)
-        return min(growth * highest, largest) if highest < largest else None
+        return LEVELS.clamp(GROWTH * highest) if highest < LEVELS.high else None
     if not good:
-        return lowest_bad / growth if lowest_bad / growth >= SMALLEST_LEVEL else None
+        lower = lowest_bad / GROWTH
+        return lower if lower >= SMALLEST_LEVEL else None
     if lowest_bad / max(good) <= CLOSE_ENOUGH:
         return None
     return float((lowest_bad * max(good)) ** 0.5)
 
 
 class DefaultStrategy:
-    """A ladder over the total noise, then TPE around it."""
+    """A ladder over the loss that is risked, then TPE around it.
 
-    def __init__(self, facts: Sequence[LayerFacts]) -> None:
-        total = sum(layer.active_macs for layer in facts) or 1.0
-        self._facts = tuple(
-            layer for layer in facts if layer.active_macs / total >= SMALLEST_MAC_SHARE
-        )
-        mean_macs = sum(layer.active_macs for layer in self._facts) / max(len(self._facts), 1)
-        mean_density = mean_macs * len(self._facts) / max(sum(f.macs for f in self._facts), 1)
-        self._density = {
-            layer.name: layer.active_macs / layer.macs / mean_density for layer in self._facts
-        }
-        self._macs = {layer.name: layer.active_macs / mean_macs for layer in self._facts}
+    Args:
+        layers: those that may be clipped.
+        codesign: what their clips cost and buy; asked for when the first clips are chosen, as it
+            takes long to measure and nothing may fit the part.
+        accuracy_drop: points that a design may lose.
+    """
+
+    def __init__(
+        self, layers: Sequence[str], codesign: Callable[[], CoDesign], accuracy_drop: float
+    ) -> None:
+        self._layers = tuple(layers)
+        self._codesign = codesign
+        self._first = (FIRST_LOSS * accuracy_drop) ** 0.5
+        self._clips = lru_cache(maxsize=64)(self._chosen)
 
     @property
     def space(self) -> Space:
-        """Levels and tilt, and per layer the offsets ``weight:<layer>`` and ``act:<layer>``."""
-        levels = {"level:act": LEVELS, "level:weight": LEVELS, "tilt": TILTS}
+        """The level, and per layer the offsets ``weight:<layer>`` and ``act:<layer>``."""
         offsets = {
-            f"{kind}:{layer.name}": OFFSETS for layer in self._facts for kind in ("weight", "act")
+            f"{kind}:{layer}": OFFSETS for layer in self._layers for kind in ("weight", "act")
         }
-        return levels | offsets
+        return {LEVEL: LEVELS, **offsets}
 
     @property
     def neutral(self) -> Values:
-        """Levels and offsets 0."""
-        return {**dict.fromkeys(self.space, 0.0), "tilt": USUAL_TILT}
+        """Level and offsets 0."""
+        return dict.fromkeys(self.space, 0.0)
 
     @property
     def random_trials(self) -> int:
         """None: the ladder has been there."""
         return 0
 
+    @property
+    def hopeless(self) -> Hopeless:
+        """Only designs that keep the floor are of use."""
+        return Hopeless.STOPPED
+
     def propose(self, history: History) -> Proposal:
-        """The next rung of the first ray that is not done, or the sampler."""
-        unit = 1.0
-        for ray in RAYS:
-            tried = self._rungs(ray, history)
-            if len(tried) < ray.trials:
-                largest = LEVELS.high / max(ray.act, ray.weight)
-                level = next_level(tried, unit * ray.start, largest, ray.growth)
-                if level is not None:
-                    return Proposal(Origin.SEED, self._rung(ray, level))
-            if ray is RAYS[0]:
-                unit = max((level for level, kept in tried.items() if kept), default=0.0)
-                if unit == 0.0:
-                    break  # nothing may be clipped this way: leaning will not help
-        return SAMPLE
+        """The next rung, or the sampler near the best trial."""
+        rungs = {
+            tried.values[LEVEL]: tried.record.feasible
+            for tried in history
+            if tried.record.origin is Origin.SEED and tried.values[LEVEL] > 0
+        }
+        level = self._next_rung(rungs)
+        if level is not None:
+            return Proposal(Origin.SEED, self._at(level))
+        best = best_of(tried.record for tried in history)
+        known = {tried.record.number: tried.values[LEVEL] for tried in history}
+        level = SMALLEST_LEVEL if best is None else max(known[best.number], SMALLEST_LEVEL)
+        near = Range(LEVELS.clamp(NEAR.low * level), LEVELS.clamp(NEAR.high * level))
+        return Proposal(Origin.SAMPLER, within={LEVEL: near})
 
-    def _rung(self, ray: Ray, level: float) -> Values:
-        levels = {"level:act": level * ray.act, "level:weight": level * ray.weight}
-        return {**self.neutral, **levels, "tilt": ray.tilt}
+    def _at(self, level: float) -> Values:
+        return {**self.neutral, LEVEL: level}
 
-    def _rungs(self, ray: Ray, history: History) -> dict[float, bool]:
-        rungs: dict[float, bool] = {}
-        for tried in history:
-            act, weight = tried.values["level:act"], tried.values["level:weight"]
-            if tried.record.origin is not Origin.SEED or act == 0:
-                continue
-            if tried.values["tilt"] != ray.tilt:
-                continue
-            if abs(act * ray.weight - weight * ray.act) <= 1e-9:
-                rungs[act / ray.act] = tried.record.feasible
-        return rungs
+    def _next_rung(self, rungs: dict[float, bool]) -> float | None:
+        """A level whose clips no rung has had; of those that had the same, the outcome is known."""
+        measured = [(self.settings(self._at(level)), kept) for level, kept in rungs.items()]
+        for _ in range(MOST_RUNGS - len(rungs)):
+            level = next_level(rungs, max(self._first, SMALLEST_LEVEL))
+            if level is None:
+                return None
+            clips = self.settings(self._at(level))
+            same = [kept for settings, kept in measured if settings == clips]
+            if not same:
+                return level if clips else None
+            rungs[level] = same[0]
+        return None
 
     def settings(self, values: Values) -> Settings:
-        """Levels and offsets to thresholds, weights as the share below theirs."""
-        settings = {layer.name: self._setting(layer, values) for layer in self._facts}
-        return {name: setting for name, setting in settings.items() if setting is not None}
+        """The clips that buy most for the level's loss."""
+        if values[LEVEL] == 0.0:
+            return NO_CLIPS
+        return self._clips(tuple(sorted(values.items())))
 
-    def _setting(self, layer: LayerFacts, values: Values) -> SparsitySetting | None:
-        shares = {}
-        tilted = self._macs[layer.name] * self._density[layer.name] ** -values["tilt"]
-        weighting = float(tilted**0.5)
-        for kind, quantiles in (("act", layer.act_quantiles), ("weight", layer.weight_quantiles)):
-            level = values[f"level:{kind}"] * weighting
-            threshold = level * 2 ** values[f"{kind}:{layer.name}"] * rms(quantiles)
-            shares[kind] = min(share_below(quantiles, threshold), LARGEST_SHARE)
-        sparsity = layer.weight_zero_share + (1 - layer.weight_zero_share) * shares["weight"]
-        return setting_of(
-            layer,
-            act_share=shares["act"],
-            weight_sparsity=sparsity if shares["weight"] > 0 else 0.0,
-        )
+    def _chosen(self, values: tuple[tuple[str, float], ...]) -> Settings:
+        named = dict(values)
+        factors = {}
+        for layer in self._layers:
+            for kind in ("act", "weight"):
+                factors[kind, layer] = 2.0 ** named[f"{kind}:{layer}"]
+        return self._codesign().clips(named[LEVEL] ** 2, factors)
 
     def score(self, record: TrialRecord, reference: TrialRecord) -> float:
-        """Throughput relative to the reference; the accuracy floor is a constraint.
-
-        Frame II moves in steps, and between them the sampler would be blind: fewer active MACs
-        count for a little, as the next step is nearer.
-        """
-        sparsity = 0.0 if record.pair_density is None else 1 - record.pair_density
-        return throughput_ratio(record, reference) + SPARSITY_WORTH * sparsity
+        """Throughput relative to the reference; the accuracy floor is a constraint."""
+        return throughput_ratio(record, reference)

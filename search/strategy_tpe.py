@@ -12,6 +12,7 @@ from .spec import ObjectiveWeights
 from .strategy import (
     SAMPLE,
     History,
+    Hopeless,
     Proposal,
     Range,
     Space,
@@ -46,6 +47,11 @@ class TpeStrategy:
     def random_trials(self) -> int:
         """Optuna's default."""
         return 10
+
+    @property
+    def hopeless(self) -> Hopeless:
+        """The objective has the accuracy in it."""
+        return Hopeless.MEASURED
 
     def propose(self, history: History) -> Proposal:
         """Always the sampler."""

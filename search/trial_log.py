@@ -195,6 +195,14 @@ class TrialLog:
             if trial.state is optuna.trial.TrialState.COMPLETE
         )
 
+    def seconds(self) -> tuple[float, ...]:
+        """How long the trials that finished took, by number."""
+        return tuple(
+            0.0 if trial.duration is None else trial.duration.total_seconds()
+            for trial in self._ended()
+            if trial.state is optuna.trial.TrialState.COMPLETE
+        )
+
     @staticmethod
     def _record(trial: FrozenTrial) -> TrialRecord:
         return record_of(
@@ -221,8 +229,9 @@ class TrialLog:
         with _recording(self._where):
             trial = self._study.ask()
             trial.set_user_attr(ORIGIN, proposal.origin.value)
+            spans = {**space, **proposal.within}
             values = {
-                name: trial.suggest_float(name, span.low, span.high) for name, span in space.items()
+                name: trial.suggest_float(name, span.low, span.high) for name, span in spans.items()
             }
         return Running(trial, proposal.origin, values)
 

@@ -33,6 +33,7 @@ SHORT_HELP = {
     "one self-contained page.",
     "devices": "List the FPGA parts known; with NAME, one of them with all its sources.",
     "fidelity": "Simulate many designs, and set the model against them.",
+    "bench": "Compare search strategies, over several seeds.",
     "calibrate": "Compare the cost model with synthesis of the RTL by yosys, and refit its "
     "coefficients.",
     "models": "List and export the networks that come with hass.",
@@ -70,7 +71,7 @@ class VerbGroup(click.Group):
         name = args[0]
         verbs = self.list_commands(ctx)
         if name not in verbs and not name.startswith("-") and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(name.lower(), verbs, n=2, cutoff=0.5)
+            near = difflib.get_close_matches(name.lower(), verbs, n=2, cutoff=0.6)
             hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(verbs)}"
             ctx.fail(f"no verb {name!r}; {hint}")
         return super().resolve_command(ctx, args)

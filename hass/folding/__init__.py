@@ -2,6 +2,7 @@
 
 from .chain import solve_chain
 from .effort import Effort
+from .joint import Curve, Joint, JointChoice, fastest_within, joint_curves, joint_of
 from .legal import ALL_ENGINES, legal_foldings
 from .levers import tried_levers
 from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
@@ -23,11 +24,14 @@ __all__ = [
     "PROVE_OPTIMUM",
     "TABLES",
     "ChainPlan",
+    "Curve",
     "Effort",
     "FoldingPlan",
     "FoldingSpace",
     "Goal",
     "Infeasibility",
+    "Joint",
+    "JointChoice",
     "LayerPrice",
     "ManyEstimates",
     "Objective",
@@ -40,8 +44,11 @@ __all__ = [
     "Unpartitioned",
     "WeightsAt",
     "estimate_many",
+    "fastest_within",
     "folding_space",
     "is_legal",
+    "joint_curves",
+    "joint_of",
     "legal_foldings",
     "memories_of",
     "objections",

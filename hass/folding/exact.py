@@ -30,7 +30,7 @@ from .outline import (
 )
 from .pareto import pareto_front
 from .repair import cheapest, repaired, trimmed
-from .tables import OptionTable
+from .rows import Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class Answer:
 
 
 def _core(
-    tables: Sequence[OptionTable],
+    tables: Sequence[Rows],
     budget: Budget,
     least_cycles: int,
     window: tuple[int, int],
@@ -75,7 +75,7 @@ def _core(
     return join_options(parts, budget, least_cycles)
 
 
-def _frugal(tables: Sequence[OptionTable], budget: Budget, cycles: int) -> IndexArray | None:
+def _frugal(tables: Sequence[Rows], budget: Budget, cycles: int) -> IndexArray | None:
     """Of each table the row with at most ``cycles`` and the smallest summed share of the budget,
     if these fit together."""
     allowed = budget.at(cycles)
@@ -208,7 +208,7 @@ def _economical(core: Options, best: IndexArray) -> IndexArray:
 
 
 def solve_exact(
-    tables: Sequence[OptionTable], budget: Budget, least_cycles: int, effort: Effort
+    tables: Sequence[Rows], budget: Budget, least_cycles: int, effort: Effort
 ) -> Answer | None:
     """The smallest frame II over all legal foldings, or None where none fits the budget.
 

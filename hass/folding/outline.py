@@ -16,13 +16,13 @@ from ..cost.foldings import IntArray
 from .bound import PricedBound, Relaxed, priced_bound, relax
 from .choice import Budget, FloatArray, IndexArray, Options, join_options
 from .repair import cheapest, repaired
-from .tables import OptionTable
+from .rows import Rows
 
 _GRID = 5e-4  # of frame IIs that off-chip memory sets, below the gap that a solve asks for
 _AGREED = 2e-3  # refining a sketch further than this costs more than it saves
 
 
-def sketched(tables: Sequence[OptionTable], budget: Budget, least_cycles: int) -> Options:
+def sketched(tables: Sequence[Rows], budget: Budget, least_cycles: int) -> Options:
     """The sketches of all tables."""
     parts = [(t.cycles[t.sketch], t.use[t.sketch], t.sketch) for t in tables]
     return join_options(parts, budget, least_cycles)
@@ -111,7 +111,7 @@ def first_choice(options: Options, ticks: IntArray, index: int) -> IndexArray | 
 
 
 def _first_open(
-    tables: Sequence[OptionTable],
+    tables: Sequence[Rows],
     budget: Budget,
     least_cycles: int,
     prices: Sequence[FloatArray],
@@ -150,7 +150,7 @@ class Outline:
     low: int | None
 
 
-def outlined(tables: Sequence[OptionTable], budget: Budget, least_cycles: int) -> Outline:
+def outlined(tables: Sequence[Rows], budget: Budget, least_cycles: int) -> Outline:
     """A sketch, refined at the prices that it leads to until all rows agree with its bound."""
     chosen = [table.sketch for table in tables]
     while True:
@@ -171,7 +171,7 @@ def outlined(tables: Sequence[OptionTable], budget: Budget, least_cycles: int) -
         chosen = refined
 
 
-def priced_floor(tables: Sequence[OptionTable], budget: Budget, least_cycles: int) -> int:
+def priced_floor(tables: Sequence[Rows], budget: Budget, least_cycles: int) -> int:
     """A frame II that no choice undercuts, from prices alone: quick, and usually within a few
     percent of the proved optimum. For tables of which some choice fits."""
     low = outlined(tables, budget, least_cycles).low

@@ -40,7 +40,9 @@ class Spend:
 
     def _capped(self, caps: list[int]) -> IntArray:
         capped = self.budget.copy()
-        capped[self.columns] = np.minimum(capped[self.columns], np.array(caps, dtype=np.int64))
+        most = int(np.iinfo(np.int64).max)  # a bound may prove that nothing is near any budget
+        near = np.array([min(cap, most) for cap in caps], dtype=np.int64)
+        capped[self.columns] = np.minimum(capped[self.columns], near)
         return capped
 
     def up_to(self, value: Fraction) -> IntArray:

@@ -21,9 +21,9 @@ from ..sparsity import LayerSparsity
 from ..values import Arithmetic
 from .legal import LANE_FIFO_DEPTHS, ON_CHIP_MEMORIES, FoldingSet, legal_sets
 from .pareto import pareto_front
+from .rows import Rows, UseArray, falls
 
 Buffers = dict[tuple[EngineKind, bool, Home], Amount]  # of a layer; by whether weights are off chip
-UseArray = npt.NDArray[np.integer]
 Int32Array = npt.NDArray[np.int32]
 Use = tuple[int, ...]
 
@@ -75,35 +75,23 @@ class TableKey:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OptionTable:
+class OptionTable(Rows):
     """The legal foldings of one layer that alone fit the budget, fastest first. Of sparse engines
     those are left out that another of the same streams and memories equals or beats in speed and
-    every resource.
+    every resource. Equally fast ones are in the order of ``legal_foldings``; of resources there
+    are 5, and where weights may be off chip bits that are read per frame.
 
     Attributes:
         key: what it was computed from.
-        cycles: (n,) frame_ii_cycles, ascending; ties in the order of ``legal_foldings``.
-        use: (n, 5) resources; (n, 6) where weights may be off chip: bits that are read per frame.
         option: (n,) position in ``legal_foldings``, all groups counted through.
-        sketch: (m,) rows that are cheapest at some frame II and one of a few fixed prices.
         least: smallest demand of each resource over all legal foldings, whether they fit or not.
         legal: number of legal foldings, whether they fit or not.
     """
 
     key: TableKey
-    cycles: IntArray
-    use: UseArray
     option: Int32Array
-    sketch: npt.NDArray[np.intp]
     least: Use
     legal: int
-
-    def __len__(self) -> int:
-        return int(self.cycles.shape[0])
-
-    def cheapest_at(self, rates: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-        """Rows that are the cheapest at some frame II, at (k,) prices of a unit."""
-        return _falls(self.cycles, self.use @ rates)
 
     def by_group(
         self, rows: npt.NDArray[np.intp]
@@ -253,20 +241,13 @@ def _undominated(core: LayerCosts, streams: IntArray) -> npt.NDArray[np.intp]:
     return np.sort(np.concatenate(kept))
 
 
-def _falls(cycles: IntArray, priced: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """Rows at which the priced cost of the cheapest folding within a frame II falls."""
-    falls = np.ones(len(cycles), dtype=np.bool_)
-    falls[1:] = priced[1:] < np.minimum.accumulate(priced)[:-1]
-    return np.flatnonzero(falls)
-
-
 def _sketch(cycles: IntArray, use: UseArray, key: TableKey) -> npt.NDArray[np.intp]:
     rates = _SKETCH_PRICES / np.maximum(np.array(tuple(key.budget)), 1)
     costs = [use[:, :5] @ rate for rate in rates]
     if key.off_chip is not None:  # what is read, as a share of what this layer's time allows
         share = use[:, 5] / (cycles * key.off_chip.bits_per_cycle)
         costs += [cost + price * share for cost in costs[:6] for price in _TRAFFIC_PRICES]
-    return np.unique(np.concatenate([_falls(cycles, cost) for cost in costs]))
+    return np.unique(np.concatenate([falls(cycles, cost) for cost in costs]))
 
 
 def _waiting(key: TableKey, off_chip: OffChip, rows: IntArray) -> IntArray:
@@ -297,7 +278,7 @@ def build_table(key: TableKey) -> OptionTable:
         none = np.zeros(0, dtype=np.int32)
         rows_none = np.zeros(0, dtype=np.intp)
         no_use = np.zeros((0, _columns(key)), dtype=np.int32)
-        return OptionTable(key, np.zeros(0, np.int64), no_use, none, rows_none, (0,) * 5, 0)
+        return OptionTable(np.zeros(0, np.int64), no_use, rows_none, key, none, (0,) * 5, 0)
     dynamic: npt.NDArray[np.intp] | None = None  # the same for every memory
     buffers: Buffers = {}
     for one in sets:
@@ -336,11 +317,11 @@ def build_table(key: TableKey) -> OptionTable:
         sketch = _sketch(all_cycles[order], sorted_use, key)
     lut, ff, dsp, bram18, uram = (int(x) for x in least)
     return OptionTable(
-        key,
         all_cycles[order],
         sorted_use,
-        np.concatenate(option)[order].astype(np.int32),
         sketch,
+        key,
+        np.concatenate(option)[order].astype(np.int32),
         (lut, ff, dsp, bram18, uram),
         offset,
     )

@@ -18,15 +18,24 @@ from .values import frame_dims
 OPSET = 17
 IR_VERSION = 8
 INPUT, OUTPUT = "input", "output"
+FREE_WEIGHT, FREE_THRESHOLD = "free:weight", "free:threshold"
 
 
 def write(
-    graph: Graph, weights: Weights, act_thresholds: Mapping[str, float], taps: Sequence[str]
+    graph: Graph,
+    weights: Weights,
+    act_thresholds: Mapping[str, float],
+    taps: Sequence[str],
+    free: str | None,
 ) -> bytes:
     """See ``onnx_io.write_model``."""
     thresholds = _checked_thresholds(graph, act_thresholds)
     tapped = {tap: _tapped_layer(graph, tap) for tap in dict.fromkeys(taps)}
-    return _Writer(graph, weights, thresholds, tapped).run()
+    if free is not None and (
+        free not in graph or not isinstance(graph[free].op, ops.Conv2d) or free in thresholds
+    ):
+        raise GraphError(f"{graph.name}: free layer {free!r}: no such Conv2d without a threshold")
+    return _Writer(graph, weights, thresholds, tapped, free).run()
 
 
 def _checked_thresholds(graph: Graph, act_thresholds: Mapping[str, float]) -> dict[str, float]:
@@ -56,7 +65,9 @@ class _Writer:
         weights: Weights,
         thresholds: Mapping[str, float],
         tapped: Mapping[str, Layer],
+        free: str | None,
     ) -> None:
+        self._free = free
         self._graph = graph
         self._weights = weights
         self._thresholds = thresholds
@@ -81,6 +92,8 @@ class _Writer:
             sources = [self._tensors[edge.src] for edge in self._graph.in_edges(layer.name)]
             if isinstance(layer.op, ops.Conv2d):
                 sources = [self._clip(layer.name, sources[0])]
+                if layer.name == self._free:
+                    sources = [self._freely_clipped(sources[0])]
                 tap = f"tap:{layer.name}"
                 if tap in self._tapped:
                     self._node("Identity", sources, tap)
@@ -93,6 +106,10 @@ class _Writer:
         dims: list[Any] = ["N", *frame_dims(sink.out)]
         proto = self._model.graph
         proto.input.append(_tensor(INPUT, ["N", *frame_dims(source.out)]))
+        if self._free is not None:
+            proto.input.append(_tensor(FREE_THRESHOLD, []))
+            key = f"{self._free}.weight"
+            proto.input.append(_tensor(FREE_WEIGHT, self._weights[key].shape))
         proto.output.append(_tensor(OUTPUT, dims[:2] if sink.out.pixels == 1 else dims))
         for tap, layer in self._tapped.items():
             shown = layer.out
@@ -144,6 +161,16 @@ class _Writer:
         below = self._node("ThresholdedRelu", [negative], f"{output}:below", alpha=threshold)
         self._node("Sub", [above, below], output)
 
+    def _freely_clipped(self, tensor: str) -> str:
+        size = self._node("Abs", [tensor], f"{FREE_THRESHOLD}:size")
+        above = self._node("Greater", [size, FREE_THRESHOLD], f"{FREE_THRESHOLD}:above")
+        kept = self._node("Cast", [above], f"{FREE_THRESHOLD}:kept", to=TensorProto.FLOAT)
+        return self._node("Mul", [tensor, kept], f"{FREE_THRESHOLD}:clipped")
+
+    def _weight(self, name: str) -> str:
+        key = f"{name}.weight"
+        return FREE_WEIGHT if name == self._free else self._constant(key, self._weights[key])
+
     def _origin(self, name: str) -> str:
         """The layer behind a Fork."""
         if isinstance(self._graph[name].op, ops.Fork):
@@ -166,8 +193,8 @@ class _Writer:
             case ops.Conv2d() if self._covers_its_input(layer):
                 return self._fully_connected(name, sources[0])
             case ops.Conv2d():
-                keys = (f"{name}.weight", f"{name}.bias")
-                sources = [*sources, *(self._constant(key, self._weights[key]) for key in keys)]
+                bias = self._constant(f"{name}.bias", self._weights[f"{name}.bias"])
+                sources = [*sources, self._weight(name), bias]
             case ops.Clip():
                 bounds = {"low": op.low, "high": op.high}
                 sources = [*sources] + [
@@ -193,9 +220,14 @@ class _Writer:
     def _fully_connected(self, name: str, source: str) -> str:
         """As Gemm: Conv takes 1.6 to 3 times as long there (576 to 1024 channels and the like)."""
         weight = self._weights[f"{name}.weight"]
+        matrix = (
+            self._node("Flatten", [FREE_WEIGHT], f"{FREE_WEIGHT}:matrix")
+            if name == self._free
+            else self._constant(f"{name}.weight", weight.reshape(len(weight), -1))
+        )
         inputs = [
             self._node("Flatten", [source], f"layer:{name}:vector"),
-            self._constant(f"{name}.weight", weight.reshape(len(weight), -1)),
+            matrix,
             self._constant(f"{name}.bias", self._weights[f"{name}.bias"]),
         ]
         product = self._node("Gemm", inputs, f"layer:{name}:product", transB=1)

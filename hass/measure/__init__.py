@@ -1,10 +1,13 @@
 """Measuring networks on labelled images through onnxruntime: equality, accuracy, sparsity."""
 
-from .accuracy import measure_accuracy, require_images
+from .accuracy import batch_size, measure_accuracy, measure_hits, require_images
+from .clip_losses import GroupLosses, images_at_once, measure_clip_losses
 from .dataset import Batch, Dataset
 from .equality import prove_equal
+from .fronts import Fronts
 from .open_dataset import open_dataset
-from .profile import input_magnitudes, measure_profile
+from .paired import Hits, surely_lost
+from .profile import input_magnitudes, measure_alone, measure_profile
 from .profile_file import check_profile, profile_json, read_profile, write_profile
 from .progress import ProgressCallback
 from .splits import Split
@@ -12,16 +15,25 @@ from .splits import Split
 __all__ = [
     "Batch",
     "Dataset",
+    "Fronts",
+    "GroupLosses",
+    "Hits",
     "ProgressCallback",
     "Split",
+    "batch_size",
     "check_profile",
+    "images_at_once",
     "input_magnitudes",
     "measure_accuracy",
+    "measure_alone",
+    "measure_clip_losses",
+    "measure_hits",
     "measure_profile",
     "open_dataset",
     "profile_json",
     "prove_equal",
     "read_profile",
     "require_images",
+    "surely_lost",
     "write_profile",
 ]

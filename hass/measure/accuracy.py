@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..errors import ProfileError
 from ..graph import FloatArray
 from ..sparsity import Accuracy
 from .dataset import Dataset
+from .paired import Hits
 from .progress import ProgressCallback
 from .session import open_session
 from .splits import IndexArray, Split
@@ -46,8 +49,8 @@ def label_offset(outputs: int, dataset: Dataset) -> int:
     )
 
 
-def count_correct(outputs: FloatArray | IndexArray, labels: IndexArray, dataset: Dataset) -> int:
-    """Images whose highest output is that of their label.
+def found_classes(outputs: FloatArray | IndexArray, labels: IndexArray, dataset: Dataset) -> Hits:
+    """(n,) whether an image's highest output is that of its label.
 
     Args:
         outputs: (n, classes) of the network.
@@ -62,7 +65,12 @@ def count_correct(outputs: FloatArray | IndexArray, labels: IndexArray, dataset:
             f"the network puts out {outputs.shape[1:]} per image, expected one number per class"
         )
     offset = label_offset(outputs.shape[1], dataset)
-    return int(np.count_nonzero(outputs.argmax(axis=1) == labels + offset))
+    return np.asarray(outputs.argmax(axis=1) == labels + offset)
+
+
+def count_correct(outputs: FloatArray | IndexArray, labels: IndexArray, dataset: Dataset) -> int:
+    """Images whose highest output is that of their label; see ``found_classes``."""
+    return int(np.count_nonzero(found_classes(outputs, labels, dataset)))
 
 
 def require_images(dataset: Dataset, split: Split) -> None:
@@ -74,17 +82,18 @@ def require_images(dataset: Dataset, split: Split) -> None:
         )
 
 
-def measure_accuracy(
+def measure_hits(
     model_bytes: bytes,
     dataset: Dataset,
     split: Split,
     *,
     limit: int | None = None,
     progress: ProgressCallback | None = None,
-) -> Accuracy:
-    """Top-1 accuracy of a network as ``write_model`` puts it out.
+    enough: Callable[[Hits], bool] | None = None,
+) -> Hits:
+    """Image by image, whether a network as ``write_model`` puts it out finds the class.
 
-    The same bytes and images give the same counts.
+    The same bytes and images give the same answers.
 
     Args:
         model_bytes: the network.
@@ -92,6 +101,10 @@ def measure_accuracy(
         split: which of them.
         limit: the first so many of the split; None: all.
         progress: called after each batch.
+        enough: asked after each batch, with what is known; True: the rest is not run.
+
+    Returns:
+        (n,) for the first n images, all of them unless ``enough`` was reached.
 
     Raises:
         ProfileError: if onnxruntime refuses the network, its outputs do not fit the classes, or
@@ -101,11 +114,28 @@ def measure_accuracy(
     require_images(dataset, split)
     session = open_session(model_bytes)
     total = min(dataset.count(split), limit if limit is not None else dataset.count(split))
-    correct = done = 0
+    hits = np.zeros(total, dtype=np.bool_)
+    done = 0
     for batch in dataset.batches(split, batch_size(dataset.frame.words), total):
         (outputs,) = session.run((OUTPUT,), batch.images)
-        correct += count_correct(outputs, batch.labels, dataset)
-        done += batch.labels.size
+        end = done + batch.labels.size
+        hits[done:end] = found_classes(outputs, batch.labels, dataset)
+        done = end
         if progress is not None:
             progress(done, total)
-    return Accuracy(correct, done)
+        if enough is not None and done < total and enough(hits[:done]):
+            break
+    return hits[:done]
+
+
+def measure_accuracy(
+    model_bytes: bytes,
+    dataset: Dataset,
+    split: Split,
+    *,
+    limit: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Accuracy:
+    """Top-1 accuracy of a network as ``write_model`` puts it out; see ``measure_hits``."""
+    hits = measure_hits(model_bytes, dataset, split, limit=limit, progress=progress)
+    return Accuracy(int(np.count_nonzero(hits)), len(hits))

@@ -12,7 +12,7 @@ from ..errors import ProfileError
 from ..graph import FloatArray, Graph, Weights
 from ..onnx_io import write_model
 from ..prune import pruned_weights
-from ..sparsity import Accuracy, Settings, SparsityProfile, SparsitySetting
+from ..sparsity import Accuracy, LayerSparsity, Settings, SparsityProfile, SparsitySetting
 from .accuracy import OUTPUT, batch_size, count_correct, require_images
 from .dataset import Batch, Dataset
 from .meter import LayerMeter
@@ -142,6 +142,41 @@ def measure_profile(
         },
         accuracy=Accuracy(correct, done) if classifies else None,
     )
+
+
+def measure_alone(
+    graph: Graph,
+    weights: Weights,
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    images: int = 64,
+    seed: int = 0,
+) -> Mapping[str, LayerSparsity]:
+    """What is measured in each layer if its own clip were the only one in the network.
+
+    All layers at once: clips are applied to what is counted, and nothing clipped is passed on.
+
+    Args: as of ``measure_profile``.
+
+    Returns:
+        Conv2d layer -> what was measured, all Conv2d layers.
+
+    Raises: as ``measure_profile``.
+    """
+    require_images(dataset, Split.CALIBRATION)
+    _check_frame(graph, dataset)
+    total = min(images, dataset.count(Split.CALIBRATION))
+    asked = _effective(graph, settings)
+    plan = conv_input_taps(graph)
+    meters = _meters(graph, pruned_weights(weights, asked), total, seed)
+    model = write_model(graph, weights, taps=plan.taps)
+    for step in _run_tapped(graph, model, plan, dataset, total):
+        for name, meter in meters.items():
+            values = step.taps[plan.conv_inputs[name]]
+            threshold = asked[name].act_threshold if name in asked else 0.0
+            meter.add(np.where(np.abs(values) > threshold, values, np.float32(0)))
+    return {name: meter.result() for name, meter in meters.items()}
 
 
 def _meters(graph: Graph, pruned: Weights, images: int, seed: int) -> dict[str, LayerMeter]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from ..graph import FloatArray
 from ..threads import thread_count
 
 _TYPES = {"float": np.float32, "float16": np.float16, "double": np.float64}
+_NOTHING_MORE: Mapping[str, FloatArray] = MappingProxyType({})
 _ERRORS_ONLY = 3  # onnxruntime's log level: no warnings about what it optimises
 
 
@@ -46,15 +49,20 @@ class Session:
     output_names: tuple[str, ...]
     _session: Any
 
-    def run(self, names: tuple[str, ...], images: FloatArray) -> tuple[FloatArray, ...]:
-        """Outputs by name for one batch.
+    def run(
+        self,
+        names: tuple[str, ...],
+        images: FloatArray,
+        more: Mapping[str, FloatArray] = _NOTHING_MORE,
+    ) -> tuple[FloatArray, ...]:
+        """Outputs by name for one batch; ``more`` are the further inputs by name.
 
         Raises:
             ProfileError: if onnxruntime cannot run it.
         """
         feed = images.astype(_TYPES[self.input_type], copy=False)
         try:
-            outputs = self._session.run(list(names), {self.input_name: feed})
+            outputs = self._session.run(list(names), {self.input_name: feed, **more})
         except _runtime_errors() as error:
             raise ProfileError(
                 f"onnxruntime cannot run the network: {_first_line(error)}"
@@ -62,13 +70,17 @@ class Session:
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
 
-def open_session(model: bytes | str | Path) -> Session:
+def open_session(model: bytes | str | Path, more: Collection[str] = ()) -> Session:
     """Load a network from its bytes or its file.
 
     onnxruntime is imported here, so that importing hass does not pay for it.
 
+    Args:
+        model: the network.
+        more: its inputs besides the images.
+
     Raises:
-        ProfileError: if onnxruntime refuses it, or it has not exactly one input.
+        ProfileError: if onnxruntime refuses it, or it has not exactly one input for images.
     """
     import onnxruntime  # type: ignore[import-untyped]
 
@@ -88,7 +100,7 @@ def open_session(model: bytes | str | Path) -> Session:
         )
     except _runtime_errors() as error:
         raise ProfileError(f"onnxruntime cannot load the network: {_first_line(error)}") from None
-    inputs = session.get_inputs()
+    inputs = [item for item in session.get_inputs() if item.name not in more]
     if len(inputs) != 1:
         names = ", ".join(item.name for item in inputs)
         raise ProfileError(f"the network has {len(inputs)} inputs ({names}), expected one")

@@ -29,11 +29,11 @@ def table_of(costs: np.ndarray, budget: Resources) -> OptionTable:
     sketch = np.unique(np.append(np.arange(0, len(kept), 3), max(len(kept) - 1, 0)))
     least = tuple(int(x) for x in costs[:, 1:].min(axis=0))
     return OptionTable(
-        key,
         kept[:, 0],
         kept[:, 1:].astype(np.int32),
-        np.arange(len(kept), dtype=np.int32),
         sketch[: len(kept)],
+        key,
+        np.arange(len(kept), dtype=np.int32),
         least,  # type: ignore[arg-type]
         len(costs),
     )

@@ -12,7 +12,13 @@ from small_graphs import build, random_weights, residual_graph
 from hass import ops
 from hass.errors import ProfileError
 from hass.graph import Graph, Weights
-from hass.measure import Split, input_magnitudes, measure_profile, open_dataset
+from hass.measure import (
+    Split,
+    input_magnitudes,
+    measure_alone,
+    measure_profile,
+    open_dataset,
+)
 from hass.measure import profile as profile_module
 from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Settings, SparsityProfile, SparsitySetting
@@ -205,3 +211,13 @@ def test_magnitudes_of_a_layer_that_sees_only_zeros(tmp_path) -> None:
     dead = {n: np.zeros_like(weights[n]) for n in ("stem.weight", "stem.bias")}
     result = input_magnitudes(graph, weights.replace(dead), dataset_for(tmp_path, graph))
     assert result["grouped"] == (0.0,) * 101
+
+
+def test_a_clip_alone_is_counted_as_in_a_network_with_no_other(tmp_path) -> None:
+    graph = residual_graph()
+    weights, dataset = random_weights(graph), dataset_for(tmp_path, graph)
+    clips = {layer.name: SparsitySetting(0.4, 0.3) for layer in graph.convs}
+    together = measure_alone(graph, weights, dataset, clips, images=5, seed=3)
+    for name, setting in clips.items():
+        one = measure_profile(graph, weights, dataset, {name: setting}, images=5, seed=3)
+        assert together[name] == one.layers[name]

@@ -1,0 +1,200 @@
+"""Clips and foldings chosen together: what a layer loses is one more resource.
+
+Of each layer there are a few options, each with what is lost by it and with the foldings that it
+allows. The least frame II within a budget of loss is then the folding problem itself, of larger
+tables and one more column. Rows are few: of each option's table those that are cheapest at some
+frame II and some prices, so answers are good, not proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cost import off_chip_bound_cycles
+from ..cost.foldings import EngineKind, IntArray
+from ..device import Device
+from ..graph import Graph
+from ..sparsity import SparsityProfile
+from ..values import Arithmetic
+from .choice import Budget, FloatArray, IndexArray
+from .effort import Effort
+from .exact import solve_exact
+from .legal import ALL_ENGINES
+from .problem import problem_of
+from .rows import Rows, falls
+from .tables import TABLES, TableCache
+
+_LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
+# Prices of shares of the budget at which rows are kept, besides those of sketches: drawn evenly
+# from all that add up to 1, always the same; and what a share of the loss is worth beside them.
+_DRAWN_PRICES = 6
+_LOSS_PRICES = (0.0, 0.2, 1.0, 3.0)
+_EFFORT = Effort(gap=0.003, nodes=0)  # clips are measured afterwards: near is good enough
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Foldings of one layer under one option, fastest first.
+
+    Attributes:
+        cycles: (n,) frame II.
+        use: (n, 5) resources.
+    """
+
+    cycles: IntArray
+    use: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layer:
+    """Foldings of one layer under all its options, fastest first.
+
+    Attributes:
+        cycles: (n,) frame II.
+        use: (n, 5) resources.
+        option: (n,) which option a row belongs to.
+    """
+
+    cycles: IntArray
+    use: IntArray
+    option: IndexArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joint:
+    """A network whose layers have options.
+
+    Attributes:
+        layers: layer -> what there is to choose from.
+        device: the part.
+        least_cycles: what frame II cannot undercut whatever the layers do.
+    """
+
+    layers: Mapping[str, _Layer]
+    device: Device
+    least_cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class JointChoice:
+    """Which option each layer takes.
+
+    Attributes:
+        options: layer -> index among its options.
+        frame_ii_cycles: that their foldings reach.
+    """
+
+    options: Mapping[str, int]
+    frame_ii_cycles: int
+
+
+def _drawn_prices() -> FloatArray:
+    return np.random.default_rng(0).dirichlet(np.ones(5), _DRAWN_PRICES)
+
+
+def joint_curves(
+    graph: Graph,
+    device: Device,
+    profile: SparsityProfile,
+    *,
+    clock_mhz: float | None = None,
+    engines: frozenset[EngineKind] = ALL_ENGINES,
+    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    cache: TableCache = TABLES,
+) -> Mapping[str, Curve]:
+    """Layer -> foldings that are cheapest at some frame II and some prices, weights on chip.
+
+    Args: as of ``solve``.
+
+    Raises:
+        ProfileError: if the profile does not belong to the graph.
+        SpecError: if ``engines`` leaves a layer without any.
+    """
+    rates = _drawn_prices() / np.maximum(np.array(tuple(device.budget)), 1)
+    clock = device.clock_mhz if clock_mhz is None else clock_mhz
+    problem = problem_of(graph, device, profile, engines, arithmetic, clock, cache)
+    curves = {}
+    for name, table in zip(problem.names, problem.tables, strict=True):
+        rows = np.unique(np.concatenate([table.sketch, *map(table.cheapest_at, rates)]))
+        curves[name] = Curve(table.cycles[rows], table.use[rows].astype(np.int64))
+    return curves
+
+
+def joint_of(
+    graph: Graph,
+    device: Device,
+    layers: Sequence[str],
+    options: Sequence[Mapping[str, Curve]],
+    clock_mhz: float | None = None,
+    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+) -> Joint:
+    """Options put together.
+
+    Args:
+        graph, device, clock_mhz, arithmetic: as of ``joint_curves``.
+        layers: those whose options count; of others the first is all there is.
+        options: curves under the first option of every layer, then under the second, ...
+    """
+    chosen = frozenset(layers)
+    joined = {}
+    for layer in graph:
+        curves = [known[layer.name] for known in options[: None if layer.name in chosen else 1]]
+        cycles = np.concatenate([curve.cycles for curve in curves])
+        which = np.repeat(np.arange(len(curves)), [len(curve.cycles) for curve in curves])
+        order = np.argsort(cycles, kind="stable")
+        use = np.concatenate([curve.use for curve in curves])
+        joined[layer.name] = _Layer(cycles[order], use[order], which[order])
+    clock = device.clock_mhz if clock_mhz is None else clock_mhz
+    return Joint(joined, device, off_chip_bound_cycles(graph, device, clock, arithmetic))
+
+
+def fastest_within(
+    joint: Joint,
+    losses: Mapping[str, npt.NDArray[np.float64]],
+    loss: float,
+    share: float = 1.0,
+) -> JointChoice | None:
+    """The options with which frame II is least, where all fits and no more is lost than may be.
+
+    Args:
+        joint: the layers' foldings.
+        losses: layer -> (options,) what each option loses, >= 0; layers without lose nothing.
+        loss: what all may lose together.
+        share: of the part that may be used.
+
+    Returns:
+        None where no choice fits.
+
+    Raises:
+        SolverError: if an integer program fails.
+    """
+    amounts = np.floor(np.array(tuple(joint.device.budget)) * share)
+    budget = np.append(amounts, loss * _LOSS_STEPS).astype(np.int64)
+    tables = [_table(layer, losses.get(name), budget) for name, layer in joint.layers.items()]
+    answer = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
+    if answer is None:
+        return None
+    options, cycles = {}, joint.least_cycles
+    for (name, layer), row in zip(joint.layers.items(), answer.rows.tolist(), strict=True):
+        options[name] = int(layer.option[row])
+        cycles = max(cycles, int(layer.cycles[row]))
+    return JointChoice(options, cycles)
+
+
+def _table(layer: _Layer, losses: npt.NDArray[np.float64] | None, budget: IntArray) -> Rows:
+    lost = np.zeros(len(layer.cycles), dtype=np.int64)
+    if losses is not None:
+        lost = np.rint(losses * _LOSS_STEPS).astype(np.int64)[layer.option]
+    use = np.column_stack([layer.use, lost])
+    shares = use / np.maximum(budget, 1)
+    priced = [
+        shares[:, :5] @ prices + price * shares[:, 5]
+        for prices in _drawn_prices()
+        for price in _LOSS_PRICES
+    ]
+    sketch = np.unique(np.concatenate([falls(layer.cycles, cost) for cost in priced]))
+    return Rows(layer.cycles, use, sketch)

@@ -1,0 +1,189 @@
+"""What each clip alone costs a network: how far its output moves, layer by layer.
+
+The measure is smooth, so that a few images tell: the mean Kullback-Leibler divergence of the
+classes' probabilities from those of the dense network. What layers lose adds up to first order: to
+second order in the change of the outputs it is a square, and changes of different layers have
+little in common.
+
+One layer is clipped at a time. What stands before it is run once; for every clip of a layer one
+session serves, of the network behind the last cut in front of it, whose clip is an input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from types import MappingProxyType
+
+import numpy as np
+
+from .. import ops
+from ..cuts import Cut, cutting_order, graph_between
+from ..errors import ProfileError
+from ..graph import FloatArray, Graph, Weights
+from ..intmath import ceil_div
+from ..onnx_io import FREE_THRESHOLD, FREE_WEIGHT, write_model
+from ..prune import pruned_weights
+from ..sparsity import SparsitySetting
+from .accuracy import OUTPUT, batch_size, require_images
+from .dataset import Dataset
+from .fronts import crossing_maps, cuts_before, network_macs
+from .progress import ProgressCallback
+from .session import Session, open_session
+from .splits import Split
+
+# Words of the map that crosses a cut, kept for the images that run together: 64 MiB of float32.
+CROSSING_WORDS = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLosses:
+    """What clips cost on some images.
+
+    Attributes:
+        images: their number.
+        sums: layer -> sum over the images of the divergence under each of its clips alone, in nats.
+        macs: multiply-accumulates that were run for it.
+        whole_macs: that running the whole network for each clip would have taken.
+    """
+
+    images: int
+    sums: Mapping[str, tuple[float, ...]]
+    macs: int
+    whole_macs: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sums", MappingProxyType(dict(self.sums)))
+
+
+def log_probabilities(outputs: FloatArray) -> FloatArray:
+    """(n, classes) logits to logarithms of probabilities, in float64."""
+    logits = outputs.astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)
+    return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+
+
+def divergence(dense: FloatArray, outputs: FloatArray) -> float:
+    """Sum over images of the divergence of ``outputs`` (logits) from logarithms of the dense
+    network's probabilities."""
+    terms = np.exp(dense) * (dense - log_probabilities(outputs))
+    return max(0.0, float(terms.sum()))
+
+
+class _Front:
+    """Some images as they cross one cut after the other."""
+
+    def __init__(self, graph: Graph, weights: Weights, images: FloatArray) -> None:
+        self._graph, self._weights = graph, weights
+        self._order = cutting_order(graph)
+        self._at: Cut | None = None
+        self.maps = images
+        self.macs = 0
+
+    def behind(self, cut: Cut | None) -> Graph:
+        """The network behind a cut, in front of which ``maps`` now are."""
+        if cut is not None and (self._at is None or cut.weighted > self._at.weighted):
+            part = graph_between(self._graph, self._order, self._at, cut).graph
+            session = open_session(write_model(part, self._weights))
+            outputs = np.concatenate(list(_in_batches(session, self.maps)))
+            self.maps = crossing_maps(outputs, cut)
+            self.macs += network_macs(part) * len(self.maps)
+            self._at = cut
+        return graph_between(self._graph, self._order, self._at, None).graph
+
+
+def _in_batches(
+    session: Session, images: FloatArray, more: Mapping[str, FloatArray] | None = None
+) -> Iterator[FloatArray]:
+    step = batch_size(int(np.prod(images.shape[1:])))
+    for start in range(0, len(images), step):
+        yield session.run((OUTPUT,), images[start : start + step], more or {})[0]
+
+
+def _clipped_weight(weights: Weights, layer: str, setting: SparsitySetting) -> FloatArray:
+    only_weights = SparsitySetting(setting.weight_sparsity, 0.0)
+    return pruned_weights(weights, {layer: only_weights})[f"{layer}.weight"]
+
+
+def _layer_losses(
+    part: Graph,
+    weights: Weights,
+    layer: str,
+    settings: Sequence[SparsitySetting],
+    maps: FloatArray,
+    dense: FloatArray,
+) -> list[float]:
+    model = write_model(part, weights, free=layer)
+    session = open_session(model, more=(FREE_WEIGHT, FREE_THRESHOLD))
+    sums = []
+    for setting in settings:
+        more = {
+            FREE_WEIGHT: _clipped_weight(weights, layer, setting),
+            FREE_THRESHOLD: np.asarray(setting.act_threshold, dtype=np.float32),
+        }
+        outputs = np.concatenate(list(_in_batches(session, maps, more)))
+        sums.append(divergence(dense, outputs))
+    return sums
+
+
+def images_at_once(graph: Graph) -> int:
+    """Images that run together, so that their maps at every cut are at most ``CROSSING_WORDS``."""
+    cuts = cuts_before(graph).values()
+    widest = max((cut.crossing.words for cut in cuts if cut is not None), default=1)
+    return max(1, CROSSING_WORDS // widest)
+
+
+def measure_clip_losses(
+    graph: Graph,
+    weights: Weights,
+    dataset: Dataset,
+    clips: Mapping[str, Sequence[SparsitySetting]],
+    *,
+    images: int,
+    known: int = 0,
+    progress: ProgressCallback | None = None,
+) -> Iterator[GroupLosses]:
+    """What each clip alone costs, on calibration images, group of images by group.
+
+    The same arguments give the same losses. Memory is bounded whatever the number of images.
+
+    Args:
+        graph, weights: the dense network; it puts out logits, one per class.
+        dataset: its images; those of the calibration split are used.
+        clips: Conv2d layer -> settings to measure, one at a time.
+        images: the first so many of the calibration split.
+        known: groups that need not be measured again, from the first.
+        progress: called after each layer of a group.
+
+    Raises:
+        ProfileError: if the network is no classifier, or the split is empty.
+        SpecError: if an image cannot be read.
+    """
+    require_images(dataset, Split.CALIBRATION)
+    if graph.of_type(ops.Output)[0].out.pixels != 1:
+        raise ProfileError(f"{graph.name}: puts out maps, expected one number per class")
+    before = {layer: cut for layer, cut in cuts_before(graph).items() if clips.get(layer)}
+    group = images_at_once(graph)
+    total = min(images, dataset.count(Split.CALIBRATION))
+    steps = len(before) * ceil_div(total, group)
+    done = len(before) * known
+    clip_count = sum(len(clips[layer]) for layer in before)
+    whole = open_session(write_model(graph, weights))
+    batches = dataset.batches(Split.CALIBRATION, group, total)
+    for batch in islice(batches, known, None):
+        front = _Front(graph, weights, batch.images)
+        outputs = np.concatenate(list(_in_batches(whole, batch.images)))
+        dense = log_probabilities(outputs)
+        count = int(batch.labels.size)
+        sums, macs = {}, 0
+        for layer, cut in before.items():
+            part = front.behind(cut)
+            sums[layer] = tuple(
+                _layer_losses(part, weights, layer, clips[layer], front.maps, dense)
+            )
+            macs += network_macs(part) * len(clips[layer]) * count
+            done += 1
+            if progress is not None:
+                progress(done, steps)
+        yield GroupLosses(count, sums, macs + front.macs, network_macs(graph) * clip_count * count)

@@ -1,0 +1,208 @@
+"""The layers' clips as options, each with its loss and its foldings: what a budget of loss buys.
+
+Each layer may lose one of a few amounts by its weights, and one by its activations; the curves of
+its sensitivity say what may be clipped for that. So layers are compared by what matters alone:
+which of them gives back most of the part for a loss. That is a knapsack (``hass.folding.joint``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from hass.cost import COST_MODEL_VERSION
+from hass.device import Device
+from hass.files import JsonValue
+from hass.folding import Curve, Joint, TableCache, fastest_within, joint_curves, joint_of
+from hass.graph import Graph, Weights
+from hass.measure import Dataset, measure_alone
+from hass.sparsity import Settings, SparsityProfile, SparsitySetting
+from hass.values import Arithmetic
+
+from .clips import LayerFacts, setting_of
+from .hooks import SearchHooks, stage_progress
+from .known import Known
+from .sensitivity import Sensitivity
+
+LOSSES = (0.0, 0.0015, 0.006, 0.024)  # of one operand of one layer, in nats: 4 times the last
+LEVELS = tuple(product(range(len(LOSSES)), repeat=2))  # (of the activations, of the weights)
+SHARE = 0.99  # of the part: estimates of clips that are measured alone are off by about so much
+MOST_ROWS = 3_000_000  # of folding tables held while options are costed, 32 bytes each
+SMALLEST_MAC_SHARE = 0.002  # layers with less of the active MACs are left alone
+
+LossArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoDesign:
+    """What can be chosen.
+
+    Attributes:
+        facts: of the layers that may be clipped.
+        curves: what clipping them costs.
+        joint: their foldings at each of ``LEVELS``.
+    """
+
+    facts: tuple[LayerFacts, ...]
+    curves: Mapping[str, Sensitivity]
+    joint: Joint
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "curves", MappingProxyType(dict(self.curves)))
+
+    def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
+        """The clips that buy most throughput for a sum of losses.
+
+        Args:
+            budget: sum of all losses.
+            factors: ("act" or "weight", layer) -> what its losses are multiplied with, 1 without.
+        """
+        both = {
+            layer.name: tuple(factors.get((kind, layer.name), 1.0) for kind in ("act", "weight"))
+            for layer in self.facts
+        }
+        losses = {name: level_losses(self.curves[name], *pair) for name, pair in both.items()}
+        best = fastest_within(self.joint, losses, budget, SHARE)
+        if best is None:
+            return {}
+        nothing = SparsitySetting()
+        chosen = {
+            layer.name: clip_at(
+                layer, self.curves[layer.name], best.options[layer.name], *both[layer.name]
+            )
+            for layer in self.facts
+        }
+        return {name: setting for name, setting in chosen.items() if setting != nothing}
+
+
+def level_losses(curves: Sensitivity, act: float, weight: float) -> LossArray:
+    """What a layer loses at each of ``LEVELS``: the level's loss, or that of the largest clip.
+
+    Args:
+        curves: of the layer.
+        act, weight: what losses by its activations and by its weights are multiplied with.
+    """
+    acts = [act * curves.act.within(loss) for loss in LOSSES]
+    weights = [weight * curves.weight.within(loss) for loss in LOSSES]
+    return np.array([acts[a] + weights[w] for a, w in LEVELS])
+
+
+def clip_at(
+    facts: LayerFacts,
+    curves: Sensitivity,
+    level: int,
+    act_factor: float = 1.0,
+    weight_factor: float = 1.0,
+) -> SparsitySetting:
+    """A layer's clips at one of ``LEVELS``, if losses are so many times those of its curves."""
+    act, weight = LEVELS[level]
+    setting = setting_of(
+        facts,
+        act_share=curves.act.share_at(LOSSES[act] / act_factor),
+        weight_sparsity=curves.weight.share_at(LOSSES[weight] / weight_factor),
+    )
+    return setting or SparsitySetting()
+
+
+def clipped_layers(facts: Sequence[LayerFacts]) -> tuple[LayerFacts, ...]:
+    """Those with enough work to be worth a clip."""
+    total = sum(layer.active_macs for layer in facts) or 1.0
+    return tuple(f for f in facts if f.active_macs / total >= SMALLEST_MAC_SHARE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """What foldings of options depend on besides them.
+
+    Attributes:
+        graph, weights: the dense network.
+        data: its images.
+        device: the part.
+        profile: measured with nothing clipped.
+        images, seed: of profiles.
+        clock_mhz: of the designs; None: the device's.
+        arithmetic: word lengths of the designs.
+    """
+
+    graph: Graph
+    weights: Weights
+    data: Dataset
+    device: Device
+    profile: SparsityProfile
+    images: int
+    seed: int
+    clock_mhz: float | None
+    arithmetic: Arithmetic
+
+
+def codesign(
+    ground: Ground,
+    facts: Sequence[LayerFacts],
+    curves: Mapping[str, Sensitivity],
+    known: Known,
+    hooks: SearchHooks,
+) -> CoDesign:
+    """Measure each option's sparsity and cost its foldings; level by level, each kept at once."""
+    progress = stage_progress(hooks, "foldings of the options")
+    levels = []
+    cache = TableCache(MOST_ROWS)  # most tables are asked for once, those of other layers often
+    for number in range(len(LEVELS)):
+        settings = {f.name: clip_at(f, curves[f.name], number) for f in facts}
+        levels.append(_level_curves(ground, settings, known, cache))
+        progress(number + 1, len(LEVELS))
+    names = [layer.name for layer in facts]
+    joint = joint_of(
+        ground.graph, ground.device, names, levels, ground.clock_mhz, ground.arithmetic
+    )
+    return CoDesign(tuple(facts), curves, joint)
+
+
+def _level_curves(
+    ground: Ground, settings: Settings, known: Known, cache: TableCache
+) -> Mapping[str, Curve]:
+    of: dict[str, JsonValue] = {
+        "graph": ground.graph.digest,
+        "weights": ground.weights.digest,
+        "data": ground.data.digest,
+        "device": repr(ground.device),
+        "images": ground.images,
+        "seed": ground.seed,
+        "clock": ground.clock_mhz,
+        "arithmetic": repr(ground.arithmetic),
+        "cost model": COST_MODEL_VERSION,
+        "settings": {n: [s.weight_sparsity, s.act_threshold] for n, s in settings.items()},
+    }
+    arrays = known.arrays("foldings", of)
+    names = [layer.name for layer in ground.graph]
+    if arrays is not None and arrays.keys() == set(map(str, range(len(names)))):
+        rows = {name: arrays[str(place)] for place, name in enumerate(names)}
+        if all(table.ndim == 2 and table.shape[1] == 6 for table in rows.values()):
+            return {name: Curve(table[:, 0], table[:, 1:]) for name, table in rows.items()}
+    alone = measure_alone(
+        ground.graph,
+        ground.weights,
+        ground.data,
+        settings,
+        images=ground.images,
+        seed=ground.seed,
+    )
+    assumed = replace(ground.profile, layers=alone)
+    found = joint_curves(
+        ground.graph,
+        ground.device,
+        assumed,
+        clock_mhz=ground.clock_mhz,
+        arithmetic=ground.arithmetic,
+        cache=cache,
+    )
+    stored = {
+        str(place): np.column_stack([found[name].cycles, found[name].use])
+        for place, name in enumerate(names)
+    }
+    known.keep_arrays("foldings", of, stored)
+    return found

@@ -1,0 +1,100 @@
+"""Clips and foldings together: against each alone, and against all choices there are."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from hass.device import Device, load_device
+from hass.folding import Curve, Joint, fastest_within, joint_curves, joint_of, solve
+from hass.graph import Graph
+from hass.onnx_io import read_model
+from hass.sparsity import SparsityProfile
+
+
+@pytest.fixture(scope="module")
+def made_up(tiny_model) -> tuple[Graph, Device]:
+    return read_model(tiny_model).graph, load_device("pynq-z2")
+
+
+def random_curves(graph: Graph, rng: np.random.Generator, budget: np.ndarray) -> dict[str, Curve]:
+    curves = {}
+    for layer in graph:
+        cycles = np.sort(rng.choice(np.arange(100, 2000), 4, replace=False))
+        share = rng.uniform(0.05, 0.4, (4, 5)) * (cycles[0] / cycles)[:, None]
+        curves[layer.name] = Curve(cycles, (share * budget).astype(np.int64))
+    return curves
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("loss", [0.0, 0.01, 0.05])
+def test_no_choice_is_much_better(made_up: tuple[Graph, Device], seed: int, loss: float) -> None:
+    graph, device = made_up
+    rng = np.random.default_rng(seed)
+    budget = np.array(tuple(device.budget))
+    curves = [random_curves(graph, rng, budget) for _ in range(2)]
+    chosen = [layer.name for layer in graph.convs][:2]
+    losses = {name: np.array([0.0, rng.uniform(0.005, 0.03)]) for name in chosen}
+    joint = joint_of(graph, device, chosen, curves)
+    found = fastest_within(joint, losses, loss)
+    best = min(
+        (
+            fastest_within(_only(joint, graph, device, chosen, curves, picks), {}, 0.0)
+            for picks in product((0, 1), repeat=2)
+            if sum(losses[n][p] for n, p in zip(chosen, picks, strict=True)) <= loss
+        ),
+        key=lambda choice: np.inf if choice is None else choice.frame_ii_cycles,
+    )
+    assert (found is None) == (best is None)
+    if found is not None and best is not None:
+        assert found.frame_ii_cycles <= 1.1 * best.frame_ii_cycles
+        assert sum(losses[name][found.options[name]] for name in chosen) <= loss + 1e-6
+
+
+def _only(
+    joint: Joint,
+    graph: Graph,
+    device: Device,
+    chosen: list[str],
+    curves: list[dict[str, Curve]],
+    picks: tuple[int, ...],
+) -> Joint:
+    fixed = dict(curves[0])
+    for name, pick in zip(chosen, picks, strict=True):
+        fixed[name] = curves[pick][name]
+    return joint_of(graph, device, [], [fixed])
+
+
+def test_without_options_it_is_the_folding_problem(
+    made_up: tuple[Graph, Device], tiny_profile: SparsityProfile
+) -> None:
+    graph, device = made_up
+    curves = joint_curves(graph, device, tiny_profile)
+    found = fastest_within(joint_of(graph, device, [], [curves]), {}, 0.0)
+    plan = solve(graph, device, profile=tiny_profile)
+    assert found is not None
+    best = plan.estimate.frame_ii_cycles  # type: ignore[union-attr]
+    assert best <= found.frame_ii_cycles <= 1.05 * best
+
+
+def test_less_of_the_part_is_not_faster(
+    made_up: tuple[Graph, Device], tiny_profile: SparsityProfile
+) -> None:
+    graph, device = made_up
+    joint = joint_of(graph, device, [], [joint_curves(graph, device, tiny_profile)])
+    paces = [fastest_within(joint, {}, 0.0, share) for share in (1.0, 0.3, 0.1)]
+    cycles = [np.inf if pace is None else pace.frame_ii_cycles for pace in paces]
+    assert cycles == sorted(cycles)
+    assert fastest_within(joint, {}, 0.0, 1e-4) is None
+
+
+@pytest.fixture(scope="module")
+def tiny_profile(tiny_model, tiny_data) -> SparsityProfile:
+    from hass.measure import measure_profile, open_dataset
+    from hass.ops import Input
+
+    model = read_model(tiny_model)
+    data = open_dataset(tiny_data, model.graph.of_type(Input)[0].out)
+    return measure_profile(model.graph, model.weights, data, {}, images=4)

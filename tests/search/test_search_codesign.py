@@ -1,0 +1,117 @@
+"""What is measured once: losses and foldings of options; kept, gone on with, and chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hass.measure import GroupLosses, clip_losses
+from hass.search import codesign as codesign_module
+from hass.search import sensitivity as sensitivity_module
+from hass.search.codesign import LEVELS, LOSSES, CoDesign, level_losses
+from hass.search.evaluate import Problem, open_problem
+from hass.search.hooks import SilentHooks
+from hass.search.known import Known
+from hass.search.sensitivity import SHARES, LossCurve, Sensitivity, sensitivities
+from hass.search.spec import SearchSpec
+
+CURVE = LossCurve((0.0, 0.2, 0.4, 0.6), (0.0, 0.01, 0.01, 0.04))
+
+
+@pytest.fixture
+def problem(tiny_model: Path, tiny_data: Path, tmp_path: Path) -> Problem:
+    spec = SearchSpec(str(tiny_model), str(tiny_data), "pynq-z2", profile_images=4)
+    return open_problem(spec, SilentHooks(), Known(tmp_path / "known"))
+
+
+def test_roots_of_losses_are_interpolated() -> None:
+    assert CURVE.share_at(0.0) == 0.0
+    assert CURVE.share_at(0.01 / 4) == pytest.approx(0.1)
+    assert CURVE.share_at(1.0) == pytest.approx(0.6)
+    assert CURVE.within(1.0) == 0.04 and CURVE.within(0.02) == 0.02
+    shares = [CURVE.share_at(loss) for loss in np.linspace(0, 0.05, 30)]
+    assert shares == sorted(shares)
+    flat = LossCurve((0.0, 0.5), (0.0, 0.0))
+    assert flat.share_at(0.1) <= 0.5
+
+
+def test_levels_lose_what_the_clips_do() -> None:
+    losses = level_losses(Sensitivity(weight=CURVE, act=CURVE), 2.0, 0.5)
+    assert len(losses) == len(LEVELS) and losses[0] == 0.0
+    for (act, weight), loss in zip(LEVELS, losses, strict=True):
+        expected = 2.0 * min(LOSSES[act], 0.04) + 0.5 * min(LOSSES[weight], 0.04)
+        assert loss == pytest.approx(expected)
+
+
+def test_curves_are_measured_once_and_gone_on_with(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, facts = problem.model, problem.facts
+    measured = []
+    measure = clip_losses.measure_clip_losses
+
+    def counted(*args: object, known: int = 0, **more: object) -> Iterator[GroupLosses]:
+        for part in measure(*args, known=known, **more):  # type: ignore[arg-type]
+            measured.append(part.images)
+            yield part
+
+    monkeypatch.setattr(sensitivity_module, "measure_clip_losses", counted)
+    monkeypatch.setattr(clip_losses, "CROSSING_WORDS", 3 * 8 * 30)  # three images at a time
+
+    def curves() -> dict[str, Sensitivity]:
+        return sensitivities(
+            model.graph, model.weights, problem.data, facts, problem.known, SilentHooks()
+        )
+
+    first = curves()
+    assert set(first) == {layer.name for layer in facts}
+    assert len(first[facts[0].name].act.losses) == len(SHARES) + 1
+    parts = list(measured)
+    assert len(parts) > 1 and sum(parts) == 8  # a fifth of 40 images are for calibration
+    measured.clear()
+    assert curves() == first and measured == []
+    kept = sorted(problem.known.folder.glob("losses-*.json"))  # type: ignore[union-attr]
+    assert len(kept) == len(parts)
+    kept[0].write_text("torn")  # whatever is lost is measured again
+    again = curves()
+    assert measured and again == first
+
+
+def test_foldings_are_kept_by_content(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = problem.codesign
+    monkeypatch.setattr(codesign_module, "measure_alone", None)  # would fail if it were called
+    second = open_problem(problem.spec, SilentHooks(), problem.known).codesign
+    for budget in (0.01, 0.1):
+        assert second.clips(budget, {}) == first.clips(budget, {})
+
+
+def test_more_loss_clips_more_and_none_clips_nothing(problem: Problem) -> None:
+    found: CoDesign = problem.codesign
+    assert found.clips(0.0, {}) == {}
+
+    def lost(budget: float) -> float:
+        clips = found.clips(budget, {})
+        return sum(s.weight_sparsity + s.act_threshold for s in clips.values())
+
+    assert lost(1.0) > 0.0
+    # a layer that is said to lose too much is left alone
+    costly = {(kind, f.name): 1e6 for f in found.facts for kind in ("act", "weight")}
+    assert found.clips(0.5, costly) == {}
+
+
+def test_what_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    known = Known(tmp_path / "known")
+    assert known.text("a", {"x": 1}) is None and known.arrays("a", {"x": 1}) is None
+    known.keep_text("a", {"x": 1}, {"y": [1.5]})
+    known.keep_arrays("a", {"x": 1}, {"0": np.arange(6).reshape(2, 3)})
+    assert known.text("a", {"x": 1}) == {"y": [1.5]} and known.text("a", {"x": 2}) is None
+    arrays = known.arrays("a", {"x": 1})
+    assert arrays is not None and arrays["0"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    for path in (tmp_path / "known").iterdir():
+        path.write_bytes(path.read_bytes()[:-4])
+    assert known.text("a", {"x": 1}) is None and known.arrays("a", {"x": 1}) is None
+    Known().keep_text("a", {}, 1)  # nowhere to keep it
+    assert Known().text("a", {}) is None
