@@ -1,7 +1,7 @@
 """The tree of errors. Every class has an exit code; the command line maps it, nobody else does.
 
 0 done, 1 bug, 2 bad flag or file content, 3 infeasible, 4 model or profile not usable,
-5 solver failed, 6 cannot write.
+5 solver failed, 6 cannot write, 7 worker processes died.
 """
 
 from __future__ import annotations
@@ -102,3 +102,9 @@ class OutputError(HassError):
     """A file or a folder cannot be written."""
 
     exit_code = 6
+
+
+class WorkerError(HassError):
+    """Processes that worked on a search died again and again."""
+
+    exit_code = 7

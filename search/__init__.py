@@ -9,9 +9,11 @@ from .record import TrialRecord
 from .spec import ObjectiveWeights, SearchSpec, read_spec, write_spec
 
 if TYPE_CHECKING:
+    from .crew import Crew
     from .run import SearchOutcome, run_search
 
 __all__ = [
+    "Crew",
     "ObjectiveWeights",
     "SearchHooks",
     "SearchOutcome",
@@ -26,7 +28,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # Optuna and onnxruntime take seconds to load, and `hass search --help` needs neither.
-    if name in ("SearchOutcome", "run_search"):
+    if name in ("Crew", "SearchOutcome", "run_search"):
         from . import run
 
         return getattr(run, name)

@@ -22,9 +22,10 @@ from .evaluate import Problem, accuracy_of, open_problem
 from .hooks import SearchHooks, SilentHooks
 from .known import KNOWN, Known
 from .record import TrialRecord
-from .run import run_search, strategy_of
+from .run import run_search
 from .spec import SearchSpec, spec_toml
 from .strategy import Hopeless
+from .trial import strategy_of
 from .trial_log import TrialLog, quiet_optuna, study_name
 
 SECONDS = "seconds.json"  # in a run's folder

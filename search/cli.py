@@ -61,7 +61,25 @@ from .spec import STRATEGY_NAMES, SearchSpec
     help="Points of top-1 that a design may lose on the selection split.",
 )
 @seed_option()
-@click.option("--storage", metavar="URL", help="An Optuna storage; without it OUT/study.journal.")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes of this machine; with several the result depends on timing.",
+)
+@click.option(
+    "--storage",
+    metavar="URL",
+    help="An Optuna storage (postgresql://, mysql://, sqlite:///, grpc://HOST:PORT), on which the "
+    "same command on other machines works too; without it OUT/study.journal.",
+)
+@click.option(
+    "--study",
+    metavar="NAME",
+    help="Name of the study in the storage; without it one that follows from the arguments.",
+)
 @clock_option()
 @bits_option()
 @click.option(
@@ -86,7 +104,9 @@ def command(
     strategy: str,
     accuracy_drop: float,
     seed: int,
+    workers: int,
     storage: str | None,
+    study: str | None,
     clock_mhz: float | None,
     bits: int,
     profile_images: int,
@@ -104,7 +124,8 @@ def command(
     Example:
       hass search resnet20.onnx --data cifar10/dataset.toml --device zcu104 -o out
     """
-    from .run import run_search  # here, as it loads Optuna and onnxruntime
+    from .crew import Crew  # here, as these load Optuna and onnxruntime
+    from .run import run_search
 
     spec = SearchSpec(
         model=model,
@@ -119,10 +140,11 @@ def command(
         clock_mhz=clock_mhz,
         bits=bits,
         storage=storage,
+        study=study,
     )
     folder = Path(f"{Path(model).stem}-{Path(device).stem}" if output is None else output)
     with shown_search() as hooks:
-        outcome = run_search(spec, folder, hooks)
+        outcome = run_search(spec, folder, hooks, Crew(workers))
     for note in outcome.notes:
         talk(f"note: {note}")
     results = outcome.results

@@ -1,4 +1,4 @@
-"""The journal file under a search: one owner at a time, and whole after a kill.
+"""The journal file under a search: one search at a time, and whole after a kill.
 
 Optuna's journal is one JSON object a line, appended and synced. Two things are left to us: a
 process killed while it appended leaves a torn last line, which Optuna would glue the next
@@ -20,6 +20,21 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from hass.errors import OutputError, SpecError
 
+_BLOCK_BYTES = 65536
+
+
+def _cut_torn_line(descriptor: int) -> None:
+    size = position = os.fstat(descriptor).st_size
+    while position > 0:
+        start = max(position - _BLOCK_BYTES, 0)
+        newline = os.pread(descriptor, position - start, start).rfind(b"\n")
+        if newline >= 0:
+            position = start + newline + 1
+            break
+        position = start
+    if position != size:
+        os.ftruncate(descriptor, position)
+
 
 class FlockLock(JournalFileOpenLock):
     """Exclusive access to the journal for the time of one append, on the file itself."""
@@ -30,9 +45,10 @@ class FlockLock(JournalFileOpenLock):
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Wait for the lock."""
+        """Wait for the lock; a line that a killed worker, or a full disk, left torn is cut off."""
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        _cut_torn_line(self._descriptor)
         return True
 
     def release(self) -> None:
@@ -112,8 +128,13 @@ def open_journal(path: Path) -> JournalStorage:
         SpecError: if the file is not a journal.
         OutputError: if it cannot be written.
     """
-    repair_journal(path)
     try:
+        lock = FlockLock(path)
+        lock.acquire()  # a worker whose parent was killed may still be appending
+        try:
+            repair_journal(path)
+        finally:
+            lock.release()
         return JournalStorage(JournalFileBackend(str(path), lock_obj=FlockLock(path)))
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from None

@@ -14,7 +14,8 @@ from hass.sparsity import Accuracy
 
 from .pareto import best_of, pareto_front
 from .record import Origin, TrialRecord, TrialState, records_csv
-from .trial_log import DESIGN, TrialLog
+from .trial_log import TrialLog
+from .trial_notes import DESIGN
 
 TRIALS, PARETO, DESIGNS, BEST, REPORT = (
     "trials.csv",

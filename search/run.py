@@ -8,16 +8,13 @@ from pathlib import Path
 
 from hass.cost import COST_MODEL_VERSION
 from hass.design import Design, arithmetic_title
-from hass.design_file import design_json
-from hass.device import RESOURCE_NAMES
-from hass.errors import HassError, InfeasibleError, OutputError
-from hass.files import JsonValue, canonical_json, make_folder, remove_leftovers
-from hass.folding import Infeasibility
+from hass.errors import HassError, InfeasibleError
+from hass.files import JsonValue, make_folder, remove_leftovers
 from hass.measure import Split
 from hass.sparsity import Accuracy
 
-from .codesign import clipped_layers
-from .evaluate import ROUNDING, Evaluation, Problem, Stopped, open_problem
+from .crew import ALONE, Crew, run_crew
+from .evaluate import Problem, open_problem
 from .hooks import SearchHooks, SilentHooks
 from .journal import sole_owner
 from .known import KNOWN, Known
@@ -34,15 +31,24 @@ from .outputs import (
     write_report_page,
 )
 from .pareto import best_of
-from .record import Origin, TrialRecord, TrialState
 from .spec import SearchSpec, check_resumable, read_spec, spec_toml, write_spec
-from .strategy import History, Proposal, Strategy
-from .strategy_climb import HillClimbStrategy
-from .strategy_default import DefaultStrategy
-from .strategy_tpe import TpeStrategy
-from .trial_log import DESIGN, REASON, Running, TrialLog, quiet_optuna, step_seed, study_name
+from .team import Team, Watch, new_owner
+from .trial import accuracy_shortfall
+from .trial_log import TrialLog, quiet_optuna, study_name
+from .trial_notes import REASON
+from .worker import Worker, stop_if_hopeless
 
 SPEC = "spec.toml"
+# what the trials of a study have in common, files apart: paths differ between machines
+_ASKED = (
+    "strategy",
+    "accuracy_drop",
+    "seed",
+    "profile_images",
+    "selection_limit",
+    "clock_mhz",
+    "bits",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,185 +70,33 @@ class SearchOutcome:
     notes: tuple[str, ...]
 
 
-def strategy_of(problem: Problem) -> Strategy:
-    """The strategy that a problem's spec names."""
-    spec = problem.spec
-    match spec.strategy:
-        case "tpe":
-            return TpeStrategy(problem.facts, spec.objective)
-        case "hill-climb":
-            return HillClimbStrategy(problem.facts)
-        case _:
-            return DefaultStrategy(
-                [layer.name for layer in clipped_layers(problem.facts)],
-                lambda: problem.codesign,
-                spec.accuracy_drop,
-            )
+def measure_final(problem: Problem, log: TrialLog) -> None:
+    """Measure the best and the dense design on the held-out split and in integers, once."""
+    records = log.records()
+    final = dict.fromkeys(r for r in (dense_of(records), best_of(records)) if r is not None)
+    for what in Measured:  # first what takes less time, of both
+        for record in final:
+            design = kept_design(log, record)
+            if design is not None and noted_accuracy(log, record, what) is None:
+                note_accuracy(log, record, what, _measured(problem, design, what))
 
 
-def next_proposal(strategy: Strategy, history: History) -> Proposal | None:
-    """The dense design, then all engine kinds with nothing clipped, then what the strategy says."""
-    if not history:
-        return Proposal(Origin.DENSE, strategy.neutral)
-    if len(history) == 1:
-        return Proposal(Origin.SEED, strategy.neutral)
-    return strategy.propose(history)
-
-
-def accuracy_shortfall(top1: float | None, floor: float | None) -> float:
-    """By how much an accuracy misses the floor; at most 0 if it keeps it or is unknown."""
-    if top1 is None or floor is None:
-        return 0.0
-    shortfall = floor - top1
-    return 0.0 if abs(shortfall) <= ROUNDING else shortfall
-
-
-def part_excess(answer: Design | Infeasibility | Stopped) -> float:
-    """Demand over budget of the resource that runs out, less 1; negative if it fits, 0 where
-    nobody asked."""
-    if isinstance(answer, Stopped):
-        return 0.0
-    if isinstance(answer, Infeasibility):
-        return max(answer.demand / max(answer.budget, 1) - 1, ROUNDING)
-    need, have = answer.summary.resources, answer.device.budget
-    return max((a / b for a, b in zip(need, have, strict=True) if b), default=1.0) - 1.0
-
-
-def measured_record(running: Running, evaluation: Evaluation, floor: float | None) -> TrialRecord:
-    """The numbers of a trial, its score apart.
-
-    Args:
-        running: the trial.
-        evaluation: what was measured.
-        floor: lowest accuracy allowed, or None for the dense design, which sets it.
-    """
-    selection, calibration = evaluation.selection, evaluation.calibration
-    top1 = None if selection is None else selection.top1
-    record = TrialRecord(
-        number=running.number,
-        state=TrialState.COMPLETE,
-        origin=running.origin,
-        stopped=isinstance(evaluation.answer, Stopped),
-        selection_top1=top1,
-        selection_images=None if selection is None else selection.images,
-        calibration_top1=None if calibration is None else calibration.top1,
-    )
-    if evaluation.densities is not None:
-        densities = asdict(evaluation.densities)
-        record = replace(record, **densities)
-    if not isinstance(evaluation.answer, Design):
-        return record
-    summary = evaluation.answer.summary
-    return replace(
-        record,
-        feasible=top1 is not None and accuracy_shortfall(top1, floor) <= 0,
-        throughput_fps=summary.throughput_fps,
-        frame_ii_cycles=summary.frame_ii_cycles,
-        latency_us=summary.latency_us,
-        **{name: getattr(summary.resources, name) for name in RESOURCE_NAMES},
-    )
-
-
-class _Search:
-    """One run: the problem, the strategy and the trials, held together."""
-
-    def __init__(self, problem: Problem, log: TrialLog) -> None:
-        self._problem = problem
-        self._log = log
-        self._spec = problem.spec
-        self._hooks = problem.hooks
-
-    def run(self) -> None:
-        """Try until enough trials have finished.
-
-        Raises:
-            InfeasibleError: if the smallest foldings do not fit the part.
-        """
-        history = self._log.history()
-        self._hooks.begun(len(history), self._spec.trials)
-        self._stop_if_hopeless(history)
-        if len(history) >= self._spec.trials:
-            return
-        strategy = strategy_of(self._problem)
-        while len(history) < self._spec.trials:
-            proposal = next_proposal(strategy, history)
-            if proposal is None:
-                return
-            self._try(strategy, proposal, history)
-            history = self._log.history()
-            self._stop_if_hopeless(history)
-
-    def _stop_if_hopeless(self, history: History) -> None:
-        # What a folding costs does not depend on clips, only its speed does: where neither the
-        # dense nor the unclipped design fits, none does.
-        first = [tried.record for tried in history[:2]]
-        if len(first) == min(2, self._spec.trials) and not any(r.fits for r in first):
-            raise InfeasibleError(self._log.outcome(first[0].number, REASON) or "infeasible")
-
-    def _try(self, strategy: Strategy, proposal: Proposal, history: History) -> None:
-        seed = step_seed(self._spec.seed, len(history))
-        running = self._log.begin(proposal, strategy.space, seed, strategy.random_trials)
-        try:
-            if running.origin is Origin.DENSE:
-                evaluation = self._problem.dense()
-            else:
-                settings = strategy.settings(running.values)
-                evaluation = self._problem.evaluate(settings, strategy.hopeless)
-            record, shortfall = self._judged(strategy, running, evaluation, history)
-            answer = evaluation.answer
-            outcome = (
-                (DESIGN, canonical_json(design_json(answer)))
-                if isinstance(answer, Design)
-                else (REASON, str(answer))
-            )
-            constraints = {"part": part_excess(answer), "accuracy": shortfall}
-            self._log.finish(running, record, constraints, outcome)
-        except OutputError:
-            raise  # the journal cannot be written: a resumed search finds the trial abandoned
-        except BaseException:
-            self._log.fail(running)
-            raise
-        best = best_of([*(tried.record for tried in history), record])
-        self._hooks.tried(record, best)
-
-    def _judged(
-        self, strategy: Strategy, running: Running, evaluation: Evaluation, history: History
-    ) -> tuple[TrialRecord, float]:
-        dense = history[0].record if history else None
-        floor = None
-        if dense is not None and dense.selection_top1 is not None:
-            floor = dense.selection_top1 - self._spec.accuracy_drop / 100
-        record = measured_record(running, evaluation, floor)
-        fitting = (tried.record for tried in history if tried.record.fits)
-        scored = replace(record, objective=strategy.score(record, next(fitting, record)))
-        if isinstance(evaluation.answer, Stopped):  # images differ: against the same ones
-            floor = evaluation.answer.dense.top1 - self._spec.accuracy_drop / 100
-        return scored, accuracy_shortfall(record.selection_top1, floor)
-
-    def measure_final(self) -> None:
-        """Measure the best and the dense design on the held-out split and in integers, once."""
-        records = self._log.records()
-        final = dict.fromkeys(r for r in (dense_of(records), best_of(records)) if r is not None)
-        for what in Measured:  # first what takes less time, of both
-            for record in final:
-                design = kept_design(self._log, record)
-                if design is not None and noted_accuracy(self._log, record, what) is None:
-                    accuracy = self._measured(design, what)
-                    note_accuracy(self._log, record, what, accuracy)
-
-    def _measured(self, design: Design, what: Measured) -> Accuracy:
-        match what:
-            case Measured.TEST:
-                return self._problem.test_accuracy(design.settings)
-            case Measured.INTEGER_SELECTION:
-                return self._problem.integer_accuracy(design, Split.SELECTION)
-            case Measured.INTEGER_TEST:
-                return self._problem.integer_accuracy(design, Split.TEST)
+def _measured(problem: Problem, design: Design, what: Measured) -> Accuracy:
+    match what:
+        case Measured.TEST:
+            return problem.test_accuracy(design.settings)
+        case Measured.INTEGER_SELECTION:
+            return problem.integer_accuracy(design, Split.SELECTION)
+        case Measured.INTEGER_TEST:
+            return problem.integer_accuracy(design, Split.TEST)
 
 
 def _identity(problem: Problem) -> Mapping[str, JsonValue]:
-    """What trials depend on besides the spec: the content of the files that it names."""
+    """What trials depend on: the spec, and the content of the files that it names."""
+    spec = problem.spec
     return {
+        **{name: getattr(spec, name) for name in _ASKED},
+        "objective": asdict(spec.objective),
         "model": problem.model.sha256,
         "graph": problem.model.graph.digest,
         "weights": problem.model.weights.digest,
@@ -291,15 +145,24 @@ def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str,
 
 
 def run_search(
-    spec: SearchSpec, out_folder: str | Path, hooks: SearchHooks | None = None
+    spec: SearchSpec,
+    out_folder: str | Path,
+    hooks: SearchHooks | None = None,
+    crew: Crew = ALONE,
 ) -> SearchOutcome:
     """Search, or go on with the search that ``out_folder`` holds.
 
+    Several searches, on any machines, may work on one study in a storage: each with a folder of its
+    own, each until so many trials have finished in all. With one process, the same seed gives the
+    same result; with several, what is tried depends on timing.
+
     Args:
-        spec: what to search. A folder that holds a search must have been begun with the same
-            spec, ``trials`` apart.
+        spec: what to search. A folder that holds a search, and a study, must have been begun with
+            the same spec, ``trials`` apart.
         out_folder: made if it does not exist.
         hooks: told about progress.
+        crew: how many processes of this machine work on it. Of a script's functions, those that
+            start several must be behind ``if __name__ == "__main__":``.
 
     Returns:
         The outcome, also after Ctrl-C (then ``interrupted``), with all files written.
@@ -309,12 +172,13 @@ def run_search(
         ModelError: if the model cannot be used.
         InfeasibleError: if nothing fits the part within the accuracy asked for.
         OutputError: if a file cannot be written, or another process searches in the folder.
+        WorkerError: if worker processes die again and again.
     """
     listener = SilentHooks() if hooks is None else hooks
     folder = make_folder(out_folder)
     with sole_owner(folder), quiet_optuna():
-        remove_leftovers(folder)
-        remove_leftovers(folder / DESIGNS)
+        for inside in (folder, folder / DESIGNS, folder / KNOWN):
+            remove_leftovers(inside)
         kept = folder / SPEC
         resumed = kept.exists()
         if resumed:
@@ -322,24 +186,43 @@ def run_search(
         problem = open_problem(spec, listener, Known(folder / KNOWN))
         if not resumed:
             write_spec(spec, kept)
-        name = study_name(spec_toml(replace(spec, trials=1)))
+        name = spec.study or study_name(spec_toml(replace(spec, trials=1, storage=None)))
         log = TrialLog.open(folder, spec.storage, name)
         log.bind(_identity(problem))
         if resumed:
             write_spec(spec, kept)  # perhaps with more trials; not where binding was refused
         notes = []
-        if abandoned := log.close_abandoned():
+        if spec.storage is None and (abandoned := log.close_abandoned()):
             notes.append(f"{abandoned} trial(s) that a killed search left are marked as failed")
-        return _searched(_Search(problem, log), log, problem, folder, notes)
+        if crew.workers > 1 or spec.storage is not None:
+            notes.append("where several processes work on a study, what is tried depends on timing")
+        return _searched(problem, log, folder, name, crew, notes)
+
+
+def _work(problem: Problem, log: TrialLog, folder: Path, name: str, crew: Crew) -> tuple[str, ...]:
+    spec = problem.spec
+    history = log.history()
+    problem.hooks.begun(len(history), spec.trials)
+    stop_if_hopeless(log, history, spec.trials)
+    if crew.workers > 1:
+        return run_crew(problem, log, folder, name, crew)
+    watch = None if spec.storage is None else Watch(crew.lease_seconds)
+    owner = new_owner()
+    try:
+        Worker(problem, log, Team(owner, watch=watch)).run()
+    except KeyboardInterrupt:
+        log.give_up_all_of(owner)
+        raise
+    return ()
 
 
 def _searched(
-    search: _Search, log: TrialLog, problem: Problem, folder: Path, notes: list[str]
+    problem: Problem, log: TrialLog, folder: Path, name: str, crew: Crew, notes: list[str]
 ) -> SearchOutcome:
     interrupted = False
     try:
-        search.run()
-        search.measure_final()
+        notes.extend(_work(problem, log, folder, name, crew))
+        measure_final(problem, log)
     except KeyboardInterrupt:
         interrupted = True
     except HassError:

@@ -15,6 +15,8 @@ from hass.files import write_text_atomic
 from hass.validation import StrictRecord, mistakes_of
 from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
+from .urls import shown_url
+
 SCHEMA_VERSION = 2  # 1 knew 16-bit words only
 STRATEGY_NAMES = ("default", "tpe", "hill-climb")
 EXTENDABLE = frozenset({"trials"})  # what a resumed search may ask for differently
@@ -52,7 +54,9 @@ class SearchSpec:
         selection_limit: selection images per accuracy, or None for all.
         clock_mhz: clock of the designs, or None for the device's.
         bits: word length of activations and weights, one of ``ACC_BITS``.
-        storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder.
+        storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder; files
+            have it without its password.
+        study: name of the study in the storage, or None for one made from this spec.
         objective: weights of strategy ``tpe``'s objective.
     """
 
@@ -67,7 +71,8 @@ class SearchSpec:
     selection_limit: int | None = None
     clock_mhz: float | None = None
     bits: int = 16
-    storage: str | None = None
+    storage: str | None = field(default=None, repr=False)  # it may hold a password
+    study: str | None = None
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
 
     def __post_init__(self) -> None:
@@ -122,12 +127,18 @@ class _SpecFile(StrictRecord):
     clock_mhz: float | None = None
     bits: int
     storage: str | None = None
+    study: str | None = None
     objective: _Objective
 
 
+def _shown(spec: SearchSpec) -> dict[str, object]:
+    shown = None if spec.storage is None else shown_url(spec.storage)
+    return {**asdict(spec), "storage": shown}
+
+
 def spec_toml(spec: SearchSpec) -> str:
-    """The content of ``spec.toml``; what is None is left out."""
-    content = {name: value for name, value in asdict(spec).items() if value is not None}
+    """The content of ``spec.toml``; what is None is left out, and so are passwords."""
+    content = {name: value for name, value in _shown(spec).items() if value is not None}
     return tomli_w.dumps({"schema_version": SCHEMA_VERSION, **content})
 
 
@@ -174,7 +185,7 @@ def check_resumable(spec: SearchSpec, kept: SearchSpec, where: str | Path) -> No
     Raises:
         SpecError: naming every key that differs, ``trials`` apart.
     """
-    asked, had = asdict(spec), asdict(kept)
+    asked, had = _shown(spec), _shown(kept)
     mistakes = [
         Mistake(
             f"{where}: {name}",

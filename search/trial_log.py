@@ -2,81 +2,52 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
-import sqlalchemy.exc  # a dependency of Optuna's, and its way to say that a URL is no good
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial
 
 from hass.errors import OutputError, SpecError
 from hass.files import JsonValue
 
+from .fixed_sampler import FixedSampler
 from .interrupts import deferred_interrupt
-from .journal import open_journal
 from .record import Origin, TrialRecord, TrialState, record_numbers, record_of
-from .strategy import Proposal, Space, Tried, Values
+from .storage import BROKEN, open_study, place_of
+from .strategy import Proposal, Space, Tried
+from .trial_notes import (
+    BEAT,
+    CLIPS,
+    ENDED,
+    ORIGIN,
+    OWNER,
+    PARTS,
+    RECORD,
+    RETRY,
+    Ending,
+    Running,
+    UnderWay,
+    pack_text,
+    under_way_of,
+    unpack_text,
+    was_given_up,
+)
+from .urls import scrubbed
 
-JOURNAL = "study.journal"
-ORIGIN, RECORD, DESIGN, REASON = "origin", "record", "design", "infeasible"
-_STATES = {
-    optuna.trial.TrialState.COMPLETE: TrialState.COMPLETE,
-    optuna.trial.TrialState.FAIL: TrialState.FAIL,
-}
-
-
-class _FixedSampler(BaseSampler):
-    """Answers with given values: a seed trial is then an ordinary trial of the study."""
-
-    def __init__(self, values: Values) -> None:
-        self._values = values
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return {}
-
-    def sample_relative(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        search_space: dict[str, BaseDistribution],
-    ) -> dict[str, Any]:
-        return {}
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> float:
-        return self._values[param_name]
+_COMPLETE, _FAIL, _RUNNING = (
+    optuna.trial.TrialState.COMPLETE,
+    optuna.trial.TrialState.FAIL,
+    optuna.trial.TrialState.RUNNING,
+)
+_STATES = {_COMPLETE: TrialState.COMPLETE, _FAIL: TrialState.FAIL}
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A trial that has begun."""
-
-    trial: optuna.Trial
-    origin: Origin
-    values: Values
-
-    @property
-    def number(self) -> int:
-        """Of the trial."""
-        return self.trial.number
-
-
-def step_seed(seed: int, step: int) -> int:
+def step_seed(seed: int, step: int | str) -> int:
     """The sampler's seed for one step.
 
     A step is the number of trials finished before, not the trial's number: a trial that died
@@ -84,16 +55,6 @@ def step_seed(seed: int, step: int) -> int:
     """
     digest = hashlib.sha256(f"{seed}:{step}".encode()).digest()
     return int.from_bytes(digest[:4], "little")
-
-
-def pack_text(text: str) -> str:
-    """Compressed, as ASCII."""
-    return base64.b85encode(zlib.compress(text.encode(), 9)).decode("ascii")
-
-
-def unpack_text(packed: str) -> str:
-    """Undoes ``pack_text``."""
-    return zlib.decompress(base64.b85decode(packed)).decode()
 
 
 @contextmanager
@@ -108,21 +69,30 @@ def quiet_optuna() -> Iterator[None]:
 
 
 @contextmanager
-def _recording(where: str) -> Iterator[None]:
-    """Writes to the storage: whole in the face of Ctrl-C, and named when they fail."""
+def _recording(where: str, storage: str | None) -> Iterator[None]:
+    """Writes to the storage: whole in the face of Ctrl-C, and named when they fail.
+
+    A trial that others have ended is told as Optuna tells it.
+    """
     try:
         with deferred_interrupt():
             yield
+    except optuna.exceptions.UpdateFinishedTrialError:
+        raise
     except OSError as error:
         raise OutputError(f"{where}: cannot write: {error.strerror or error}") from None
+    except BROKEN as error:
+        why = str(error) if storage is None else scrubbed(str(error), storage)
+        raise OutputError(f"{where}: cannot write: {why}") from None
 
 
 class TrialLog:
     """The trials of one search in their storage."""
 
-    def __init__(self, study: optuna.Study, where: str) -> None:
+    def __init__(self, study: optuna.Study, where: str, storage: str | None) -> None:
         self._study = study
         self._where = where
+        self._storage = storage
 
     @classmethod
     def open(cls, folder: Path, storage: str | None, study_name: str) -> TrialLog:
@@ -132,56 +102,105 @@ class TrialLog:
             SpecError: if the storage cannot be used.
             OutputError: if it cannot be written.
         """
-        if storage is None:
-            where = str(folder / JOURNAL)
-            backend: optuna.storages.BaseStorage | str = open_journal(folder / JOURNAL)
-        else:
-            where = backend = storage
+        where = place_of(folder, storage)
         try:
-            with _recording(where):
-                study = optuna.create_study(
-                    storage=backend,
-                    study_name=study_name,
-                    direction="maximize",
-                    load_if_exists=True,
-                )
-        except (
-            ImportError,
-            ValueError,
-            optuna.exceptions.OptunaError,
-            sqlalchemy.exc.SQLAlchemyError,
-        ) as error:
-            raise SpecError.at("storage", where, f"a storage of Optuna's ({error})") from None
-        return cls(study, where)
+            with deferred_interrupt():
+                study = open_study(folder, storage, study_name)
+        except OSError as error:
+            raise OutputError(f"{where}: cannot write: {error.strerror or error}") from None
+        return cls(study, where, storage)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return _recording(self._where, self._storage)
 
     def bind(self, identity: Mapping[str, JsonValue]) -> None:
-        """Tie the study to what its trials depend on besides the spec.
+        """Tie the study to what its trials depend on.
 
         Raises:
             SpecError: naming what has changed since the study began.
         """
         kept = self._study.user_attrs.get("identity")
         if kept is None:
-            with _recording(self._where):
+            with self._writing():
                 self._study.set_user_attr("identity", dict(identity))
         elif kept != dict(identity):
             changed = sorted(k for k in {*kept, *identity} if kept.get(k) != identity.get(k))
             raise SpecError.at(
                 self._where,
                 f"other {', '.join(changed)} now",
-                "what the search in this folder began with; use another output folder",
+                "what this search began with; use another output folder, or another --study",
             )
 
     def close_abandoned(self) -> int:
         """Mark trials that a killed process left running as failed; their number."""
-        left = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+        left = self.under_way()
         for trial in left:
-            with _recording(self._where):
-                self._study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+            self.give_up(trial.number)
         return len(left)
 
+    def under_way(self) -> tuple[UnderWay, ...]:
+        """The trials that run, by number."""
+        with self._writing():
+            trials = self._study.get_trials(deepcopy=False, states=(_RUNNING,))
+        return tuple(under_way_of(trial) for trial in trials)
+
+    def lost(self, space: Space) -> tuple[UnderWay, ...]:
+        """Trials whose process died, that had all their values, and that nobody took up again.
+
+        A trial is taken up once: one that kills its process does so only twice. Not among them are
+        trials whose values have finished since.
+        """
+        ended = self._study.get_trials(deepcopy=False)
+        again = {trial.user_attrs.get(RETRY) for trial in ended if not was_given_up(trial)}
+        known = [trial.params for trial in ended if trial.state is _COMPLETE]
+        return tuple(
+            under_way_of(trial)
+            for trial in ended
+            if trial.state is _FAIL
+            and not {ENDED, RETRY} & trial.user_attrs.keys()
+            and trial.number not in again
+            and trial.params.keys() == space.keys()
+            and trial.params not in known
+        )
+
+    def ahead(self, running: Running) -> int:
+        """Trials with lower numbers that have finished or run."""
+        active = self._study.get_trials(deepcopy=False, states=(_COMPLETE, _RUNNING))
+        return sum(trial.number < running.number for trial in active)
+
+    def finished_with(self, clips: str) -> int | None:
+        """The first trial that finished with these clips."""
+        for trial in self._ended():
+            if trial.state is _COMPLETE and trial.user_attrs.get(CLIPS) == clips:
+                return trial.number
+        return None
+
+    def give_up(self, number: int) -> None:
+        """Mark another process's trial as failed, unless it has ended meanwhile."""
+        try:
+            with self._writing():
+                self._study.tell(number, state=_FAIL, skip_if_finished=True)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            pass  # ended this very moment
+
+    def give_up_all_of(self, owner: str) -> None:
+        """Mark the trials of a process that has ended as failed."""
+        for trial in self.under_way():
+            if trial.owner == owner:
+                self.give_up(trial.number)
+
+    def beat(self, running: Running, count: int) -> bool:
+        """Show that a trial's process lives; False if others have given the trial up."""
+        try:
+            with self._writing():
+                running.trial.set_user_attr(BEAT, count)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+        return True
+
     def _ended(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False, states=tuple(_STATES))
+        with self._writing():
+            return self._study.get_trials(deepcopy=False, states=tuple(_STATES))
 
     def records(self) -> tuple[TrialRecord, ...]:
         """All trials that ended, failed ones included, by number."""
@@ -192,7 +211,7 @@ class TrialLog:
         return tuple(
             Tried(trial.params, self._record(trial))
             for trial in self._ended()
-            if trial.state is optuna.trial.TrialState.COMPLETE
+            if trial.state is _COMPLETE
         )
 
     def seconds(self) -> tuple[float, ...]:
@@ -200,7 +219,7 @@ class TrialLog:
         return tuple(
             0.0 if trial.duration is None else trial.duration.total_seconds()
             for trial in self._ended()
-            if trial.state is optuna.trial.TrialState.COMPLETE
+            if trial.state is _COMPLETE
         )
 
     @staticmethod
@@ -212,7 +231,14 @@ class TrialLog:
             trial.user_attrs.get(RECORD, {}) if trial.state.name == "COMPLETE" else {},
         )
 
-    def begin(self, proposal: Proposal, space: Space, seed: int, random_trials: int) -> Running:
+    def begin(
+        self,
+        proposal: Proposal,
+        space: Space,
+        seed: int,
+        random_trials: int,
+        owner: str = "",
+    ) -> Running:
         """Start a trial.
 
         Args:
@@ -220,20 +246,36 @@ class TrialLog:
             space: the parameters.
             seed: of the sampler, for this trial alone.
             random_trials: the sampler draws at random before so many have finished.
+            owner: the process that runs it.
         """
-        self._study.sampler = (
+        sampler = (
             TPESampler(seed=seed, n_startup_trials=random_trials)
             if proposal.values is None
-            else _FixedSampler(proposal.values)
+            else FixedSampler(proposal.values)
         )
-        with _recording(self._where):
+        notes = {ORIGIN: proposal.origin.value, OWNER: owner}
+        return self._begun(sampler, {**space, **proposal.within}, notes)
+
+    def begin_again(self, lost: UnderWay, space: Space, owner: str = "") -> Running:
+        """Start a trial with the values of one that was lost."""
+        notes = {ORIGIN: lost.origin.value, OWNER: owner, RETRY: lost.number}
+        return self._begun(FixedSampler(lost.values), space, notes)
+
+    def _begun(self, sampler: BaseSampler, spans: Space, notes: Mapping[str, JsonValue]) -> Running:
+        self._study.sampler = sampler
+        with self._writing():
             trial = self._study.ask()
-            trial.set_user_attr(ORIGIN, proposal.origin.value)
-            spans = {**space, **proposal.within}
+            for key, note in notes.items():
+                trial.set_user_attr(key, note)
             values = {
                 name: trial.suggest_float(name, span.low, span.high) for name, span in spans.items()
             }
-        return Running(trial, proposal.origin, values)
+        return Running(trial, Origin(str(notes[ORIGIN])), values)
+
+    def note_clips(self, running: Running, clips: str) -> None:
+        """Say what a trial evaluates, so that no other evaluates it too."""
+        with self._writing():
+            running.trial.set_user_attr(CLIPS, clips)
 
     def finish(
         self,
@@ -241,7 +283,7 @@ class TrialLog:
         record: TrialRecord,
         constraints: Mapping[str, float],
         outcome: tuple[str, str],
-    ) -> None:
+    ) -> bool:
         """Journal a finished trial.
 
         Args:
@@ -249,22 +291,47 @@ class TrialLog:
             record: its numbers.
             constraints: name -> by how much it is broken; at most 0 if it is kept.
             outcome: ``DESIGN`` and the design's text, or ``REASON`` and the reason.
+
+        Returns:
+            Whether it counts: not if others took its process for dead and gave it up.
         """
         kind, text = outcome
-        with _recording(self._where):
-            trial = running.trial
-            trial.set_user_attr(RECORD, record_numbers(record))
-            trial.set_user_attr(kind, pack_text(text))
-            for name, excess in constraints.items():
-                trial.set_constraint(name, excess)
-            self._study.tell(trial, record.objective)
+        parts = {RECORD: record_numbers(record), kind: pack_text(text)}
+        return self._finish(running, parts, constraints, record.objective)
 
-    def fail(self, running: Running) -> None:
-        """Journal a trial that did not finish."""
-        with _recording(self._where):
-            self._study.tell(
-                running.trial, state=optuna.trial.TrialState.FAIL, skip_if_finished=True
-            )
+    def finish_as(self, running: Running, number: int) -> bool:
+        """Journal a trial with what came of another one with the same clips."""
+        known = self._study.get_trials(deepcopy=False)[number]
+        parts = {key: known.user_attrs[key] for key in PARTS if key in known.user_attrs}
+        return self._finish(running, parts, known.constraints, known.value)
+
+    def _finish(
+        self,
+        running: Running,
+        parts: Mapping[str, Any],
+        constraints: Mapping[str, float],
+        objective: float | None,
+    ) -> bool:
+        trial = running.trial
+        try:
+            with self._writing():
+                for key, part in parts.items():
+                    trial.set_user_attr(key, part)
+                for name, excess in constraints.items():
+                    trial.set_constraint(name, excess)
+                told = self._study.tell(trial, objective, skip_if_finished=True)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+        return told.state is _COMPLETE
+
+    def fail(self, running: Running, why: Ending = Ending.INTERRUPTED) -> None:
+        """Journal a trial that did not finish, unless others have given it up."""
+        try:
+            with self._writing():
+                running.trial.set_user_attr(ENDED, why.value)
+                self._study.tell(running.trial, state=_FAIL, skip_if_finished=True)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            pass  # it has failed already
 
     def outcome(self, number: int, kind: str) -> str | None:
         """The text kept with a finished trial: its design, or the reason why there is none."""
@@ -278,7 +345,7 @@ class TrialLog:
 
     def set_note(self, key: str, numbers: Sequence[int]) -> None:
         """Keep numbers with the study."""
-        with _recording(self._where):
+        with self._writing():
             self._study.set_user_attr(key, list(numbers))
 
 

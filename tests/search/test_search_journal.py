@@ -14,8 +14,10 @@ from hass.errors import OutputError, SpecError
 from hass.search.interrupts import deferred_interrupt
 from hass.search.journal import repair_journal, sole_owner
 from hass.search.record import Origin, TrialRecord, TrialState
+from hass.search.storage import JOURNAL
 from hass.search.strategy import SAMPLE, Proposal, Range
-from hass.search.trial_log import DESIGN, JOURNAL, REASON, TrialLog, step_seed
+from hass.search.trial_log import TrialLog, step_seed
+from hass.search.trial_notes import DESIGN, REASON
 
 SPACE = {"a": Range(0.0, 1.0), "b": Range(-1.0, 1.0)}
 ZEROS = Proposal(Origin.SEED, {"a": 0.0, "b": 0.0})

@@ -1,0 +1,86 @@
+"""What a trial carries in its study besides its values, and trials that have not ended."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from .record import Origin
+from .strategy import Values
+
+ORIGIN, RECORD, DESIGN, REASON = "origin", "record", "design", "infeasible"
+OWNER, CLIPS, BEAT, ENDED, RETRY = "owner", "clips", "beat", "ended", "retry"
+PARTS = (RECORD, DESIGN, REASON)  # what finishing a trial leaves, its value and constraints apart
+
+
+class Ending(StrEnum):
+    """Why a trial was given up by its own process. None is noted where the process died."""
+
+    INTERRUPTED = "interrupted"  # Ctrl-C, or an error
+    WITHDRAWN = "withdrawn"  # others had begun as many as were wanted
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A trial that runs, here or elsewhere; or that was left by a process that died.
+
+    Attributes:
+        number: of the trial.
+        origin: who chose its values.
+        values: those that it has been given so far.
+        owner: the process that runs it.
+        clips: digest of what is evaluated; None if it is not known yet.
+        beat: counts up while its process lives.
+    """
+
+    number: int
+    origin: Origin
+    values: Values
+    owner: str
+    clips: str | None
+    beat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A trial that has begun."""
+
+    trial: optuna.Trial
+    origin: Origin
+    values: Values
+
+    @property
+    def number(self) -> int:
+        """Of the trial."""
+        return self.trial.number
+
+
+def pack_text(text: str) -> str:
+    """Compressed, as ASCII."""
+    return base64.b85encode(zlib.compress(text.encode(), 9)).decode("ascii")
+
+
+def unpack_text(packed: str) -> str:
+    """Undoes ``pack_text``."""
+    return zlib.decompress(base64.b85decode(packed)).decode()
+
+
+def was_given_up(trial: FrozenTrial) -> bool:
+    return trial.state is optuna.trial.TrialState.FAIL and ENDED in trial.user_attrs
+
+
+def under_way_of(trial: FrozenTrial) -> UnderWay:
+    notes = trial.user_attrs
+    return UnderWay(
+        trial.number,
+        Origin(notes.get(ORIGIN, Origin.SAMPLER.value)),
+        trial.params,
+        str(notes.get(OWNER, "")),
+        notes.get(CLIPS),
+        int(notes.get(BEAT, 0)),
+    )
