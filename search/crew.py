@@ -27,7 +27,7 @@ from .evaluate import Problem, open_problem
 from .hooks import SilentHooks
 from .known import KNOWN, Known
 from .spec import SearchSpec
-from .team import LEASE_SECONDS, POLL_SECONDS, Team, Watch, new_owner
+from .team import LEASE_SECONDS, POLL_SECONDS, Team, Watch, new_token, owner_name
 from .trial_log import TrialLog, quiet_optuna
 from .worker import Told, Worker
 
@@ -41,7 +41,7 @@ class Crew:
 
     Attributes:
         workers: how many; with one it is the calling process itself.
-        lease_seconds: of other machines' processes, how long they may show no sign of life.
+        lease_seconds: how long a process may show no sign of life; a parent sees its own die at once.
     """
 
     workers: int = 1
@@ -59,17 +59,17 @@ class Order:
         spec: of the search.
         folder: its output folder.
         study: name of its study.
-        owner: the worker's name.
+        token: for the worker's name.
         cores: those that it may use.
-        watch_seconds: the lease, if other machines may work on the study, or None.
+        lease_seconds: for which processes may show no sign of life.
     """
 
     spec: SearchSpec
     folder: Path
     study: str
-    owner: str
+    token: str
     cores: frozenset[int]
-    watch_seconds: float | None
+    lease_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ def work(order: Order, outbox: Connection) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     os.sched_setaffinity(0, order.cores)
-    seconds = order.watch_seconds
-    team = Team(order.owner, order.folder / KNOWN, None if seconds is None else Watch(seconds))
+    owner = owner_name(os.getpid(), order.token)
+    team = Team(owner, order.folder / KNOWN, Watch(order.lease_seconds))
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         with quiet_optuna():
@@ -140,8 +140,6 @@ class _Parent:
         self._folder = folder
         self._study = study
         self._crew = crew
-        shared = problem.spec.storage is not None
-        self._watch_seconds = crew.lease_seconds if shared else None
         self._hands: list[_Hand] = []
         self._died: list[int] = []  # exit codes
 
@@ -154,7 +152,7 @@ class _Parent:
         hooks, trials = self._problem.hooks, self._problem.spec.trials
         history = self._log.history()
         told = Told(hooks, history)
-        watch = None if self._watch_seconds is None else Watch(self._watch_seconds)
+        watch = Watch(self._crew.lease_seconds)  # what no worker of this parent owns
         in_a_row = 0
         try:
             if len(history) < trials:
@@ -165,8 +163,7 @@ class _Parent:
                 hooks.stage(f"{count} worker{'s' if count > 1 else ''}", len(history), trials)
                 wait([hand.process.sentinel for hand in self._hands], POLL_SECONDS)
                 ended = [hand for hand in self._hands if not hand.process.is_alive()]
-                if watch is not None:
-                    watch.give_up_the_dead(self._log)
+                watch.give_up_the_dead(self._log)
                 history = self._log.history()
                 if told.tell(history):
                     in_a_row = 0
@@ -187,9 +184,9 @@ class _Parent:
         return f"{len(self._died)} worker process(es) died, with exit code {codes}{hint}"
 
     def _start(self, place: int) -> None:
-        spec, owner = self._problem.spec, new_owner()
+        spec, token = self._problem.spec, new_token()
         cores = cores_of(place, self._crew.workers, sorted(os.sched_getaffinity(0)))
-        order = Order(spec, self._folder, self._study, owner, cores, self._watch_seconds)
+        order = Order(spec, self._folder, self._study, token, cores, self._crew.lease_seconds)
         context = multiprocessing.get_context("spawn")
         inbox, outbox = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(order, outbox), daemon=True)
@@ -197,6 +194,7 @@ class _Parent:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
+            owner = owner_name(process.pid or 0, token)
             self._hands.append(_Hand(place, owner, process, inbox))
         finally:
             outbox.close()

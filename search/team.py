@@ -24,9 +24,19 @@ BEATS = 6  # signs of life in that time: a few may be lost or late
 POLL_SECONDS = 0.2  # between two looks at what others do
 
 
-def new_owner() -> str:
+def new_token() -> str:
+    """Tells a process from earlier ones of the same machine with its number."""
+    return uuid.uuid4().hex[:8]
+
+
+def owner_name(pid: int, token: str) -> str:
     """A name for a process, of which there is no other on any machine."""
-    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    return f"{socket.gethostname()}-{pid}-{token}"
+
+
+def new_owner() -> str:
+    """A name for this process."""
+    return owner_name(os.getpid(), new_token())
 
 
 @dataclass(slots=True)
@@ -68,8 +78,7 @@ class Team:
         owner: its name.
         turn_folder: choosing what to try next is done by one process at a time of those with the
             same folder; None: there are no others.
-        watch: for the dead on a study that other machines may work on; None where who started the
-            processes sees them die.
+        watch: for the dead; None for a process that is alone on its study.
     """
 
     owner: str
@@ -101,7 +110,7 @@ class Team:
             os.close(descriptor)
 
     def give_up_the_dead(self, log: TrialLog) -> None:
-        """Mark trials of dead processes as failed, where nobody else sees them die."""
+        """Mark trials of dead processes as failed."""
         if self.watch is not None:
             self.watch.give_up_the_dead(log)
 
