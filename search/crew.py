@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -41,7 +41,8 @@ class Crew:
 
     Attributes:
         workers: how many; with one it is the calling process itself.
-        lease_seconds: how long a process may show no sign of life; a parent sees its own die at once.
+        lease_seconds: how long a process may show no sign of life (a parent sees its own die at
+            once).
     """
 
     workers: int = 1
@@ -120,8 +121,8 @@ def work(order: Order, outbox: Connection) -> None:
         with quiet_optuna():
             known = Known(order.folder / KNOWN)
             problem = open_problem(order.spec, SilentHooks(), known)
-            log = TrialLog.open(order.folder, order.spec.storage, order.study)
-            Worker(problem, log, team).run()
+            with closing(TrialLog.open(order.folder, order.spec.storage, order.study)) as log:
+                Worker(problem, log, team).run()
     except KeyboardInterrupt:
         pass  # the parent says so
     except HassError as error:

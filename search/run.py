@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -187,16 +188,16 @@ def run_search(
         if not resumed:
             write_spec(spec, kept)
         name = spec.study or study_name(spec_toml(replace(spec, trials=1, storage=None)))
-        log = TrialLog.open(folder, spec.storage, name)
-        log.bind(_identity(problem))
-        if resumed:
-            write_spec(spec, kept)  # perhaps with more trials; not where binding was refused
-        notes = []
-        if spec.storage is None and (abandoned := log.close_abandoned()):
-            notes.append(f"{abandoned} trial(s) that a killed search left are marked as failed")
-        if crew.workers > 1 or spec.storage is not None:
-            notes.append("where several processes work on a study, what is tried depends on timing")
-        return _searched(problem, log, folder, name, crew, notes)
+        with closing(TrialLog.open(folder, spec.storage, name)) as log:
+            log.bind(_identity(problem))
+            if resumed:
+                write_spec(spec, kept)  # perhaps with more trials; not where binding was refused
+            notes = []
+            if spec.storage is None and (abandoned := log.close_abandoned()):
+                notes.append(f"{abandoned} trial(s) that a killed search left are marked as failed")
+            if crew.workers > 1 or spec.storage is not None:
+                notes.append("where several processes work on a study, what is tried depends on timing")
+            return _searched(problem, log, folder, name, crew, notes)
 
 
 def _work(problem: Problem, log: TrialLog, folder: Path, name: str, crew: Crew) -> tuple[str, ...]:

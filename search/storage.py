@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,7 +63,28 @@ def _made_by_another(error: Exception) -> bool:
     )
 
 
-def open_study(folder: Path, storage: str | None, name: str) -> optuna.Study:
+@dataclass(frozen=True, slots=True)
+class OpenStudy:
+    """A study and what it is reached through.
+
+    Attributes:
+        study: Optuna's.
+        storage: where it lies.
+    """
+
+    study: optuna.Study
+    storage: BaseStorage
+
+    def close(self) -> None:
+        """Give connections back."""
+        if isinstance(self.storage, RDBStorage):
+            self.storage.remove_session()
+            self.storage.engine.dispose()
+        elif isinstance(self.storage, GrpcStorageProxy):
+            self.storage.close()
+
+
+def open_study(folder: Path, storage: str | None, name: str) -> OpenStudy:
     """The study of a name, made if it does not exist.
 
     Args:
@@ -80,9 +102,10 @@ def open_study(folder: Path, storage: str | None, name: str) -> optuna.Study:
                 opened: BaseStorage = open_journal(folder / JOURNAL)
             else:
                 opened = _proxy(storage) if storage.startswith("grpc:") else _database(storage)
-            return optuna.create_study(
+            study = optuna.create_study(
                 storage=opened, study_name=name, direction="maximize", load_if_exists=True
             )
+            return OpenStudy(study, opened)
         except (ImportError, ValueError, *BROKEN) as error:
             if attempt + 1 < ATTEMPTS and _made_by_another(error):
                 time.sleep(0.2 * (attempt + 1))

@@ -18,7 +18,7 @@ from hass.files import JsonValue
 from .fixed_sampler import FixedSampler
 from .interrupts import deferred_interrupt
 from .record import Origin, TrialRecord, TrialState, record_numbers, record_of
-from .storage import BROKEN, open_study, place_of
+from .storage import BROKEN, OpenStudy, open_study, place_of
 from .strategy import Proposal, Space, Tried
 from .trial_notes import (
     BEAT,
@@ -89,8 +89,9 @@ def _recording(where: str, storage: str | None) -> Iterator[None]:
 class TrialLog:
     """The trials of one search in their storage."""
 
-    def __init__(self, study: optuna.Study, where: str, storage: str | None) -> None:
-        self._study = study
+    def __init__(self, opened: OpenStudy, where: str, storage: str | None) -> None:
+        self._opened = opened
+        self._study = opened.study
         self._where = where
         self._storage = storage
 
@@ -105,10 +106,14 @@ class TrialLog:
         where = place_of(folder, storage)
         try:
             with deferred_interrupt():
-                study = open_study(folder, storage, study_name)
+                opened = open_study(folder, storage, study_name)
         except OSError as error:
             raise OutputError(f"{where}: cannot write: {error.strerror or error}") from None
-        return cls(study, where, storage)
+        return cls(opened, where, storage)
+
+    def close(self) -> None:
+        """Give connections back; the log is of no use any more."""
+        self._opened.close()
 
     def _writing(self) -> AbstractContextManager[None]:
         return _recording(self._where, self._storage)

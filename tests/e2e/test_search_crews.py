@@ -152,7 +152,7 @@ def test_four_workers_on_postgresql_and_two_are_killed(spec: SearchSpec, tmp_pat
         pytest.skip(f"NOT TESTED with PostgreSQL: {why}")
     folder = tmp_path / "out"
     with postgres.server() as url:
-        asked = replace(spec, trials=40, storage=url)
+        asked = replace(spec, trials=30, storage=url)
         with started(command(asked, folder, "--workers", "4", "--storage", url)) as process:
             log = opened(folder, asked, process)
             until(process, lambda: len(log.history()) >= 2)
@@ -176,7 +176,7 @@ def test_four_workers_on_postgresql_and_two_are_killed(spec: SearchSpec, tmp_pat
         assert all(ENDED in t.user_attrs for t in others)
         assert len({t.user_attrs["owner"] for t in trials}) >= 4
         hidden = postgres.PASSWORD
-        log._study._storage.remove_session()
+        log.close()
     assert hidden not in stdout + stderr
     for path in folder.rglob("*"):
         assert path.is_dir() or hidden.encode() not in path.read_bytes(), path
@@ -287,3 +287,4 @@ def test_two_searches_share_a_study(spec: SearchSpec, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="other data, profile_images, seed now"):
         run_search(replace(asked, seed=3, profile_images=8), tmp_path / "third")
     assert len(log.history()) == 5
+    log.close()
