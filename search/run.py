@@ -196,7 +196,9 @@ def run_search(
             if spec.storage is None and (abandoned := log.close_abandoned()):
                 notes.append(f"{abandoned} trial(s) that a killed search left are marked as failed")
             if crew.workers > 1 or spec.storage is not None:
-                notes.append("where several processes work on a study, what is tried depends on timing")
+                notes.append(
+                    "where several processes work on a study, what is tried depends on timing"
+                )
             return _searched(problem, log, folder, name, crew, notes)
 
 
