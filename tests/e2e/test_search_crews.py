@@ -152,7 +152,7 @@ def test_four_workers_on_postgresql_and_two_are_killed(spec: SearchSpec, tmp_pat
         pytest.skip(f"NOT TESTED with PostgreSQL: {why}")
     folder = tmp_path / "out"
     with postgres.server() as url:
-        asked = replace(spec, trials=30, storage=url)
+        asked = replace(spec, trials=16, storage=url)
         with started(command(asked, folder, "--workers", "4", "--storage", url)) as process:
             log = opened(folder, asked, process)
             until(process, lambda: len(log.history()) >= 2)
