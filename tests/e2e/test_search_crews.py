@@ -70,10 +70,9 @@ def name_of(spec: SearchSpec) -> str:
 
 
 def opened(folder: Path, spec: SearchSpec, process: subprocess.Popen[str]) -> TrialLog:
-    """The study of a search that has just been started, once it exists."""
-    kept, journal = folder / "spec.toml", folder / JOURNAL
-    until(process, lambda: kept.exists() and (spec.storage is not None or journal.exists()))
-    return TrialLog.open(folder, spec.storage, name_of(spec))
+    """The study in the journal of a search that has just been started, once it exists."""
+    until(process, (folder / JOURNAL).exists)
+    return TrialLog.open(folder, None, name_of(spec))
 
 
 def until(process: subprocess.Popen[str], happened: Callable[[], bool]) -> None:
@@ -153,8 +152,9 @@ def test_four_workers_on_postgresql_and_two_are_killed(spec: SearchSpec, tmp_pat
     folder = tmp_path / "out"
     with postgres.server() as url:
         asked = replace(spec, trials=16, storage=url)
+        # before the search, which would make the tables at the same moment
+        log = TrialLog.open(folder, url, name_of(asked))
         with started(command(asked, folder, "--workers", "4", "--storage", url)) as process:
-            log = opened(folder, asked, process)
             until(process, lambda: len(log.history()) >= 2)
             before = {tried.record.number: tried for tried in log.history()}
             dead = {kill_one_in_mid_trial(log, process)}
