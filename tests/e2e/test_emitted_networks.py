@@ -11,18 +11,17 @@ import os
 import re
 import shutil
 import subprocess
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tomli_w
 from click.testing import CliRunner
+from real_data import few_of
 
 from hass.cli import main
 
 FRAMES, PROFILED = 100, 16
+COUNTS = {"calibration": PROFILED, "selection": FRAMES, "test": PROFILED}
 BUNDLED = Path(__file__).parents[2] / "models" / "digits"
 FLAGS = "-std=c++17 -Wall -Wextra -Werror"
 
@@ -49,22 +48,6 @@ def real(path: str) -> Path:
     if folder is None:
         pytest.skip("HASS_DATA_DIR is not set: no real networks here")
     return Path(folder) / path
-
-
-def few_of(data: Path, folder: Path) -> Path:
-    """A copy of a data set with so few images that a search's last measurements, which run whole
-    splits, take seconds."""
-    spec = tomllib.loads(data.read_text())
-    with np.load(data.parent / spec["file"]) as arrays:
-        splits = arrays["split"]
-        counts = (("calibration", PROFILED), ("selection", FRAMES), ("test", PROFILED))
-        rng = np.random.default_rng(0)
-        chosen = np.concatenate(
-            [rng.permutation(np.flatnonzero(splits == s))[:count] for s, count in counts]
-        )
-        np.savez(folder / "few.npz", **{name: arrays[name][chosen] for name in arrays})
-    (folder / "few.toml").write_text(tomli_w.dumps({**spec, "file": "few.npz"}))
-    return folder / "few.toml"
 
 
 def run_emitted(folder: Path, optimise: str = "-O2") -> Counts:
@@ -121,7 +104,7 @@ def test_the_bundled_network(bits: str, tmp_path: Path) -> None:
     ],
 )
 def test_real_networks(model: str, data: str, tmp_path: Path) -> None:
-    check_searched(real(model), few_of(real(data), tmp_path), "zcu104", tmp_path)
+    check_searched(real(model), few_of(real(data), tmp_path, COUNTS), "zcu104", tmp_path)
 
 
 @pytest.mark.slow
