@@ -20,6 +20,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from hass.errors import OutputError, SpecError
 
+from .locks import lock, opened
+
 _BLOCK_BYTES = 65536
 
 
@@ -65,22 +67,14 @@ def sole_owner(folder: Path) -> Iterator[None]:
     Raises:
         OutputError: if another process holds it, or the folder cannot be read or locked.
     """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot read: {error.strerror or error}") from None
-    try:
+    with opened(folder) as descriptor:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor, folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OutputError(
                 f"{folder}: another search is writing here; wait for it or use another folder"
             ) from None
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot lock: {error.strerror or error}") from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _is_record(line: bytes) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from hass.errors import OutputError
 from hass.files import make_folder
 
+from .locks import lock, opened
 from .trial_log import TrialLog
 from .trial_notes import Running
 
@@ -96,18 +97,9 @@ class Team:
             yield
             return
         folder = make_folder(self.turn_folder)
-        try:
-            descriptor = os.open(folder, os.O_RDONLY)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot read: {error.strerror or error}") from None
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            except OSError as error:
-                raise OutputError(f"{folder}: cannot lock: {error.strerror or error}") from None
+        with opened(folder) as descriptor:
+            lock(descriptor, folder, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(descriptor)
 
     def give_up_the_dead(self, log: TrialLog) -> None:
         """Mark trials of dead processes as failed."""
