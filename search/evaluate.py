@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 
@@ -41,7 +40,7 @@ from hass.measure import (
 from hass.onnx_io import ImportedModel, read_model, write_model
 from hass.ops import Input
 from hass.prune import pruned_weights
-from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile, SparsitySetting
+from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
 
 from .clips import LayerFacts, layer_facts
 from .codesign import CoDesign, Ground, clipped_layers, codesign
@@ -52,8 +51,6 @@ from .spec import SearchSpec
 from .strategy import Hopeless
 
 ROUNDING = 1e-9  # of shares that are compared with the floor
-REMEMBERED = 32  # evaluations: a sampler often asks for the same clips again
-_Key: TypeAlias = tuple[Hopeless, frozenset[tuple[str, SparsitySetting]]]
 DENSE_ENGINES = frozenset({EngineKind.DENSE})
 
 
@@ -146,10 +143,6 @@ class Problem:
         return self._selection_hits(NO_CLIPS)
 
     @cached_property
-    def _evaluated(self) -> dict[_Key, Evaluation]:
-        return {}
-
-    @cached_property
     def _fronts(self) -> Fronts:
         return Fronts(
             self.model.graph,
@@ -222,19 +215,10 @@ class Problem:
         return self._evaluation(plan, profile, self.unclipped_accuracy)
 
     def evaluate(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
-        """A design of all engine kinds under some clips; known ones are not measured again.
+        """A design of all engine kinds under some clips.
 
         Accuracy comes first, so that a hopeless trial costs little: a folding often takes longer.
         """
-        key = hopeless, frozenset(settings.items())
-        found = self._evaluated.get(key)
-        if found is None:
-            found = self._evaluated[key] = self._measured(settings, hopeless)
-            if len(self._evaluated) > REMEMBERED:
-                self._evaluated.pop(next(iter(self._evaluated)))
-        return found
-
-    def _measured(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
         if not settings:
             plan = self.solved(self.unclipped_profile, ALL_ENGINES)
             return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
