@@ -15,6 +15,7 @@ from hass.design import Design, formats_of
 from hass.errors import Mistake, SpecError
 from hass.fixed_point import IntArray, NumberFormats
 from hass.graph import Edge, FloatArray, Graph, Weights
+from hass.identifiers import identifiers
 from hass.intmath import ceil_div
 from hass.measure.occupancy import weight_counts
 from hass.reference import act_thresholds_of, clip_limits, integer_weights
@@ -22,7 +23,6 @@ from hass.values import FeatureMap
 
 from .blocks import Block, Call, Wire, converted
 from .conv_block import ConvPlan, conv_block, folding_mistake
-from .names import identifiers
 from .op_blocks import OpPlan, op_block, streams_mistake
 from .window import WindowBuffers, window_buffers
 

@@ -18,12 +18,13 @@ from ..errors import Mistake, SpecError
 from ..fixed_point import IntArray, quantise, requantise, saturate
 from ..graph import Graph, Layer
 from ..handlers.clips import non_negative_layers
+from ..identifiers import identifiers
 from ..reference import apply, convolve, integer_weights, windows
 from ..values import FixedPoint
 from .averages import average_window
 from .exporter import ExportSource
-from .names import legal_names
-from .qonnx_graph import INPUT, QonnxGraph, QuantWord, quant_word, weight_word
+from .qonnx_graph import INPUT, QonnxGraph, QuantWord, quant_word
+from .qonnx_layers import add_conv
 from .selections import selection
 
 MAX_BITS = 8  # FINN builds no thresholds for wider words (max_multithreshold_bit_width)
@@ -119,7 +120,7 @@ class FinnNetwork:
 
     def __init__(self, source: ExportSource) -> None:
         self._source, self._graph, self._formats = source, source.graph, source.formats
-        self._names = legal_names(source.graph)
+        self._names = identifiers([layer.name for layer in source.graph])
         self._integers = integer_weights(source.graph, source.weights, source.formats)
         self._non_negative = non_negative_layers(source.graph)
         self._out = QonnxGraph(source.graph.name, source.graph.of_type(ops.Input)[0].out)
@@ -146,7 +147,7 @@ class FinnNetwork:
             case ops.Input():
                 made = INPUT
             case ops.Conv2d():
-                made = self._conv(layer, op, taken[0])
+                made = add_conv(self._out, self._source, self._integers, layer, taken[0], node)
             case ops.Slice() | ops.Pad():
                 made = self._select(layer, taken[0])
             case ops.Add():
@@ -163,14 +164,6 @@ class FinnNetwork:
                 tensor = self._out.node("Relu", [tensor], f"{name}_r")
             word = QuantWord(word.width_bits - 1, word.scale, signed=False)
         return self._out.quant(tensor, word, f"{name}_q")
-
-    def _conv(self, layer: Layer, op: ops.Conv2d, taken: str) -> str:
-        name, node = layer.name, self._names[layer.name]
-        fmt, accumulator = self._formats.weights[name], self._formats.accumulator(self._graph, name)
-        weight = self._out.weights(node, self._integers[f"{name}.weight"], weight_word(fmt))
-        bias = np.ldexp(self._integers[f"{name}.bias"], -accumulator.frac_bits)
-        inputs = [taken, weight, self._out.constant(f"{node}_bias", bias)]
-        return self._out.window("Conv", inputs, node, op, groups=op.groups)
 
     def _average(self, layer: Layer, taken: str) -> str:
         node, op = self._names[layer.name], average_window(self._graph, layer)

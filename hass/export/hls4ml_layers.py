@@ -18,11 +18,12 @@ from .. import ops
 from ..errors import Mistake, SpecError
 from ..fixed_point import reciprocal
 from ..graph import Graph, Layer
+from ..identifiers import identifiers
 from ..reference import integer_weights
 from .averages import average_window
 from .exporter import ExportSource
-from .names import legal_names
-from .qonnx_graph import INPUT, QonnxGraph, QuantWord, quant_word, weight_word
+from .qonnx_graph import INPUT, QonnxGraph, QuantWord, quant_word
+from .qonnx_layers import add_conv
 from .selections import selection
 
 
@@ -92,8 +93,8 @@ class _Writer:
     """One walk over the layers."""
 
     def __init__(self, source: ExportSource) -> None:
-        self._graph, self._formats = source.graph, source.formats
-        self._names = legal_names(source.graph)
+        self._source, self._graph, self._formats = source, source.graph, source.formats
+        self._names = identifiers([layer.name for layer in source.graph])
         self._integers = integer_weights(source.graph, source.weights, source.formats)
         self._out = QonnxGraph(source.graph.name, source.graph.of_type(ops.Input)[0].out)
 
@@ -117,7 +118,7 @@ class _Writer:
             case ops.Input():
                 made = INPUT
             case ops.Conv2d():
-                made = self._conv(layer, op, taken[0])
+                made = add_conv(self._out, self._source, self._integers, layer, taken[0], node)
             case ops.AvgPool2d() | ops.GlobalAvgPool():
                 made = self._average(layer, taken[0])
             case ops.Slice() | ops.Pad():
@@ -131,14 +132,6 @@ class _Writer:
             case _:  # Add and Mul, as check_layers has seen to
                 made = self._out.node(ops.op_name(op), taken, node)
         return self._out.quant(made, quant_word(self._formats.outputs[layer.name]), f"{node}_q")
-
-    def _conv(self, layer: Layer, op: ops.Conv2d, taken: str) -> str:
-        name, node = layer.name, self._names[layer.name]
-        fmt, accumulator = self._formats.weights[name], self._formats.accumulator(self._graph, name)
-        weight = self._out.weights(node, self._integers[f"{name}.weight"], weight_word(fmt))
-        bias = np.ldexp(self._integers[f"{name}.bias"], -accumulator.frac_bits)
-        inputs = [taken, weight, self._out.constant(f"{node}_bias", bias)]
-        return self._out.window("Conv", inputs, node, op, groups=op.groups)
 
     def _average(self, layer: Layer, taken: str) -> str:
         """As a depthwise convolution with hass's own reciprocal: the same integers."""

@@ -15,7 +15,7 @@ from hass.cost import EngineKind
 from hass.cost.static_schedule import static_filters
 from hass.folding import ALL_ENGINES
 from hass.hw_templates.emitter import emit_project
-from hass.hw_templates.names import identifier
+from hass.identifiers import identifier
 from hass.measure import read_profile, write_profile
 from hass.ops import Conv2d
 from hass.prune import pruned_weights

@@ -24,7 +24,7 @@ from hass import ops
 from hass.cost import EngineKind, layer_shapes
 from hass.frames import TestFrames as Frames
 from hass.hw_templates.emitter import emit_project
-from hass.hw_templates.names import identifier
+from hass.identifiers import identifier
 from hass.measure import Split
 from hass.models import digits_paths
 from hass.values import FeatureMap

@@ -27,8 +27,8 @@ from hass.graph import Graph, Weights
 from hass.hw_templates.calibrate.yosys import counted
 from hass.hw_templates.emitter import TestFrames as Frames
 from hass.hw_templates.emitter import emit_project
-from hass.hw_templates.names import identifiers
 from hass.hw_templates.rtl_words import Fields, words_text
+from hass.identifiers import identifiers
 from hass.measure.occupancy import weight_counts
 from hass.prune import pruned_weights
 from hass.sparsity import SparsitySetting

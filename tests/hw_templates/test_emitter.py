@@ -24,8 +24,9 @@ from hass.folding.legal import ON_CHIP_MEMORIES
 from hass.frames import TestFrames as Frames
 from hass.graph import Graph, Weights
 from hass.hw_templates.emitter import emit_project
-from hass.hw_templates.names import identifier, printable
+from hass.hw_templates.names import printable
 from hass.hw_templates.window import WindowBuffers, window_buffers
+from hass.identifiers import identifier
 from hass.shapes import output_map
 from hass.sparsity import SparsitySetting
 from hass.values import FeatureMap
