@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from hass import ops
-from hass.design import Design, formats_of
+from hass.design import Design
 from hass.design_file import design_json
-from hass.errors import GraphError
+from hass.export import export_source
 from hass.files import canonical_json
 from hass.fixed_point import quantise
 from hass.folder import check_target, write_folder
-from hass.frames import TestFrames, random_frames
+from hass.frames import TestFrames
 from hass.graph import Graph, Weights
-from hass.prune import pruned_weights
 from hass.reference import act_thresholds_of, run_reference
 
 from .project import build_project
@@ -74,18 +73,10 @@ def emit_project(
     """
     target = Path(folder)
     check_target(target, force=force)
-    for what, found, wanted in (
-        ("graph", graph.digest, design.model.graph_digest),
-        ("weights", weights.digest, design.model.weights_digest),
-    ):
-        if found != wanted:
-            raise GraphError(f"{graph.name}: the {what} are not those of the design ({wanted})")
-    pruned = pruned_weights(weights, design.settings)
-    formats = formats_of(design, graph, pruned)
+    source = export_source(design, graph, weights, frames)
+    pruned, formats, frames = source.weights, source.formats, source.frames
     project = build_project(design, graph, pruned)
     first, last = (graph.of_type(kind)[0].name for kind in (ops.Input, ops.Output))
-    if frames is None:
-        frames = random_frames(graph, design.output_max_abs[first])
     thresholds = act_thresholds_of(design.settings)
     results = run_reference(graph, pruned, formats, thresholds, frames.images)
     expected = results[last]

@@ -20,6 +20,7 @@ from hass.values import Arithmetic
 from .blocks import Block, Call, Table
 from .names import part_number, printable
 from .project import Project
+from .templates import template_environment
 
 LINE_CHARACTERS = 100
 WORDS_PER_LINE = 24  # of a table's innermost rows
@@ -51,19 +52,7 @@ def _wrapped(call: Call) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    sources = {
-        file.name: file.read_text(encoding="utf-8")
-        for file in _folder().iterdir()
-        if file.name.endswith(".j2")
-    }
-    environment = jinja2.Environment(
-        loader=jinja2.DictLoader(sources),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    environment = template_environment(_folder())
     environment.filters["wrapped"] = _wrapped
     return environment
 

@@ -16,23 +16,12 @@ from .project import Project
 from .rtl_layer import RtlLayer
 from .rtl_library import library_files, rtl_folder
 from .rtl_vectors import layer_vectors
+from .templates import template_environment
 
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    sources = {
-        path.name: path.read_text(encoding="utf-8")
-        for path in (rtl_folder() / "emitted").iterdir()
-        if path.name.endswith(".j2")
-    }
-    return jinja2.Environment(
-        loader=jinja2.DictLoader(sources),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    return template_environment(rtl_folder() / "emitted")
 
 
 def _render(template: str, **values: object) -> str:
