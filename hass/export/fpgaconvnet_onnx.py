@@ -12,10 +12,11 @@ from .. import ops
 from ..fixed_point import dequantise, quantise
 from ..graph import FloatArray
 from ..handlers.values import frame_dims
+from ..handlers.write import op_attributes
 from .exporter import ExportSource
 from .fpgaconvnet_ops import LoweredGraph
 from .fpgaconvnet_stages import THRESHOLDED, Stage, Stages
-from .onnx_maker import INPUT, Attribute, ModelMaker
+from .onnx_maker import INPUT, Attributes, ModelMaker
 
 OPSET = 14  # what its parser converts every file to
 IR_VERSION = 8
@@ -38,23 +39,14 @@ def rounded_weights(source: ExportSource, lowered: LoweredGraph) -> dict[str, Fl
     return arrays
 
 
-def _attributes(stage: Stage) -> dict[str, Attribute]:
+def _attributes(stage: Stage) -> Attributes:
     match stage.op:
         case _ if stage.kind == THRESHOLDED:
             return {"alpha": stage.threshold}
         case ops.Conv2d() | ops.MaxPool2d() if stage.kind in ("Conv", "MaxPool"):
-            window: dict[str, Attribute] = {
-                "kernel_shape": stage.op.kernel,
-                "strides": stage.op.stride,
-                "pads": stage.op.pads,
-            }
-            if isinstance(stage.op, ops.Conv2d):
-                window["group"] = stage.op.groups
-            return window
-        case ops.HardSigmoid():
-            return {"alpha": stage.op.alpha, "beta": stage.op.beta}
-        case ops.Concat():
-            return {"axis": 1}
+            return op_attributes(stage.op)
+        case ops.HardSigmoid() | ops.Concat():
+            return op_attributes(stage.op)
         case _:
             return {}
 
@@ -95,7 +87,8 @@ def write_onnx(
                     maker.constant(f"{stage.name}.{key}", np.asarray(value, dtype=np.float32))
                 )
         if stage.name in histograms:
-            attributes["channel_sparsity_hist"] = histograms[stage.name].tolist()
+            histogram = histograms[stage.name].tolist()
+            attributes = {**attributes, "channel_sparsity_hist": histogram}
         tensors[stage.name] = maker.node(
             stage.kind,
             inputs,

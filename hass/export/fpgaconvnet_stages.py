@@ -16,6 +16,7 @@ from .. import ops
 from ..cost.foldings import EngineKind, Folding
 from ..graph import Graph
 from ..handlers.clips import non_negative_layers, replaced_relus
+from ..handlers.write import OP_TYPES
 from ..reference import act_thresholds_of
 from ..values import FeatureMap
 from .exporter import ExportSource
@@ -24,19 +25,6 @@ from .fpgaconvnet_ops import LoweredGraph, covers_map
 
 SPLIT, SQUEEZE, THRESHOLDED = "Split", "Squeeze", "ThresholdedRelu"
 DEFAULT_DEPTH_WORDS = 2  # of its FIFOs
-_ONNX_OPS: Mapping[type[ops.Op], str] = {
-    ops.Conv2d: "Conv",
-    ops.MaxPool2d: "MaxPool",
-    ops.GlobalAvgPool: "GlobalAveragePool",
-    ops.Relu: "Relu",
-    ops.Clip: "Clip",
-    ops.HardSigmoid: "HardSigmoid",
-    ops.HardSwish: "HardSwish",
-    ops.Sigmoid: "Sigmoid",
-    ops.Add: "Add",
-    ops.Mul: "Mul",
-    ops.Concat: "Concat",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +258,7 @@ class _Builder:
             (source,) = self._graph.in_maps(name)
             if covers_map(op, source) and not any(op.pads):
                 return "GlobalMaxPool"
-        return _ONNX_OPS[type(op)]
+        return OP_TYPES[type(op)]
 
     def _node(self, name: str, op: ops.Op) -> Stage:
         layer, edges = self._graph[name], self._graph.in_edges(name)

@@ -31,8 +31,9 @@ from ..graph import Layer
 from ..handlers.values import frame_dims
 from ..reference import align_frac_bits, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
-from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, ModelMaker, word_dtype
+from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
 from .onnx_network import OnnxNetwork
+from .onnx_walk import finished, main_node, network_maker
 
 OPSET = 17
 IR_VERSION = 8
@@ -50,23 +51,17 @@ class ExactWriter:
         self._graph = network.graph
         self._formats = network.formats
         self._network = network
-        names = [layer.name for layer in network.graph]
-        self._maker = ModelMaker(
-            network.graph.name, opset=OPSET, ir_version=IR_VERSION, layers=names
-        )
+        self._maker = network_maker(network, opset=OPSET, ir_version=IR_VERSION)
 
     def write(self, doc: str, metadata: Mapping[str, str]) -> onnx.ModelProto:
-        """The model; see ``ModelMaker.finish``."""
+        """The model; see ``finished``."""
         tensors: dict[str, str] = {}
         for layer in self._graph:
             edges = self._graph.in_edges(layer.name)
             sources = [tensors[edge.src] for edge in edges]
             formats = [self._formats.outputs[edge.src] for edge in edges]
             tensors[layer.name] = self._layer(layer, sources, formats)
-        source = self._graph.of_type(ops.Input)[0].out
-        sink = self._graph.of_type(ops.Output)[0].out
-        out_dims = frame_dims(sink)[:1] if sink.pixels == 1 else frame_dims(sink)
-        return self._maker.finish(frame_dims(source), out_dims, doc=doc, metadata=metadata)
+        return finished(self._maker, self._graph, doc, metadata)
 
     def _real(self, name: str, values: npt.ArrayLike) -> str:
         return self._maker.constant(name, np.asarray(values, dtype=np.float64))
@@ -96,11 +91,7 @@ class ExactWriter:
         inputs: Sequence[str],
         attributes: Attributes = NO_ATTRIBUTES,
     ) -> str:
-        """The node that stands for a layer, under its name."""
-        doc = self._network.docs[layer.name]
-        return self._maker.node(
-            op_type, inputs, f"{layer.name}/raw", attributes, layer=layer.name, doc=doc
-        )
+        return main_node(self._maker, self._network, layer, op_type, inputs, attributes)
 
     def _layer(self, layer: Layer, sources: list[str], formats: list[FixedPoint]) -> str:
         name, op, out = layer.name, layer.op, self._formats.outputs[layer.name]

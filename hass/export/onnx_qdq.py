@@ -17,11 +17,12 @@ import onnx
 from .. import ops
 from ..fixed_point import quantise
 from ..graph import Layer
-from ..handlers.values import frame_dims
+from ..handlers.write import OP_TYPES, op_attributes
 from ..values import FixedPoint
 from .onnx_exact import step_of
-from .onnx_maker import INPUT, NO_ATTRIBUTES, Attribute, Attributes, ModelMaker, word_dtype
+from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
 from .onnx_network import OnnxNetwork
+from .onnx_walk import finished, main_node, network_maker
 
 OPSET = 21
 IR_VERSION = 10
@@ -29,18 +30,6 @@ MAX_WORD_BITS = 16  # of QuantizeLinear
 # Weights only: onnxruntime 1.32 cannot load a Clip before a QuantizeLinear to INT4.
 _INT4_BITS = 4
 
-_OP_TYPES: Mapping[type[ops.Op], str] = {
-    ops.MaxPool2d: "MaxPool",
-    ops.AvgPool2d: "AveragePool",
-    ops.GlobalAvgPool: "GlobalAveragePool",
-    ops.Relu: "Relu",
-    ops.HardSigmoid: "HardSigmoid",
-    ops.HardSwish: "HardSwish",
-    ops.Sigmoid: "Sigmoid",
-    ops.Add: "Add",
-    ops.Mul: "Mul",
-    ops.Concat: "Concat",
-}
 _NO_WORK = (ops.Output, ops.Fork)
 # They need no saturation, and onnxruntime 1.32 cannot load a Clip behind them (8-bit words).
 _KEEPS_WORDS = (ops.MaxPool2d, ops.Slice, ops.Pad)
@@ -54,13 +43,10 @@ class QdqWriter:
         self._graph = network.graph
         self._formats = network.formats
         self._network = network
-        names = [layer.name for layer in network.graph]
-        self._maker = ModelMaker(
-            network.graph.name, opset=OPSET, ir_version=IR_VERSION, layers=names
-        )
+        self._maker = network_maker(network, opset=OPSET, ir_version=IR_VERSION)
 
     def write(self, doc: str, metadata: Mapping[str, str]) -> onnx.ModelProto:
-        """The model; see ``ModelMaker.finish``."""
+        """The model; see ``finished``."""
         tensors: dict[str, str] = {}
         for layer in self._graph:
             sources = [tensors[edge.src] for edge in self._graph.in_edges(layer.name)]
@@ -71,10 +57,7 @@ class QdqWriter:
                     tensor = self._held(layer.name, tensor, fmt)
                 tensor = self._words(layer.name, tensor, fmt)
             tensors[layer.name] = tensor
-        source = self._graph.of_type(ops.Input)[0].out
-        sink = self._graph.of_type(ops.Output)[0].out
-        out_dims = frame_dims(sink)[:1] if sink.pixels == 1 else frame_dims(sink)
-        return self._maker.finish(frame_dims(source), out_dims, doc=doc, metadata=metadata)
+        return finished(self._maker, self._graph, doc, metadata)
 
     def _quantises(self, layer: Layer) -> bool:
         """Not where nothing is done, nor before a Relu or a Clip, which quantises after
@@ -112,10 +95,7 @@ class QdqWriter:
         inputs: Sequence[str],
         attributes: Attributes = NO_ATTRIBUTES,
     ) -> str:
-        doc = self._network.docs[layer.name]
-        return self._maker.node(
-            op_type, inputs, f"{layer.name}/raw", attributes, layer=layer.name, doc=doc
-        )
+        return main_node(self._maker, self._network, layer, op_type, inputs, attributes)
 
     def _layer(self, layer: Layer, sources: list[str]) -> str:
         name, op = layer.name, layer.op
@@ -144,7 +124,7 @@ class QdqWriter:
                 inputs = [*sources, *self._maker.pad_inputs(name, op.pads, *more)]
                 return self._main(layer, "Pad", inputs)
             case _:
-                return self._main(layer, _OP_TYPES[type(op)], sources, _attributes(op))
+                return self._main(layer, OP_TYPES[type(op)], sources, op_attributes(op))
 
     def _conv(self, layer: Layer, op: ops.Conv2d, source: str) -> str:
         name, maker = layer.name, self._maker
@@ -184,22 +164,3 @@ class QdqWriter:
         words = self._maker.constant(f"{name}.bias", integers.astype(np.int32))
         scale = self._real(f"{name}.bias_scale", math.ldexp(1.0, -accumulator.frac_bits))
         return self._maker.node("DequantizeLinear", [words, scale], f"{name}/bias")
-
-
-def _attributes(op: ops.Op) -> Attributes:
-    match op:
-        case ops.MaxPool2d() | ops.AvgPool2d():
-            window: dict[str, Attribute] = {
-                "kernel_shape": op.kernel,
-                "strides": op.stride,
-                "pads": op.pads,
-            }
-            if isinstance(op, ops.AvgPool2d):
-                window["count_include_pad"] = int(op.divisor is ops.Divisor.WINDOW)
-            return window
-        case ops.HardSigmoid():
-            return {"alpha": op.alpha, "beta": op.beta}
-        case ops.Concat():
-            return {"axis": 1}
-        case _:
-            return {}

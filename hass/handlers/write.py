@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -18,6 +18,7 @@ from .values import frame_dims
 OPSET = 17
 IR_VERSION = 8
 INPUT, OUTPUT = "input", "output"
+Attributes: TypeAlias = Mapping[str, int | float | Sequence[int]]
 FREE_WEIGHT, FREE_THRESHOLD = "free:weight", "free:threshold"
 
 
@@ -205,7 +206,7 @@ class _Writer:
                 sources = [*sources, *self._integers(name, op)]
             case _:
                 pass
-        return self._node(_OP_TYPES[type(op)], sources, f"layer:{name}", **_attributes(op))
+        return self._node(OP_TYPES[type(op)], sources, f"layer:{name}", **op_attributes(op))
 
     def _covers_its_input(self, layer: Layer) -> bool:
         (source,) = self._graph.in_maps(layer.name)
@@ -253,7 +254,7 @@ class _Writer:
         ]
 
 
-_OP_TYPES: Mapping[type[ops.Op], str] = {
+OP_TYPES: Mapping[type[ops.Op], str] = {
     ops.Conv2d: "Conv",
     ops.MaxPool2d: "MaxPool",
     ops.AvgPool2d: "AveragePool",
@@ -271,7 +272,8 @@ _OP_TYPES: Mapping[type[ops.Op], str] = {
 }
 
 
-def _attributes(op: ops.Op) -> dict[str, Any]:
+def op_attributes(op: ops.Op) -> Attributes:
+    """Attributes of the ONNX operator of ``OP_TYPES`` that stands for an op."""
     match op:
         case ops.Conv2d():
             return {
