@@ -6,15 +6,22 @@ from pathlib import Path
 
 import click
 
-from hass.cli.common import data_option, json_option, percent, print_json, talk
+from hass.cli.common import (
+    data_option,
+    folder_option,
+    frames_option,
+    json_option,
+    network_option,
+    percent,
+    print_json,
+    talk,
+)
 from hass.cli.inputs import design_frames, design_model
 from hass.design_file import read_design, splits_json
 from hass.folder import check_target
 
 from .emitter import emit_project
 from .render import stated_accuracies
-
-DEFAULT_FRAMES = 100
 
 
 @click.command(
@@ -23,21 +30,15 @@ DEFAULT_FRAMES = 100
     "  hass emit design.json -o accelerator --data images --frames 16"
 )
 @click.argument("design", metavar="DESIGN")
-@click.option("-o", "--output", metavar="DIR", required=True, help="Folder to write; new or empty.")
+@folder_option()
 @data_option(required=False)
-@click.option(
-    "--frames",
-    type=click.IntRange(min=1),
-    default=DEFAULT_FRAMES,
-    show_default=True,
-    help="Images in the testbench, the first of the split.",
-)
+@frames_option("Images in the testbench, the first of the split.")
 @click.option(
     "--split",
     type=click.Choice(["calibration", "selection", "test"]),
     help="Whose images; selection without it.",
 )
-@click.option("--model", metavar="MODEL", help="The network, where it is not where it was.")
+@network_option()
 @click.option(
     "--force", is_flag=True, help="Replace what was emitted to DIR before; other files there stay."
 )

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from hass.cli.common import check_writable, json_option, print_json, print_table, talk
+from hass.cli.common import (
+    check_writable,
+    json_option,
+    page_option,
+    print_json,
+    print_table,
+    roots_option,
+    talk,
+)
 from hass.files import canonical_json, make_folder, write_text_atomic
 
 from .bench_cases import read_bench
@@ -30,14 +38,7 @@ def command() -> None:
     "  accuracy_drop = 1.0\n  selection_images = 400",
 )
 @click.argument("cases", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--root",
-    "roots",
-    metavar="FOLDER",
-    multiple=True,
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Where models and data are looked for, before the folder of CASES; may be repeated.",
-)
+@roots_option("models and data")
 @click.option(
     "-o",
     "--output",
@@ -45,12 +46,7 @@ def command() -> None:
     required=True,
     help="Folder for the searches; those that are finished are not run again.",
 )
-@click.option(
-    "--page",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the tables to this Markdown file; its other sections stay.",
-)
+@page_option("tables")
 @json_option()
 def search(
     cases: Path, roots: tuple[Path, ...], output: str, page: Path | None, as_json: bool

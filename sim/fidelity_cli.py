@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from hass.cli.common import check_writable, json_option, print_json, print_table, progress, talk
+from hass.cli.common import (
+    check_writable,
+    json_option,
+    page_option,
+    print_json,
+    print_table,
+    progress,
+    roots_option,
+    talk,
+)
 from hass.files import write_text_atomic
 
 from .fidelity_cases import read_cases
@@ -23,21 +32,8 @@ from .fidelity_cases import read_cases
     "  weight_sparsity = 0.5\n  act_share = 0.2\n  frames = 8",
 )
 @click.argument("cases", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--root",
-    "roots",
-    metavar="FOLDER",
-    multiple=True,
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Where models, data and designs are looked for, before the folder of CASES; may be "
-    "repeated.",
-)
-@click.option(
-    "--page",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the table to this Markdown file; its other sections stay.",
-)
+@roots_option("models, data and designs")
+@page_option("table")
 @json_option()
 def command(cases: Path, roots: tuple[Path, ...], page: Path | None, as_json: bool) -> None:
     """Simulate many designs, and set the model against them.

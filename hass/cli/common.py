@@ -149,6 +149,49 @@ def seed_option() -> Callable[[F], F]:
     )
 
 
+def folder_option() -> Callable[[F], F]:
+    """``-o``: passed on as ``output: str``, for ``hass.folder``."""
+    return click.option(
+        "-o", "--output", metavar="DIR", required=True, help="Folder to write; new or empty."
+    )
+
+
+def network_option() -> Callable[[F], F]:
+    """``--model``: passed on as ``model: str | None``, for ``inputs.design_model``."""
+    return click.option(
+        "--model", metavar="MODEL", help="The network, where it is not where it was."
+    )
+
+
+def frames_option(what: str) -> Callable[[F], F]:
+    """``--frames``: passed on as ``frames: int``, at least 1."""
+    return click.option(
+        "--frames", type=click.IntRange(min=1), default=100, show_default=True, help=what
+    )
+
+
+def roots_option(what: str) -> Callable[[F], F]:
+    """``--root``, any number of times: passed on as ``roots: tuple[Path, ...]``."""
+    return click.option(
+        "--root",
+        "roots",
+        metavar="FOLDER",
+        multiple=True,
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        help=f"Where {what} are looked for, before the folder of CASES; may be repeated.",
+    )
+
+
+def page_option(what: str) -> Callable[[F], F]:
+    """``--page``: passed on as ``page: Path | None``, for ``hass.page``."""
+    return click.option(
+        "--page",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"Also write the {what} to this Markdown file; its other sections stay.",
+    )
+
+
 def output_option(help_text: str) -> Callable[[F], F]:
     """``-o/--output FILE``: passed on as ``output: Path | None``, checked before the work."""
     return click.option("-o", "--output", metavar="FILE", callback=_to_output, help=help_text)

@@ -13,10 +13,17 @@ from ..design_file import read_design
 from ..errors import SpecError
 from ..export import Fate, exporter_names, load_exporter
 from ..folder import check_target
-from .common import data_option, json_option, print_json, print_table, talk
+from .common import (
+    data_option,
+    folder_option,
+    frames_option,
+    json_option,
+    network_option,
+    print_json,
+    print_table,
+    talk,
+)
 from .inputs import design_frames, design_model
-
-DEFAULT_FRAMES = 100
 
 
 def _names(
@@ -55,16 +62,10 @@ def _list_targets(ctx: click.Context, param: click.Parameter, value: bool) -> No
     shell_complete=_names,
     help="Tool or format; see --list.",
 )
-@click.option("-o", "--output", metavar="DIR", required=True, help="Folder to write; new or empty.")
+@folder_option()
 @data_option(required=False)
-@click.option(
-    "--frames",
-    type=click.IntRange(min=1),
-    default=DEFAULT_FRAMES,
-    show_default=True,
-    help="Images to check the other tool's results with.",
-)
-@click.option("--model", metavar="MODEL", help="The network, where it is not where it was.")
+@frames_option("Images to check the other tool's results with.")
+@network_option()
 @click.option(
     "--force", is_flag=True, help="Replace what was exported to DIR before; other files there stay."
 )
