@@ -261,10 +261,13 @@ class TrialLog:
         notes = {ORIGIN: proposal.origin.value, OWNER: owner}
         return self._begun(sampler, {**space, **proposal.within}, notes)
 
-    def begin_again(self, lost: UnderWay, space: Space, owner: str = "") -> Running:
-        """Start a trial with the values of one that was lost."""
+    def begin_again(self, lost: UnderWay, owner: str = "") -> Running:
+        """Start a trial with the values of one that was lost.
+
+        Their ranges go with them: the sampler tells trials apart by these too.
+        """
         notes = {ORIGIN: lost.origin.value, OWNER: owner, RETRY: lost.number}
-        return self._begun(FixedSampler(lost.values), space, notes)
+        return self._begun(FixedSampler(lost.values), lost.spans, notes)
 
     def _begun(self, sampler: BaseSampler, spans: Space, notes: Mapping[str, JsonValue]) -> Running:
         self._study.sampler = sampler

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial
 
 from .record import Origin
-from .strategy import Values
+from .strategy import Range, Space, Values
 
 ORIGIN, RECORD, DESIGN, REASON = "origin", "record", "design", "infeasible"
 OWNER, CLIPS, BEAT, ENDED, RETRY = "owner", "clips", "beat", "ended", "retry"
@@ -33,6 +34,7 @@ class UnderWay:
         number: of the trial.
         origin: who chose its values.
         values: those that it has been given so far.
+        spans: the ranges that these are from.
         owner: the process that runs it.
         clips: digest of what is evaluated; None if it is not known yet.
         beat: counts up while its process lives.
@@ -41,6 +43,7 @@ class UnderWay:
     number: int
     origin: Origin
     values: Values
+    spans: Space
     owner: str
     clips: str | None
     beat: int
@@ -70,6 +73,12 @@ def unpack_text(packed: str) -> str:
     return zlib.decompress(base64.b85decode(packed)).decode()
 
 
+def span_of(distribution: BaseDistribution) -> Range:
+    """The range of a parameter; all that searches have are floating-point numbers."""
+    assert isinstance(distribution, FloatDistribution)
+    return Range(distribution.low, distribution.high)
+
+
 def was_given_up(trial: FrozenTrial) -> bool:
     return trial.state is optuna.trial.TrialState.FAIL and ENDED in trial.user_attrs
 
@@ -80,6 +89,7 @@ def under_way_of(trial: FrozenTrial) -> UnderWay:
         trial.number,
         Origin(notes.get(ORIGIN, Origin.SAMPLER.value)),
         trial.params,
+        {name: span_of(distribution) for name, distribution in trial.distributions.items()},
         str(notes.get(OWNER, "")),
         notes.get(CLIPS),
         int(notes.get(BEAT, 0)),

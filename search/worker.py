@@ -145,7 +145,7 @@ class Worker:
         owner = self._team.owner
         lost = self._log.lost(strategy.space)
         if lost:
-            return self._log.begin_again(lost[0], strategy.space, owner)
+            return self._log.begin_again(lost[0], owner)
         under_way = self._log.under_way() if others else ()
         proposal = next_proposal(strategy, supposed(history, under_way, strategy.space))
         if proposal is None:

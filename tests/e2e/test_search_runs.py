@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,6 +197,20 @@ def test_sigkill_loses_nothing_that_had_finished(
     assert results(folder)[:TRIALS] == results(finished)
     failed = [row for row in trials if row["state"] == "fail"]
     assert len(failed) <= 1 and all(row["throughput_fps"] == "" for row in failed)
+
+
+def test_killed_in_any_trial_it_goes_on_as_if_nothing_had_been(
+    finished: Path, spec: SearchSpec, tmp_path: Path
+) -> None:
+    lines = (finished / "study.journal").read_bytes().splitlines(keepends=True)
+    chosen = [place for place, line in enumerate(lines) if b'"clips":' in line]
+    assert len(chosen) == TRIALS
+    for place in chosen:  # the trial's values are known, its outcome is not
+        folder = tmp_path / str(place)
+        shutil.copytree(finished, folder)
+        (folder / "study.journal").write_bytes(b"".join(lines[: place + 1]))
+        run_search(spec, folder)
+        assert results(folder) == results(finished)
 
 
 def test_ctrl_c_keeps_what_had_finished(spec: SearchSpec, tmp_path: Path) -> None:

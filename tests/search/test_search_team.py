@@ -87,10 +87,10 @@ def test_a_trial_of_the_dead_is_taken_up_once(storage: str | None, tmp_path: Pat
     (lost,) = log.lost(SPACE)
     assert lost.number == 1
     assert log.lost({**SPACE, "c": Range(0.0, 1.0)}) == ()  # it had not all of its values
-    interrupted = log.begin_again(lost, SPACE)
+    interrupted = log.begin_again(lost)
     log.fail(interrupted)
     assert log.lost(SPACE) == (lost,)  # Ctrl-C does not count
-    again = log.begin_again(lost, SPACE, "dead too")
+    again = log.begin_again(lost, "dead too")
     assert again.values == {"a": 0.25, "b": 0.0} and again.origin is Origin.SEED
     assert log.lost(SPACE) == ()
     log.give_up_all_of("dead too")
