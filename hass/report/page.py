@@ -13,6 +13,7 @@ from ..design import Design, arithmetic_title
 from ..files import write_text_atomic
 from .layer_plots import layer_pictures
 from .limits import limits
+from .pipeline import deep_fifos, pipeline_pictures
 from .run import Run, load_run
 from .run_plots import device_picture, pareto_picture
 from .tables import (
@@ -85,6 +86,8 @@ def _page(run: Run) -> str:
         limits=limits(design),
         utilisation=Markup(device_picture(design, dense)),
         device_use=device_table(design),
+        pipeline=tuple(Markup(picture) for picture in pipeline_pictures(design)),
+        fifos=deep_fifos(design),
         layers=tuple(Markup(picture) for picture in layer_pictures(design, run.dense)),
         layer_table=layer_table(design),
         with_dense=run.dense is not None,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 from hass.cost.foldings import EngineKind, Folding, MemoryKind
-from hass.cost.result import Estimate, LayerEstimate
+from hass.cost.result import Estimate, FifoEstimate, LayerEstimate
 from hass.design import (
     DataRef,
     Design,
@@ -35,6 +36,21 @@ COLUMNS = [
 def layer_names(count: int) -> list[str]:
     """Names of a residual network's layers: convolutions, an add at every third place."""
     return [f"add{i}" if i % 3 == 2 else f"layer{i // 6}.{i % 6}.conv" for i in range(count)]
+
+
+def made_fifos(names: Sequence[str]) -> tuple[FifoEstimate, ...]:
+    """A FIFO in front of every layer but the first; a second, deep one in front of additions."""
+    none, deep = Resources(lut=20, ff=30), Resources(lut=24, ff=28, bram18=2)
+    found = [
+        FifoEstimate(source, target, 0, 1 + place % 4, 2, MemoryKind.NONE, none)
+        for place, (source, target) in enumerate(itertools.pairwise(names))
+    ]
+    found += [
+        FifoEstimate(names[place - 2], name, 1, 2, 600 + place, MemoryKind.BRAM, deep)
+        for place, name in enumerate(names)
+        if name.startswith("add") and place >= 2
+    ]
+    return tuple(found)
 
 
 def made_design(
@@ -89,7 +105,7 @@ def made_design(
         layers[name] = LayerEstimate(folding, ii, 40, 0.01, 100 * index, macs, resources)
     estimate = Estimate(
         layers=layers,
-        fifos=(),
+        fifos=made_fifos(names),
         frame_ii_cycles=frame_ii_cycles,
         depth_cycles=9_000,
         latency_cycles=9_000 + frame_ii_cycles,

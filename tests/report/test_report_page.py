@@ -80,7 +80,7 @@ def page(text: str) -> _Page:
 
 def test_sections(page: _Page) -> None:
     ids = [attrs["id"] for attrs in page.named("section")]
-    assert ids == ["summary", "pareto", "limits", "device", "layers", "reproduce"]
+    assert ids == ["summary", "pareto", "limits", "device", "layers", "pipeline", "reproduce"]
     targets = {attrs.get("id") for _, attrs in page.tags}
     links = [attrs["href"] for attrs in page.named("a")]
     assert len(links) == len(ids) + 1
@@ -153,9 +153,9 @@ def test_references_inside_the_page_lead_somewhere(page: _Page, text: str) -> No
 
 def test_pictures_and_tables_can_be_read_without_seeing_them(page: _Page) -> None:
     pictures = page.named("svg")
-    assert len(pictures) == 3  # Pareto, part, layers
+    assert len(pictures) == 4  # Pareto, part, layers, pipeline
     assert all(svg["role"] == "img" and svg["aria-labelledby"] for svg in pictures)
-    assert len(page.named("caption")) == len(page.named("table")) == 6
+    assert len(page.named("caption")) == len(page.named("table")) == 7
     assert all(attrs["scope"] in ("row", "col") for attrs in page.named("th"))
     regions = [attrs for _, attrs in page.tags if attrs.get("role") == "region"]
     assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs in regions)
@@ -201,7 +201,7 @@ def test_a_single_design_without_accuracy_or_dense(tmp_path: Path) -> None:
     write_design(made_design(density=None), tmp_path / "mine.json")
     page = _Page(render_report(tmp_path / "mine.json"))
     ids = [attrs["id"] for attrs in page.named("section")]
-    assert ids == ["summary", "limits", "device", "layers", "reproduce"]
+    assert ids == ["summary", "limits", "device", "layers", "pipeline", "reproduce"]
     assert "Top-1" not in page.words
     assert "no profile" in page.words
     assert "None" not in page.words
