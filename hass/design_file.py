@@ -17,6 +17,7 @@ from .device import Device
 from .errors import GraphError, Mistake, SpecError
 from .files import JsonValue, canonical_json, write_text_atomic
 from .folding.plan import FoldingPlan
+from .near import unreadable
 from .sparsity import Accuracy
 from .validation import mistakes_of
 
@@ -188,9 +189,7 @@ def read_design(path: str | Path) -> Design:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise SpecError(
-            Mistake(str(path), error.strerror or str(error), "a design file (JSON)")
-        ) from None
+        raise unreadable(Path(path), error, "a design file (JSON)") from None
     return parse_design(data, path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -14,6 +13,7 @@ from typing import Literal
 import pydantic
 
 from .errors import SpecError
+from .near import nearest_or_all, unreadable
 from .validation import StrictRecord, mistakes_of
 
 
@@ -188,12 +188,11 @@ def load_device(name_or_path: str) -> Device:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise SpecError.at(path, str(error), "a readable device file (TOML)") from None
+            raise unreadable(path, error, "a readable device file (TOML)") from None
         return parse_device(text, path.stem, path)
     names = device_names()
     if name_or_path not in names:
-        near = difflib.get_close_matches(name_or_path.lower(), names, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(names)}"
+        hint = nearest_or_all(name_or_path, names, cutoff=0.4)
         raise SpecError.at("device", name_or_path, f"a known device or a .toml file; {hint}")
     file = resources.files("hass.parts") / f"{name_or_path}.toml"
     return parse_device(file.read_text(encoding="utf-8"), name_or_path, f"parts/{file.name}")

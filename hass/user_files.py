@@ -5,7 +5,6 @@ A design file is accepted in place of either, so that one design's choices can b
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -19,11 +18,10 @@ from .errors import Mistake, SpecError
 from .folding.legal import ALL_ENGINES, WEIGHT_MEMORIES
 from .folding.objections import objections
 from .graph import Graph
+from .near import nearest_or_all, unreadable
 from .sparsity import Settings, SparsityProfile, SparsitySetting
 from .validation import StrictRecord, mistakes_of
 from .values import Arithmetic
-
-NAMES_SHOWN = 20  # of a model's layers, in a message
 
 Factor = Annotated[int, pydantic.Field(ge=1)]
 
@@ -59,7 +57,7 @@ def _read(path: str | Path) -> tuple[bytes, bool]:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise SpecError(Mistake(str(path), error.strerror or str(error), "a JSON file")) from None
+        raise unreadable(Path(path), error, "a JSON file") from None
     try:
         return data, "schema_version" in _ANY_OBJECT.validate_json(data)
     except pydantic.ValidationError as error:
@@ -69,16 +67,14 @@ def _read(path: str | Path) -> tuple[bytes, bool]:
 def _refuse_unknown(given: Collection[str], known: Collection[str], path: object) -> None:
     unknown = [name for name in given if name not in known]
     if unknown:
-        raise SpecError([Mistake(str(path), repr(name), _nearest(name, known)) for name in unknown])
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3)
-    if near:
-        return f"a layer of the model; did you mean {' or '.join(near)}?"
-    shown = ", ".join(list(known)[:NAMES_SHOWN])
-    more = len(known) - NAMES_SHOWN
-    return f"a layer of the model: {shown}{f' and {more} more' if more > 0 else ''}"
+        raise SpecError(
+            [
+                Mistake(
+                    str(path), repr(name), f"a layer of the model; {nearest_or_all(name, known)}"
+                )
+                for name in unknown
+            ]
+        )
 
 
 def read_settings(path: str | Path, graph: Graph) -> Settings:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from hass.errors import Mistake, SpecError
+from hass.near import unreadable
 
 from .mobilenet_v2 import mobilenet_v2
 from .mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
@@ -67,7 +68,7 @@ def random_network(name: str, seed: int) -> nn.Module:
 def _read_state(path: Path) -> dict[str, torch.Tensor]:
     expected = "a .pth file with the state_dict of the network: a mapping of names to tensors"
     if not path.is_file():
-        raise SpecError.at(path, "no such file", expected)
+        raise unreadable(path, None, expected)
     try:
         # weights_only: a weight file is data, and never runs code
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -12,6 +12,7 @@ import tomli_w
 
 from hass.errors import Mistake, SpecError
 from hass.files import write_text_atomic
+from hass.near import unreadable
 from hass.validation import StrictRecord, mistakes_of
 from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
@@ -160,7 +161,7 @@ def read_spec(path: str | Path) -> SearchSpec:
     try:
         data = _SpecFile.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
-        raise SpecError(Mistake(str(path), error.strerror or str(error), "a spec.toml")) from None
+        raise unreadable(Path(path), error, "a spec.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(Mistake(str(path), str(error), "a TOML file")) from None
     except pydantic.ValidationError as error:

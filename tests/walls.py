@@ -16,6 +16,7 @@ LAYERS = {
     "hass.page": 0,
     "hass.identifiers": 0,
     "hass.intmath": 0,
+    "hass.near": 0,
     "hass.validation": 0,
     "hass.fixed_point": 1,
     "hass.cuts": 1,

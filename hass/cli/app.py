@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import sys
@@ -13,6 +12,7 @@ import click
 
 from .._version import __version__
 from ..errors import HassError, OutputError, SpecError
+from ..near import nearest_or_all
 
 VERB_GROUP = "hass.verbs"
 INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells have it
@@ -71,9 +71,7 @@ class VerbGroup(click.Group):
         name = args[0]
         verbs = self.list_commands(ctx)
         if name not in verbs and not name.startswith("-") and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(name.lower(), verbs, n=2, cutoff=0.6)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(verbs)}"
-            ctx.fail(f"no verb {name!r}; {hint}")
+            ctx.fail(f"no verb {name!r}; {nearest_or_all(name, verbs, cutoff=0.6)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import metadata
 
 from ..errors import SpecError
+from ..near import nearest_or_all
 from .exporter import EXPORTER_GROUP, Exporter
 
 
@@ -30,7 +30,4 @@ def load_exporter(name: str) -> Exporter:
             raise SpecError.at("--to", name, f"{entry.value} to be a hass.export.Exporter")
         return exporter
     names = exporter_names()
-    near = difflib.get_close_matches(name.lower(), names, n=2, cutoff=0.5)
-    raise SpecError.at(
-        "--to", name, f"{' or '.join(near)}" if near else f"one of {', '.join(names)}"
-    )
+    raise SpecError.at("--to", name, f"a target; {nearest_or_all(name, names)}")

@@ -12,6 +12,7 @@ import onnx
 import onnx.numpy_helper
 
 from ..errors import GraphError, SpecError
+from ..near import unreadable
 from .values import Constant
 
 OLDEST_OPSET = 9
@@ -97,8 +98,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError.at(path, reason, f"{_EXPECTED} that can be read") from None
+        raise unreadable(path, error, f"{_EXPECTED} that can be read") from None
 
 
 def load_model_file(path: str | Path) -> ModelFile:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Mistake, SpecError
+from ..near import unreadable
 from ..values import FeatureMap
 from .data_spec import SPEC_NAME, ImageFolderSpec, NpzSpec, read_spec
 from .dataset import Dataset
@@ -48,9 +49,8 @@ def open_dataset(path: str | Path, frame: FeatureMap, *, seed: int = 0) -> Datas
     if file.is_dir():
         file = file / SPEC_NAME
     if not file.is_file():
-        raise SpecError.at(
-            file, "no such file", f"an .npz or a TOML file, or a folder with {SPEC_NAME}"
-        )
+        named = file if Path(path).is_dir() else Path(path)
+        raise unreadable(named, None, f"an .npz or a TOML file, or a folder with {SPEC_NAME}")
     if file.suffix == ".npz":
         return _open_npz(file, None, file, frame, seed)
     if file.suffix != ".toml":
