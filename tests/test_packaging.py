@@ -6,6 +6,7 @@ import configparser
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -16,33 +17,41 @@ from hass import __version__
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("hass", "search", "sim", "hw_templates", "models")
-FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+FILES = ("setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CITATION.cff")
 LARGEST_WHEEL_BYTES = 2_000_000
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel of this checkout, built with the setuptools that is installed."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what is packaged, as setuptools leaves build/ behind where it works."""
     pytest.importorskip("setuptools", minversion="70.1", reason="setuptools builds the wheel")
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"  # a copy, as setuptools leaves build/ behind where it works
-    source.mkdir()
+    copy = tmp_path_factory.mktemp("source")
     for name in FOLDERS:
         shutil.copytree(
-            ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+            ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )
     for name in FILES:
-        shutil.copy(ROOT / name, source / name)
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+def _built_wheel(source: Path, folder: Path) -> zipfile.ZipFile:
+    """The wheel of a source tree, built with the setuptools that is installed."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    done = subprocess.run(
-        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    _run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source)])
     (built,) = folder.glob("*.whl")
     return zipfile.ZipFile(built)
+
+
+def _run(words: list[str], cwd: Path | None = None) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel of this checkout."""
+    return _built_wheel(source, tmp_path_factory.mktemp("wheel"))
 
 
 def _installed_path(path: Path) -> str:
@@ -82,6 +91,20 @@ def test_every_data_file_is_in_it(wheel: zipfile.ZipFile) -> None:
 def test_no_tests_and_nothing_large_is_in_it(wheel: zipfile.ZipFile) -> None:
     assert not [name for name in wheel.namelist() if "test_" in name]
     assert sum(info.compress_size for info in wheel.infolist()) < LARGEST_WHEEL_BYTES
+
+
+def test_the_source_distribution_builds_the_same_wheel(
+    source: Path, wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    code = "import sys, setuptools.build_meta as backend; backend.build_sdist(sys.argv[1])"
+    _run([sys.executable, "-c", code, str(tmp_path)], cwd=source)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / archive.name.removesuffix(".tar.gz")
+    again = _built_wheel(unpacked, tmp_path / "wheel")
+    assert sorted(again.namelist()) == sorted(wheel.namelist())
+    assert (unpacked / "CITATION.cff").is_file()
 
 
 def test_every_verb_of_setup_cfg_can_be_loaded() -> None:
