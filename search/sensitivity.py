@@ -2,7 +2,8 @@
 
 Losses are divergences of the network's output from the dense network's, which add up over layers
 to first order (``hass.measure.clip_losses``). They grow about as the square of what is clipped, so
-that their roots are interpolated.
+that their roots are interpolated. A curve ends at the first share that loses more than any strategy
+asks for: larger ones would change no answer.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 from hass.files import JsonValue
 from hass.graph import Graph, Weights, macs_per_frame
-from hass.measure import Dataset, Split, images_at_once, measure_clip_losses
+from hass.intmath import ceil_div
+from hass.measure import Dataset, LadderSums, Split, images_at_once, measure_clip_losses
 from hass.sparsity import SparsitySetting
 
 from .clips import LayerFacts, setting_of
@@ -23,6 +25,9 @@ from .known import Known
 
 # Of a layer's words, weights and activations alike.
 SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+# In nats, of one operand of one layer; it lies above what curves are asked for, the largest of
+# ``codesign.LOSSES`` where the sampler takes losses to be smallest.
+ENOUGH = 0.07
 # A clip is measured on as many images as take this many MACs, within these numbers: losses are
 # means over images, and even a large network's should not take longer than a few dozen trials.
 MACS_PER_PASS = 8e9
@@ -31,7 +36,7 @@ FEWEST_IMAGES, MOST_IMAGES = 16, 128
 
 @dataclass(frozen=True, slots=True)
 class LossCurve:
-    """What clipping a share of one operand of a layer costs.
+    """What clipping a share of one operand of a layer costs, for losses up to ``ENOUGH``.
 
     Attributes:
         shares: ascending, the first 0.
@@ -69,16 +74,21 @@ def measured_images(graph: Graph, dataset: Dataset) -> int:
     return min(wanted, dataset.count(Split.CALIBRATION))
 
 
-def _clips(facts: LayerFacts) -> tuple[SparsitySetting, ...]:
-    """Clips of the activations alone, then of the weights alone."""
+def _ladders(facts: LayerFacts) -> tuple[tuple[SparsitySetting, ...], ...]:
+    """Clips of the activations alone, and of the weights alone."""
     acts = [setting_of(facts, act_share=share, weight_sparsity=0.0) for share in SHARES]
     weights = [setting_of(facts, act_share=0.0, weight_sparsity=share) for share in SHARES]
-    return tuple(setting or SparsitySetting() for setting in (*acts, *weights))
+    return tuple(
+        tuple(setting or SparsitySetting() for setting in ladder) for ladder in (acts, weights)
+    )
 
 
-def _curve(losses: Sequence[float]) -> LossCurve:
+def _curve(parts: Sequence[Sequence[float]], images: int) -> LossCurve:
+    """From the sums of all groups of images; the last group has the fewest."""
+    count = len(parts[-1])
+    losses = sum(np.array(part[:count]) for part in parts) / images
     rising = np.maximum.accumulate(np.append(0.0, losses))  # noise apart, more clips lose more
-    return LossCurve((0.0, *SHARES), tuple(rising.tolist()))
+    return LossCurve((0.0, *SHARES[:count]), tuple(rising.tolist()))
 
 
 def sensitivities(
@@ -90,7 +100,7 @@ def sensitivities(
     hooks: SearchHooks,
 ) -> dict[str, Sensitivity]:
     """Layer -> its curves, measured group of images by group, each kept as soon as it is known."""
-    clips = {layer.name: _clips(layer) for layer in facts}
+    ladders = {layer.name: _ladders(layer) for layer in facts}
     images = measured_images(graph, dataset)
     group = images_at_once(graph)
     shared: dict[str, JsonValue] = {
@@ -99,56 +109,68 @@ def sensitivities(
         "data": dataset.digest,
         "images": images,
         "group": group,
-        "clips": {
-            name: [[s.weight_sparsity, s.act_threshold] for s in settings]
-            for name, settings in clips.items()
+        "enough": ENOUGH,
+        "ladders": {
+            name: [[[s.weight_sparsity, s.act_threshold] for s in ladder] for ladder in pair]
+            for name, pair in ladders.items()
         },
     }
-    sums = {name: np.zeros(2 * len(SHARES)) for name in clips}
-    done = 0
-    for part in _kept(known, shared, clips, images, group):
-        done += 1
-        for name, known_losses in part.items():
-            sums[name] += known_losses
+    parts = list(_kept(known, shared, ladders, ceil_div(images, group)))
     missing = measure_clip_losses(
         graph,
         weights,
         dataset,
-        clips,
+        ladders,
         images=images,
-        known=done,
+        enough=ENOUGH,
+        known=parts,
         progress=stage_progress(hooks, "sensitivity of the layers"),
     )
-    for number, found in enumerate(missing, start=done):
-        stored: JsonValue = {name: list(losses) for name, losses in found.sums.items()}
+    for number, found in enumerate(missing, start=len(parts)):
+        stored: JsonValue = {name: [list(s) for s in sums] for name, sums in found.sums.items()}
         known.keep_text("losses", {**shared, "part": number}, stored)
-        for name, losses in found.sums.items():
-            sums[name] += losses
-    count = len(SHARES)
+        parts.append(found.sums)
     return {
         name: Sensitivity(
-            weight=_curve((total[count:] / images).tolist()),
-            act=_curve((total[:count] / images).tolist()),
+            act=_curve([part[name][0] for part in parts], images),
+            weight=_curve([part[name][1] for part in parts], images),
         )
-        for name, total in sums.items()
+        for name in ladders
     }
 
 
 def _kept(
     known: Known,
     shared: Mapping[str, JsonValue],
-    clips: Mapping[str, Sequence[SparsitySetting]],
-    images: int,
-    group: int,
-) -> Iterator[dict[str, list[float]]]:
+    ladders: Mapping[str, Sequence[Sequence[SparsitySetting]]],
+    groups: int,
+) -> Iterator[LadderSums]:
     """What is known already, from the first group on."""
-    for number in range(-(-images // group)):
+    most = {name: [len(ladder) for ladder in pair] for name, pair in ladders.items()}
+    for number in range(groups):
         found = known.text("losses", {**shared, "part": number})
-        if not isinstance(found, Mapping) or found.keys() != clips.keys():
+        if not isinstance(found, Mapping) or found.keys() != ladders.keys():
             return
-        part: dict[str, list[float]] = {}
-        for name, losses in found.items():
-            if not isinstance(losses, list) or len(losses) != len(clips[name]):
+        part: dict[str, tuple[tuple[float, ...], ...]] = {}
+        for name, pair in found.items():
+            sums = _sums(pair, most[name])
+            if sums is None:
                 return
-            part[name] = [float(loss) for loss in losses]
+            part[name] = sums
+            most[name] = [len(losses) for losses in sums]
         yield part
+
+
+def _sums(found: JsonValue, most: Sequence[int]) -> tuple[tuple[float, ...], ...] | None:
+    """A layer's ladders as they were kept, each of 1 to so many losses; None if they are not."""
+    if not isinstance(found, list) or len(found) != len(most):
+        return None
+    sums = []
+    for losses, count in zip(found, most, strict=True):
+        if not isinstance(losses, list) or not 1 <= len(losses) <= count:
+            return None
+        numbers = tuple(loss for loss in losses if isinstance(loss, float))
+        if len(numbers) < len(losses):
+            return None
+        sums.append(numbers)
+    return tuple(sums)

@@ -1,7 +1,7 @@
 """Measuring networks on labelled images through onnxruntime: equality, accuracy, sparsity."""
 
 from .accuracy import batch_size, measure_accuracy, measure_hits, require_images
-from .clip_losses import GroupLosses, images_at_once, measure_clip_losses
+from .clip_losses import GroupLosses, LadderSums, images_at_once, measure_clip_losses
 from .dataset import Batch, Dataset
 from .equality import prove_equal
 from .fronts import Fronts
@@ -18,6 +18,7 @@ __all__ = [
     "Fronts",
     "GroupLosses",
     "Hits",
+    "LadderSums",
     "ProgressCallback",
     "Split",
     "batch_size",

@@ -6,17 +6,20 @@ second order in the change of the outputs it is a square, and changes of differe
 little in common.
 
 One layer is clipped at a time. What stands before it is run once; for every clip of a layer one
-session serves, of the network behind the last cut in front of it, whose clip is an input.
+session serves, of the network behind the last cut in front of it, whose clip is an input. Clips
+come as ladders, milder ones first: what lies above a clip that costs too much is not run.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import ops
 from ..cuts import Cut, cutting_order, graph_between
@@ -36,6 +39,9 @@ from .splits import Split
 # Words of the map that crosses a cut, kept for the images that run together: 64 MiB of float32.
 CROSSING_WORDS = 16 << 20
 
+# Layer -> ladder by ladder the sum over images of each clip's divergence, in nats.
+LadderSums = Mapping[str, tuple[tuple[float, ...], ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class GroupLosses:
@@ -43,13 +49,14 @@ class GroupLosses:
 
     Attributes:
         images: their number.
-        sums: layer -> sum over the images of the divergence under each of its clips alone, in nats.
+        sums: layer -> of each of its ladders, the sum over the images of the divergence under each
+            clip alone, in nats; without the clips that were not run.
         macs: multiply-accumulates that were run for it.
         whole_macs: that running the whole network for each clip would have taken.
     """
 
     images: int
-    sums: Mapping[str, tuple[float, ...]]
+    sums: LadderSums
     macs: int
     whole_macs: int
 
@@ -72,13 +79,22 @@ def divergence(dense: FloatArray, outputs: FloatArray) -> float:
 
 
 class _Front:
-    """Some images as they cross one cut after the other."""
+    """Some images as they cross one cut after the other.
 
-    def __init__(self, graph: Graph, weights: Weights, images: FloatArray) -> None:
+    Args:
+        graph, weights: the dense network.
+        images: the images.
+        dense: logarithms of the probabilities that the dense network gives them.
+    """
+
+    def __init__(
+        self, graph: Graph, weights: Weights, images: FloatArray, dense: FloatArray
+    ) -> None:
         self._graph, self._weights = graph, weights
         self._order = cutting_order(graph)
         self._at: Cut | None = None
         self.maps = images
+        self.dense = dense
         self.macs = 0
 
     def behind(self, cut: Cut | None) -> Graph:
@@ -106,24 +122,26 @@ def _clipped_weight(weights: Weights, layer: str, setting: SparsitySetting) -> F
     return pruned_weights(weights, {layer: only_weights})[f"{layer}.weight"]
 
 
-def _layer_losses(
-    part: Graph,
+def _ladder_losses(
+    session: Session,
     weights: Weights,
     layer: str,
     settings: Sequence[SparsitySetting],
-    maps: FloatArray,
-    dense: FloatArray,
+    front: _Front,
+    before: npt.NDArray[np.float64],
+    enough: float,
 ) -> list[float]:
-    model = write_model(part, weights, free=layer)
-    session = open_session(model, more=(FREE_WEIGHT, FREE_THRESHOLD))
-    sums = []
-    for setting in settings:
+    """Losses of a ladder's clips, up to the first that comes to ``enough`` with those before."""
+    sums: list[float] = []
+    for place, setting in enumerate(settings[: len(before)]):
         more = {
             FREE_WEIGHT: _clipped_weight(weights, layer, setting),
             FREE_THRESHOLD: np.asarray(setting.act_threshold, dtype=np.float32),
         }
-        outputs = np.concatenate(list(_in_batches(session, maps, more)))
-        sums.append(divergence(dense, outputs))
+        outputs = np.concatenate(list(_in_batches(session, front.maps, more)))
+        sums.append(divergence(front.dense, outputs))
+        if before[place] + sums[place] >= enough:
+            break
     return sums
 
 
@@ -138,22 +156,27 @@ def measure_clip_losses(
     graph: Graph,
     weights: Weights,
     dataset: Dataset,
-    clips: Mapping[str, Sequence[SparsitySetting]],
+    ladders: Mapping[str, Sequence[Sequence[SparsitySetting]]],
     *,
     images: int,
-    known: int = 0,
+    enough: float = math.inf,
+    known: Sequence[LadderSums] = (),
     progress: ProgressCallback | None = None,
 ) -> Iterator[GroupLosses]:
     """What each clip alone costs, on calibration images, group of images by group.
 
     The same arguments give the same losses. Memory is bounded whatever the number of images.
+    A divergence is never negative, so that a clip's cost is known to reach ``enough`` before all
+    groups have run; its own is measured in all of them, that of the clips above it no more.
 
     Args:
         graph, weights: the dense network; it puts out logits, one per class.
         dataset: its images; those of the calibration split are used.
-        clips: Conv2d layer -> settings to measure, one at a time.
+        ladders: Conv2d layer -> ladders of settings to measure, one at a time; in a ladder each
+            setting costs at least as much as the one before it.
         images: the first so many of the calibration split.
-        known: groups that need not be measured again, from the first.
+        enough: mean divergence, in nats, above which it does not matter.
+        known: of the groups that need not be measured again, from the first.
         progress: called after each layer of a group.
 
     Raises:
@@ -163,27 +186,41 @@ def measure_clip_losses(
     require_images(dataset, Split.CALIBRATION)
     if graph.of_type(ops.Output)[0].out.pixels != 1:
         raise ProfileError(f"{graph.name}: puts out maps, expected one number per class")
-    before = {layer: cut for layer, cut in cuts_before(graph).items() if clips.get(layer)}
+    before = {layer: cut for layer, cut in cuts_before(graph).items() if ladders.get(layer)}
     group = images_at_once(graph)
     total = min(images, dataset.count(Split.CALIBRATION))
     steps = len(before) * ceil_div(total, group)
-    done = len(before) * known
-    clip_count = sum(len(clips[layer]) for layer in before)
+    done = len(before) * len(known)
+    clip_count = sum(len(ladder) for layer in before for ladder in ladders[layer])
     whole = open_session(write_model(graph, weights))
+    so_far = {layer: [np.zeros(len(ladder)) for ladder in ladders[layer]] for layer in before}
+    for part in known:
+        _add(so_far, part)
     batches = dataset.batches(Split.CALIBRATION, group, total)
-    for batch in islice(batches, known, None):
-        front = _Front(graph, weights, batch.images)
+    for batch in islice(batches, len(known), None):
         outputs = np.concatenate(list(_in_batches(whole, batch.images)))
-        dense = log_probabilities(outputs)
+        front = _Front(graph, weights, batch.images, log_probabilities(outputs))
         count = int(batch.labels.size)
-        sums, macs = {}, 0
+        sums: dict[str, tuple[tuple[float, ...], ...]] = {}
+        macs = 0
         for layer, cut in before.items():
-            part = front.behind(cut)
+            behind = front.behind(cut)
+            model = write_model(behind, weights, free=layer)
+            session = open_session(model, more=(FREE_WEIGHT, FREE_THRESHOLD))
             sums[layer] = tuple(
-                _layer_losses(part, weights, layer, clips[layer], front.maps, dense)
+                tuple(_ladder_losses(session, weights, layer, ladder, front, b, enough * total))
+                for ladder, b in zip(ladders[layer], so_far[layer], strict=True)
             )
-            macs += network_macs(part) * len(clips[layer]) * count
+            macs += network_macs(behind) * sum(map(len, sums[layer])) * count
             done += 1
             if progress is not None:
                 progress(done, steps)
+        _add(so_far, sums)
         yield GroupLosses(count, sums, macs + front.macs, network_macs(graph) * clip_count * count)
+
+
+def _add(so_far: dict[str, list[npt.NDArray[np.float64]]], part: LadderSums) -> None:
+    """Add the losses of a group, of as many clips of each ladder as it has."""
+    for layer, ladders in part.items():
+        for place, losses in enumerate(ladders):
+            so_far[layer][place] = so_far[layer][place][: len(losses)] + losses

@@ -15,8 +15,9 @@ from hass.search.codesign import LEVELS, LOSSES, CoDesign, level_losses
 from hass.search.evaluate import Problem, open_problem
 from hass.search.hooks import SilentHooks
 from hass.search.known import Known
-from hass.search.sensitivity import SHARES, LossCurve, Sensitivity, sensitivities
+from hass.search.sensitivity import ENOUGH, SHARES, LossCurve, Sensitivity, sensitivities
 from hass.search.spec import SearchSpec
+from hass.search.strategy_default import OFFSETS
 
 CURVE = LossCurve((0.0, 0.2, 0.4, 0.6), (0.0, 0.01, 0.01, 0.04))
 
@@ -38,6 +39,10 @@ def test_roots_of_losses_are_interpolated() -> None:
     assert flat.share_at(0.1) <= 0.5
 
 
+def test_curves_reach_as_far_as_they_are_asked_for() -> None:
+    assert max(LOSSES) / 2**OFFSETS.low <= ENOUGH
+
+
 def test_levels_lose_what_the_clips_do() -> None:
     losses = level_losses(Sensitivity(weight=CURVE, act=CURVE), 2.0, 0.5)
     assert len(losses) == len(LEVELS) and losses[0] == 0.0
@@ -53,8 +58,8 @@ def test_curves_are_measured_once_and_gone_on_with(
     measured = []
     measure = clip_losses.measure_clip_losses
 
-    def counted(*args: object, known: int = 0, **more: object) -> Iterator[GroupLosses]:
-        for part in measure(*args, known=known, **more):  # type: ignore[arg-type]
+    def counted(*args: object, **more: object) -> Iterator[GroupLosses]:
+        for part in measure(*args, **more):  # type: ignore[arg-type]
             measured.append(part.images)
             yield part
 
@@ -68,7 +73,8 @@ def test_curves_are_measured_once_and_gone_on_with(
 
     first = curves()
     assert set(first) == {layer.name for layer in facts}
-    assert len(first[facts[0].name].act.losses) == len(SHARES) + 1
+    curve = first[facts[0].name].act
+    assert len(curve.losses) == len(SHARES) + 1 or curve.losses[-1] >= ENOUGH
     parts = list(measured)
     assert len(parts) > 1 and sum(parts) == 8  # a fifth of 40 images are for calibration
     measured.clear()
