@@ -15,10 +15,9 @@ arrays (frames, channels, height, width).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from . import ops
 from .errors import GraphError
+from .exact_sums import EXACT_FLOAT, Factors, NumberArray, Part, window_view
 from .fixed_point import (
     MAX_ALIGN_BITS,
     SIGMOID_FRAC_BITS,
@@ -42,17 +42,15 @@ from .fixed_point import (
     wrap,
 )
 from .graph import Graph, Weights
+from .shapes import output_map
 from .sparsity import Settings
 from .threads import thread_count
-from .values import FixedPoint
+from .values import FeatureMap, FixedPoint
 
 CONSTANT_BITS = 16  # of HardSigmoid's alpha
 MAX_CONSTANT_FRAC_BITS = 17  # of alpha: 1 then fits the sum behind the finest input format
 SUM_BITS = 48  # of alpha * x + beta
-PATCH_WORDS = 1 << 19  # the im2col matrix is built for as many rows as fit
 MAP_WORDS = 1 << 19  # frames go through the network together while their largest map has so many
-EXACT_FLOAT = 1 << 53  # float64 holds every integer up to here
-EXACT_FLOAT32 = 1 << 24  # and float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,65 +124,92 @@ def windows(
     padded = np.pad(
         source, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=np.int64(fill)
     )
-    view = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
-    return np.asarray(view[:, :, :: stride[0], :: stride[1]])
-
-
-def _exact_type(source: IntArray, weight: IntArray) -> type[np.generic]:
-    """The fastest type in which no sum of products rounds, in whatever order it is taken."""
-    largest = max(int(source.max()), -int(source.min()))
-    bound = largest * int(np.abs(weight).reshape(len(weight), -1).sum(axis=1).max())
-    # matrices of floats multiply far faster than those of integers
-    if bound <= EXACT_FLOAT32:
-        return np.float32
-    return np.float64 if bound <= EXACT_FLOAT else np.int64
+    return window_view(padded, kernel, stride)
 
 
 def convolve(op: ops.Conv2d, source: IntArray, weight: IntArray) -> IntArray:
     """Exact sums of products, (N, out_channels, H_out, W_out), before the bias."""
-    dtype = _exact_type(source, weight)
-    # channels in front: a matrix product then gives whole maps, not single positions
-    taken = windows(source.transpose(1, 0, 2, 3).astype(dtype), op.kernel, op.stride, op.pads)
-    channels, frames, height, width = taken.shape[:4]
-    result = np.empty((frames, op.out_channels, height, width), dtype=np.int64)
-    per_row = channels * op.kernel[0] * op.kernel[1] * frames * width
-    rows = max(1, PATCH_WORDS // per_row)
-    factors = weight.astype(dtype)
-    multiply = _by_channel if channels == op.groups == op.out_channels else _by_group
-    for start in range(0, height, rows):
-        part = taken[:, :, start : start + rows]
-        result[:, :, start : start + rows] = multiply(op, part, factors).transpose(1, 0, 2, 3)
+    factors = Factors(op, weight)
+    largest = max(int(source.max()), -int(source.min()))
+    return _collected(factors.sums(source, largest), op, source)
+
+
+def _collected(parts: Iterable[Part], op: ops.Conv2d, source: IntArray) -> IntArray:
+    """The parts of a convolution's output in one map, (N, out_channels, H_out, W_out)."""
+    frames, channels, height, width = source.shape
+    out = output_map(op, [FeatureMap(height, width, channels)])
+    result = np.empty((frames, out.channels, out.height, out.width), dtype=np.int64)
+    for some, rows, words in parts:
+        result[:, some, rows] = words.transpose(1, 0, 2, 3)
     return result
 
 
-def _by_group(
-    op: ops.Conv2d, taken: npt.NDArray[Any], weight: npt.NDArray[Any]
-) -> npt.NDArray[Any]:
-    """(out_channels, N, H, W) sums from windows (C, N, H, W, kh, kw), as matrix products."""
-    channels, *places = taken.shape[:4]
-    if op.kernel == (1, 1):
-        patches = taken
-    else:
-        patches = np.empty((channels, *op.kernel, *places), dtype=taken.dtype)
-        for row, column in np.ndindex(*op.kernel):
-            patches[:, row, column] = taken[..., row, column]
-    products = channels // op.groups * op.kernel[0] * op.kernel[1]
-    sums = np.matmul(
-        weight.reshape(op.groups, -1, products), patches.reshape(op.groups, products, -1)
-    )
-    return np.asarray(sums.reshape(op.out_channels, *places))
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A convolution with its integers.
+
+    Attributes:
+        op: the convolution.
+        factors, bias: its weights, and (out_channels,) in the accumulator's format.
+        limit: of the clip on its input; 0: none.
+        accumulator, out: formats.
+    """
+
+    op: ops.Conv2d
+    factors: Factors
+    bias: IntArray
+    limit: int
+    accumulator: FixedPoint
+    out: FixedPoint
+
+    def words(self, source: IntArray, fmt: FixedPoint) -> IntArray:
+        """Its output words from its input's, which are of a format."""
+        clipped = clip(source, self.limit) if self.limit else source
+        largest = -fmt.low
+        exact = self.factors.bound(largest) + -self.accumulator.low <= EXACT_FLOAT
+        parts = (
+            (some, rows, self._finished(sums, self.bias[some], exact))
+            for some, rows, sums in self.factors.sums(clipped, largest)
+        )
+        return _collected(parts, self.op, clipped)
+
+    def _finished(self, sums: NumberArray, bias: IntArray, exact: bool) -> NumberArray:
+        """Output words of some sums; ``exact``: float64 holds the biased sums."""
+        shift_bits = self.accumulator.frac_bits - self.out.frac_bits
+        column = bias.reshape(-1, 1, 1, 1)
+        if exact and shift_bits > 0:
+            total = sums.astype(np.float64, copy=False)
+            total += column
+            if self.accumulator.low <= total.min() and total.max() <= self.accumulator.high:
+                # nothing wraps: ``requantise`` in floats, which takes far fewer passes
+                total *= 0.5**shift_bits
+                total += 0.5
+                np.floor(total, out=total)
+                return np.asarray(np.clip(total, self.out.low, self.out.high, out=total))
+            integers = total.astype(np.int64)
+        else:
+            integers = sums.astype(np.int64) + column
+        wrapped = wrap(integers, self.accumulator.width_bits)
+        return requantise(wrapped, self.accumulator.frac_bits, self.out)
 
 
-def _by_channel(
-    op: ops.Conv2d, taken: npt.NDArray[Any], weight: npt.NDArray[Any]
-) -> npt.NDArray[Any]:
-    """The same where each channel has one filter of its own: tap by tap."""
-    sums = np.zeros(taken.shape[:4], dtype=taken.dtype)
-    products = np.empty_like(sums)
-    for row, column in np.ndindex(*op.kernel):
-        factors = weight[:, 0, row, column].reshape(-1, 1, 1, 1)
-        sums += np.multiply(taken[..., row, column], factors, out=products)
-    return sums
+def _layers(
+    graph: Graph, weights: Weights, formats: NumberFormats, act_thresholds: Mapping[str, float]
+) -> dict[str, _Layer]:
+    integers = integer_weights(graph, weights, formats)
+    limits = clip_limits(act_thresholds, formats, graph)
+    return {
+        layer.name: _Layer(
+            layer.op,
+            Factors(layer.op, integers[f"{layer.name}.weight"]),
+            integers[f"{layer.name}.bias"],
+            limits.get(layer.name, 0),
+            formats.accumulator(graph, layer.name),
+            formats.outputs[layer.name],
+        )
+        for layer in graph.convs
+        if isinstance(layer.op, ops.Conv2d)
+    }
 
 
 def _reduced(
@@ -324,15 +349,14 @@ def run_reference(
         raise GraphError(
             f"{graph.name}: frames have shape {frames.shape}, expected (N, *{expected})"
         )
-    integers = integer_weights(graph, weights, formats)
-    limits = clip_limits(act_thresholds, formats, graph)
+    layers = _layers(graph, weights, formats, act_thresholds)
     wanted = {graph.of_type(ops.Output)[0].name, *(graph[name].name for name in taps)}
     largest = max(layer.out.words for layer in graph)
     count = max(1, MAP_WORDS // largest)
 
     def run(start: int) -> dict[str, IntArray]:
         some = frames[start : start + count]
-        return _run_together(graph, integers, formats, limits, some, wanted)
+        return _run_together(graph, layers, formats, some, wanted)
 
     # a thread for some frames each: most of the time goes into what no matrix library shares out
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(thread_count()) as pool:
@@ -342,9 +366,8 @@ def run_reference(
 
 def _run_together(
     graph: Graph,
-    integers: Mapping[str, IntArray],
+    layers: Mapping[str, _Layer],
     formats: NumberFormats,
-    limits: Mapping[str, int],
     frames: npt.NDArray[np.float32],
     wanted: Set[str],
 ) -> dict[str, IntArray]:
@@ -359,11 +382,7 @@ def _run_together(
         if isinstance(op, ops.Input):
             maps[name] = quantise(frames, out)
         elif isinstance(op, ops.Conv2d):
-            clipped = clip(sources[0], limits[name]) if name in limits else sources[0]
-            sums = convolve(op, clipped, integers[f"{name}.weight"])
-            sums += integers[f"{name}.bias"].reshape(1, -1, 1, 1)
-            accumulator = formats.accumulator(graph, name)
-            maps[name] = requantise(wrap(sums, accumulator.width_bits), accumulator.frac_bits, out)
+            maps[name] = layers[name].words(sources[0], formats.outputs[edges[0].src])
         else:
             maps[name] = apply(op, sources, [formats.outputs[e.src] for e in edges], out)
         for edge in edges:

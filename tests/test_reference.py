@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from chain_networks import EVERY_OP, Chain, float_outputs, network
 
-from hass import ops, reference
+from hass import exact_sums, ops, reference
 from hass.errors import GraphError
 from hass.fixed_point import choose_formats, dequantise, quantise, requantise, wrap
 from hass.reference import clip_limits, convolve, integer_weights, run_reference
@@ -96,7 +96,8 @@ def test_frames_together_are_frames_apart(monkeypatch: pytest.MonkeyPatch) -> No
     together = run_reference(graph, weights, formats, {}, frames, taps=["fc"])
     largest = max(layer.out.words for layer in graph)
     monkeypatch.setattr(reference, "MAP_WORDS", 2 * largest)  # two at a time, and the last alone
-    monkeypatch.setattr(reference, "PATCH_WORDS", 1)  # and convolutions row by row
+    monkeypatch.setattr(exact_sums, "PART_WORDS", 1)  # and convolutions row by row
+    monkeypatch.setattr(exact_sums, "CHANNEL_WORDS", 1)  # or channel by channel
     apart = run_reference(graph, weights, formats, {}, frames, taps=["fc"])
     assert together.keys() == apart.keys() == {"fc", "out"}
     assert all((together[name] == apart[name]).all() for name in together)

@@ -31,6 +31,7 @@ LAYERS = {
     "hass.handlers": 2,
     "hass.onnx_io": 2,
     "hass.rewrites": 2,
+    "hass.exact_sums": 3,
     "hass.measure": 3,
     "hass.prune": 3,
     "hass.reference": 3,

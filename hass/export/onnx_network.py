@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ..exact_sums import EXACT_FLOAT
 from ..fixed_point import IntArray, NumberFormats
 from ..graph import Graph
-from ..reference import EXACT_FLOAT, act_thresholds_of, clip_limits, integer_weights
+from ..reference import act_thresholds_of, clip_limits, integer_weights
 from .annotations import layer_docs
 from .exporter import ExportSource
 
