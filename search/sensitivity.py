@@ -24,7 +24,7 @@ from .hooks import SearchHooks, stage_progress
 from .known import Known
 
 # Of a layer's words, weights and activations alike.
-SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+SHARES = (0.2, 0.4, 0.6, 0.8, 0.9)
 # In nats, of one operand of one layer; it lies above what curves are asked for, the largest of
 # ``codesign.LOSSES`` where the sampler takes losses to be smallest.
 ENOUGH = 0.07
@@ -162,12 +162,12 @@ def _kept(
 
 
 def _sums(found: JsonValue, most: Sequence[int]) -> tuple[tuple[float, ...], ...] | None:
-    """A layer's ladders as they were kept, each of 1 to so many losses; None if they are not."""
+    """A layer's ladders as they were kept, each of at most so many losses; None if they are not."""
     if not isinstance(found, list) or len(found) != len(most):
         return None
     sums = []
     for losses, count in zip(found, most, strict=True):
-        if not isinstance(losses, list) or not 1 <= len(losses) <= count:
+        if not isinstance(losses, list) or not min(1, count) <= len(losses) <= count:
             return None
         numbers = tuple(loss for loss in losses if isinstance(loss, float))
         if len(numbers) < len(losses):
