@@ -23,13 +23,11 @@ from hass.errors import GraphError
 from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, WeightsAt, solve
 from hass.graph import Graph, macs_per_frame
 from hass.integer_accuracy import MOST_IMAGES, measure_integer_accuracy
-from hass.intmath import ceil_div
 from hass.measure import (
     Dataset,
     Fronts,
     Hits,
     Split,
-    batch_size,
     input_magnitudes,
     measure_accuracy,
     measure_profile,
@@ -243,8 +241,7 @@ class Problem:
 
     def _surely_lost(self, hits: Hits) -> bool:
         dense = self.unclipped_hits
-        looks = ceil_div(len(dense), batch_size(self.data.frame.words))
-        return surely_lost(dense, hits, len(dense), self._allowed, looks)
+        return surely_lost(dense, hits, len(dense), self._allowed)
 
     def test_accuracy(self, settings: Settings) -> Accuracy:
         """Accuracy on the held-out split; for what is final only."""
