@@ -7,7 +7,7 @@ which of them gives back most of the part for a loss. That is a knapsack (``hass
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from hass.files import JsonValue
 from hass.folding import Curve, Joint, TableCache, fastest_within, joint_curves, joint_of
 from hass.graph import Graph, Weights
 from hass.measure import Dataset, measure_alone
-from hass.sparsity import Settings, SparsityProfile, SparsitySetting
+from hass.sparsity import LayerSparsity, Settings, SparsityProfile, SparsitySetting
 from hass.values import Arithmetic
 
 from .clips import LayerFacts, setting_of
@@ -149,12 +149,16 @@ def codesign(
 ) -> CoDesign:
     """Measure each option's sparsity and cost its foldings; level by level, each kept at once."""
     progress = stage_progress(hooks, "foldings of the options")
-    levels = []
+    levels: list[Mapping[str, Curve]] = []
     cache = TableCache(MOST_ROWS)  # most tables are asked for once, those of other layers often
-    for number in range(len(LEVELS)):
-        settings = {f.name: clip_at(f, curves[f.name], number) for f in facts}
-        levels.append(_level_curves(ground, settings, known, cache))
-        progress(number + 1, len(LEVELS))
+    for first in range(0, len(LEVELS), len(LOSSES)):  # all clips of weights beside one of inputs
+        choices = [
+            {f.name: clip_at(f, curves[f.name], first + number) for f in facts}
+            for number in range(len(LOSSES))
+        ]
+        for found in _curves_of(ground, choices, known, cache):
+            levels.append(found)
+            progress(len(levels), len(LEVELS))
     names = [layer.name for layer in facts]
     joint = joint_of(
         ground.graph, ground.device, names, levels, ground.clock_mhz, ground.arithmetic
@@ -162,10 +166,34 @@ def codesign(
     return CoDesign(tuple(facts), curves, joint)
 
 
-def _level_curves(
-    ground: Ground, settings: Settings, known: Known, cache: TableCache
-) -> Mapping[str, Curve]:
-    of: dict[str, JsonValue] = {
+def _curves_of(
+    ground: Ground, choices: Sequence[Settings], known: Known, cache: TableCache
+) -> Iterator[Mapping[str, Curve]]:
+    """The curves of each choice, in turn; what is not known is measured together."""
+    found = [_known_curves(ground, settings, known) for settings in choices]
+    missing = [settings for settings, curves in zip(choices, found, strict=True) if curves is None]
+    alone: Iterator[Mapping[str, LayerSparsity]] = iter(())
+    if missing:
+        alone = iter(
+            measure_alone(
+                ground.graph,
+                ground.weights,
+                ground.data,
+                missing,
+                images=ground.images,
+                seed=ground.seed,
+            )
+        )
+    for settings, curves in zip(choices, found, strict=True):
+        if curves is None:
+            yield _costed_curves(ground, settings, next(alone), known, cache)
+        else:
+            yield curves
+
+
+def _content(ground: Ground, settings: Settings) -> dict[str, JsonValue]:
+    """All that the curves depend on."""
+    return {
         "graph": ground.graph.digest,
         "weights": ground.weights.digest,
         "data": ground.data.digest,
@@ -177,20 +205,26 @@ def _level_curves(
         "cost model": COST_MODEL_VERSION,
         "settings": {n: [s.weight_sparsity, s.act_threshold] for n, s in settings.items()},
     }
-    arrays = known.arrays("foldings", of)
+
+
+def _known_curves(ground: Ground, settings: Settings, known: Known) -> Mapping[str, Curve] | None:
+    arrays = known.arrays("foldings", _content(ground, settings))
     names = [layer.name for layer in ground.graph]
-    if arrays is not None and arrays.keys() == set(map(str, range(len(names)))):
-        rows = {name: arrays[str(place)] for place, name in enumerate(names)}
-        if all(table.ndim == 2 and table.shape[1] == 6 for table in rows.values()):
-            return {name: Curve(table[:, 0], table[:, 1:]) for name, table in rows.items()}
-    alone = measure_alone(
-        ground.graph,
-        ground.weights,
-        ground.data,
-        settings,
-        images=ground.images,
-        seed=ground.seed,
-    )
+    if arrays is None or arrays.keys() != set(map(str, range(len(names)))):
+        return None
+    rows = {name: arrays[str(place)] for place, name in enumerate(names)}
+    if not all(table.ndim == 2 and table.shape[1] == 6 for table in rows.values()):
+        return None
+    return {name: Curve(table[:, 0], table[:, 1:]) for name, table in rows.items()}
+
+
+def _costed_curves(
+    ground: Ground,
+    settings: Settings,
+    alone: Mapping[str, LayerSparsity],
+    known: Known,
+    cache: TableCache,
+) -> Mapping[str, Curve]:
     assumed = replace(ground.profile, layers=alone)
     found = joint_curves(
         ground.graph,
@@ -201,8 +235,8 @@ def _level_curves(
         cache=cache,
     )
     stored = {
-        str(place): np.column_stack([found[name].cycles, found[name].use])
-        for place, name in enumerate(names)
+        str(place): np.column_stack([found[layer.name].cycles, found[layer.name].use])
+        for place, layer in enumerate(ground.graph)
     }
-    known.keep_arrays("foldings", of, stored)
+    known.keep_arrays("foldings", _content(ground, settings), stored)
     return found

@@ -81,10 +81,10 @@ class LayerMeter:
         self._lag = np.zeros((6, windows))  # n, sums of l, r, l*l, r*r, l*r
         self._frames = np.zeros((2, windows))  # sums of an image's mean and of its square
 
-    def add(self, inputs: FloatArray) -> None:
-        """Add the layer's inputs (clipped) for the next images, (n, C, H, W)."""
-        self._waiting.append(inputs != 0)
-        self._waiting_words += inputs.size
+    def add(self, active: MaskArray) -> None:
+        """Add where the layer's inputs (clipped) are not 0 for the next images, (n, C, H, W)."""
+        self._waiting.append(active)
+        self._waiting_words += active.size
         if self._waiting_words >= WAITING_WORDS:
             self._count()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..sparsity import Accuracy, LayerSparsity, Settings, SparsityProfile, Spars
 from .accuracy import OUTPUT, batch_size, count_correct, require_images
 from .dataset import Batch, Dataset
 from .meter import LayerMeter
+from .occupancy import MaskArray
 from .progress import ProgressCallback
 from .session import open_session
 from .splits import Split
@@ -115,13 +116,14 @@ def measure_profile(
     plan = plan_taps(graph, thresholds)
     pruned = pruned_weights(weights, asked)
     model = write_model(graph, pruned, act_thresholds=thresholds, taps=plan.taps)
-    meters = _meters(graph, pruned, total, seed)
+    meters = _meters(graph, pruned, total, seed, [layer.name for layer in graph.convs])
     ranges: dict[str, Range] = {}
     classifies = graph.of_type(ops.Output)[0].out.pixels == 1
     correct = done = 0
     for step in _run_tapped(graph, model, plan, dataset, total):
+        active = {tap: step.taps[tap] != 0 for tap in set(plan.conv_inputs.values())}
         for name, meter in meters.items():
-            meter.add(step.taps[plan.conv_inputs[name]])
+            meter.add(active[plan.conv_inputs[name]])
         _widen(ranges, graph.of_type(ops.Input)[0].name, step.batch.images)
         for name, tap in plan.outputs.items():
             _widen(ranges, name, step.taps[tap])
@@ -148,41 +150,60 @@ def measure_alone(
     graph: Graph,
     weights: Weights,
     dataset: Dataset,
-    settings: Settings,
+    choices: Sequence[Settings],
     *,
     images: int = 64,
     seed: int = 0,
-) -> Mapping[str, LayerSparsity]:
+) -> tuple[Mapping[str, LayerSparsity], ...]:
     """What is measured in each layer if its own clip were the only one in the network.
 
-    All layers at once: clips are applied to what is counted, and nothing clipped is passed on.
+    All layers and choices at once: clips are applied to what is counted, and nothing clipped is
+    passed on, so that the network is run once.
 
-    Args: as of ``measure_profile``.
+    Args:
+        graph, weights, dataset, images, seed: as of ``measure_profile``.
+        choices: settings as of ``measure_profile``; memory grows with their number.
 
     Returns:
-        Conv2d layer -> what was measured, all Conv2d layers.
+        For each choice Conv2d layer -> what was measured, all Conv2d layers.
 
     Raises: as ``measure_profile``.
     """
     require_images(dataset, Split.CALIBRATION)
     _check_frame(graph, dataset)
     total = min(images, dataset.count(Split.CALIBRATION))
-    asked = _effective(graph, settings)
     plan = conv_input_taps(graph)
-    meters = _meters(graph, pruned_weights(weights, asked), total, seed)
+    nothing = SparsitySetting()
+    meters: dict[tuple[str, SparsitySetting], LayerMeter] = {}
+    keys = []  # of each choice, layer -> key of its meter
+    for settings in choices:
+        asked = _effective(graph, settings)
+        of_choice = {
+            layer.name: (layer.name, asked.get(layer.name, nothing)) for layer in graph.convs
+        }
+        new = {name for name, key in of_choice.items() if key not in meters}
+        found = _meters(graph, pruned_weights(weights, asked), total, seed, new)
+        meters |= {of_choice[name]: meter for name, meter in found.items()}
+        keys.append(of_choice)
     model = write_model(graph, weights, taps=plan.taps)
     for step in _run_tapped(graph, model, plan, dataset, total):
-        for name, meter in meters.items():
-            values = step.taps[plan.conv_inputs[name]]
-            threshold = asked[name].act_threshold if name in asked else 0.0
-            meter.add(np.where(np.abs(values) > threshold, values, np.float32(0)))
-    return {name: meter.result() for name, meter in meters.items()}
+        active: dict[tuple[str, float], MaskArray] = {}
+        for (name, setting), meter in meters.items():
+            seen = plan.conv_inputs[name], setting.act_threshold
+            if seen not in active:
+                active[seen] = np.abs(step.taps[seen[0]]) > setting.act_threshold
+            meter.add(active[seen])
+    results = {key: meter.result() for key, meter in meters.items()}
+    return tuple({name: results[key] for name, key in of_choice.items()} for of_choice in keys)
 
 
-def _meters(graph: Graph, pruned: Weights, images: int, seed: int) -> dict[str, LayerMeter]:
+def _meters(
+    graph: Graph, pruned: Weights, images: int, seed: int, names: Collection[str]
+) -> dict[str, LayerMeter]:
+    """Meters of some Conv2d layers."""
     meters = {}
     for layer in graph.convs:
-        if isinstance(layer.op, ops.Conv2d):
+        if isinstance(layer.op, ops.Conv2d) and layer.name in names:
             meters[layer.name] = LayerMeter(
                 layer.name,
                 layer.op,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +23,7 @@ from hass.measure import (
     open_dataset,
 )
 from hass.measure import profile as profile_module
+from hass.measure.session import Session
 from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Settings, SparsityProfile, SparsitySetting
 from hass.values import FeatureMap
@@ -213,11 +217,28 @@ def test_magnitudes_of_a_layer_that_sees_only_zeros(tmp_path) -> None:
     assert result["grouped"] == (0.0,) * 101
 
 
-def test_a_clip_alone_is_counted_as_in_a_network_with_no_other(tmp_path) -> None:
+def test_a_clip_alone_is_counted_as_in_a_network_with_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     graph = residual_graph()
     weights, dataset = random_weights(graph), dataset_for(tmp_path, graph)
     clips = {layer.name: SparsitySetting(0.4, 0.3) for layer in graph.convs}
-    together = measure_alone(graph, weights, dataset, clips, images=5, seed=3)
+    others = {graph.convs[0].name: SparsitySetting(0.4, 0.3)}
+    runs = []
+    run = Session.run
+
+    def counted(session: Session, *args: Any) -> Any:
+        runs.append(len(args[1]))
+        return run(session, *args)
+
+    monkeypatch.setattr(Session, "run", counted)
+    together, other, nothing = measure_alone(
+        graph, weights, dataset, [clips, others, NO_CLIPS], images=5, seed=3
+    )
+    assert sum(runs) == 5  # the network runs once for all choices
+    monkeypatch.undo()
+    for name in clips:
+        assert other[name] == (together if name in others else nothing)[name]
     for name, setting in clips.items():
         one = measure_profile(graph, weights, dataset, {name: setting}, images=5, seed=3)
         assert together[name] == one.layers[name]
