@@ -70,7 +70,7 @@ def _core(
         rows = np.flatnonzero(cost <= cheap + slack)
         raised = np.maximum(table.cycles[rows], low)
         front = pareto_front(np.concatenate([raised[:, None], table.use[rows]], axis=1))
-        rows = np.sort(rows[front])
+        rows = rows[front]
         parts.append((table.cycles[rows], table.use[rows], rows))
     return join_options(parts, budget, least_cycles)
 

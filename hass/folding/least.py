@@ -145,7 +145,7 @@ def _core(rows: _Rows, spend: Spend, start: _Start, budget: IntArray) -> Options
     kept = []
     for table, cost, cheap in zip(rows.tables, rows.priced(start.rates), start.least, strict=True):
         near = np.flatnonzero(cost <= cheap + slack)
-        kept.append(np.sort(near[pareto_front(table.use[near])]))
+        kept.append(near[pareto_front(table.use[near])])
     return rows.options(kept)
 
 

@@ -1,4 +1,9 @@
-"""Which of many options are worth keeping: the exact Pareto front, without an O(n^2) pass."""
+"""Which of many options are worth keeping: the exact Pareto front, without an O(n^2) pass.
+
+For each row the rows that are nowhere higher are a set of bits, the intersection of one set for
+each column; along a sorted column these sets only grow, so that each is the one before and a bit.
+64 rows are compared at once.
+"""
 
 from __future__ import annotations
 
@@ -8,44 +13,62 @@ import numpy.typing as npt
 Columns = npt.NDArray[np.integer]
 IndexArray = npt.NDArray[np.intp]
 
-_BLOCK_ROWS = 256
-_PROBE_ROWS = 32
-_PROBED_ROWS = 4096
+_WORD = 64
+_BLOCK_ROWS = 16 * _WORD  # that others are compared with at once
+_ONE_BIT = np.left_shift(np.uint64(1), np.arange(_WORD, dtype=np.uint64))
 
 
-def _dominated(rows: Columns, by: Columns) -> npt.NDArray[np.bool_]:
-    """(k, n) and (k, m) columns of costs: (n,) whether some column of ``by`` is nowhere higher."""
-    result = np.ones((by.shape[1], rows.shape[1]), dtype=np.bool_)
-    for mine, other in zip(rows, by, strict=True):
-        result &= other[:, None] <= mine[None, :]
-    return np.asarray(result.any(axis=0))
+def _first_bits() -> npt.NDArray[np.uint64]:
+    """(rows of a block, words): of each row the rows before it."""
+    before = np.tri(_BLOCK_ROWS, k=-1, dtype=np.bool_)
+    # little-endian on every machine: bit i of word w is row 64 w + i
+    words = np.packbits(before, axis=1, bitorder="little").view(np.dtype("<u8"))
+    return words.astype(np.uint64)
 
 
-def _first_in_block(rows: Columns) -> npt.NDArray[np.bool_]:
-    """(k, n) sorted columns: (n,) whether no earlier column is nowhere higher."""
-    count = rows.shape[1]
-    below = np.ones((count, count), dtype=np.bool_)
-    for mine in rows:
-        below &= mine[:, None] <= mine[None, :]
-    # a dominating column sorts in front, so only the upper triangle can be set
-    return ~np.asarray(np.triu(below, 1).any(axis=0))
+_BEFORE = _first_bits()
+_ALL = np.uint64(np.iinfo(np.uint64).max)
+_PLACES = np.arange(1, _BLOCK_ROWS + 1)
 
 
-def _probes(rows: Columns) -> IndexArray:
-    """Columns that are likely to dominate many: smallest in weighted sums of logarithms.
+def _sorted_ranks(columns: Columns) -> tuple[IndexArray, IndexArray]:
+    """(k, n) columns, n > 0: the rows by rising value of each, (k, n), and of each row how many of
+    its column are at most as high, (k, n)."""
+    order = np.argsort(columns, axis=1)
+    values = np.take_along_axis(columns, order, axis=1)
+    count = columns.shape[1]
+    # where a run of equal values ends, all of it counts
+    ends = np.full(columns.shape, count, dtype=np.intp)
+    places = np.arange(1, count, dtype=np.intp)
+    ends[:, :-1] = np.where(values[:, 1:] != values[:, :-1], places, count)
+    ends = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+    ranks = np.empty(columns.shape, dtype=np.intp)
+    np.put_along_axis(ranks, order, ends, axis=1)
+    return order, ranks
 
-    The weights are a fixed low-discrepancy sequence, so that the answer is the same every time;
-    which columns are chosen changes only the speed.
+
+def _dominated(order: IndexArray, ranks: IndexArray, count: int) -> npt.NDArray[np.bool_]:
+    """Of n rows: (n,) whether one of the first ``count`` that is before it is nowhere higher.
+
+    Args:
+        order: rows by rising value of each column, (k, n).
+        ranks: of each row how many of its column are at most as high, (k, n).
+        count: of rows, 1.._BLOCK_ROWS.
     """
-    step = -(-rows.shape[1] // _PROBED_ROWS)
-    logs = np.log1p(rows[:, ::step].astype(np.float64))
-    spans = np.ptp(logs, axis=1)
-    logs = logs[spans > 0] / spans[spans > 0, None]
-    steps = np.sqrt(np.array([2, 3, 5, 7, 11, 13, 17], dtype=np.float64))[: len(logs)]
-    weights = (np.arange(1, _PROBE_ROWS + 1)[:, None] * steps[None, :]) % 1.0
-    if len(logs) == 0:
-        return np.zeros(1, dtype=np.intp)
-    return np.asarray(np.unique(np.argmin(weights**2 @ logs, axis=1)) * step)
+    words = -(-count // _WORD)
+    by = np.empty((ranks.shape[1], words), dtype=np.uint64)
+    by[:count] = _BEFORE[:count, :words]
+    by[count:] = _ALL
+    for rising, rank in zip(order, ranks, strict=True):
+        if count < len(rank):
+            first = rising < count
+            rising, rank = rising[first], np.cumsum(first)[rank - 1]
+        # (count + 1, words): the lowest 0, 1, ... of the first rows
+        lowest = np.zeros((count + 1, words), dtype=np.uint64)
+        lowest[_PLACES[:count], rising // _WORD] = _ONE_BIT[rising % _WORD]
+        np.bitwise_or.accumulate(lowest, axis=0, out=lowest)
+        by &= lowest[rank]
+    return np.asarray(by.any(axis=1))
 
 
 def pareto_front(costs: Columns) -> IndexArray:
@@ -54,28 +77,24 @@ def pareto_front(costs: Columns) -> IndexArray:
     Of equal rows the first is kept.
 
     Args:
-        costs: (n, k) non-negative, k <= 7; smaller is better in every column.
+        costs: (n, k); smaller is better in every column.
 
     Returns:
-        Indices of the kept rows, sorted by the first column, then the second, and so on.
+        Indices of the kept rows, ascending.
     """
-    if len(costs) == 0:
-        return np.zeros(0, dtype=np.intp)
-    order = np.lexsort([*costs.T[::-1]])
-    columns: Columns = np.ascontiguousarray(costs[order].T)
-    if costs.max() < 2**31:
-        columns = columns.astype(np.int32)  # twice as fast to compare
-    probes = _probes(columns)
-    alive = ~_dominated(columns, columns[:, probes])
-    # a probe "dominates" itself: settle probes among themselves (they are sorted as columns are)
-    alive[probes] = _first_in_block(columns[:, probes])
-    order, columns = order[alive], columns[:, alive]
     kept: list[IndexArray] = []
-    front = columns[:, :0]
-    for start in range(0, columns.shape[1], _BLOCK_ROWS):
-        block = columns[:, start : start + _BLOCK_ROWS]
-        inside = np.flatnonzero(_first_in_block(block))
-        inside = inside[~_dominated(block[:, inside], front)]
-        kept.append(order[start + inside])
-        front = np.concatenate([front, block[:, inside]], axis=1)
-    return np.concatenate(kept)
+    left = np.arange(len(costs), dtype=np.intp)
+    while len(left):
+        columns: Columns = np.ascontiguousarray(costs[left].T)
+        columns = columns[columns.min(axis=1) < columns.max(axis=1)]  # others decide nothing
+        order, ranks = _sorted_ranks(columns)
+        # what dominates a row has lower ranks in sum; of equal rows the first stays the first
+        rows = np.argsort(ranks.sum(axis=0), kind="stable")
+        place = np.empty(len(rows), dtype=np.intp)
+        place[rows] = np.arange(len(rows))
+        count = min(len(left), _BLOCK_ROWS)
+        alive = ~_dominated(place[order], ranks[:, rows], count)
+        left = left[rows]
+        kept.append(left[:count][alive[:count]])
+        left = np.sort(left[count:][alive[count:]])
+    return np.sort(np.concatenate(kept)) if kept else left
