@@ -75,7 +75,7 @@ FENCES = {
     "click": ("hass.cli", *_APPLICATIONS),
     "rich": ("hass.cli", *_APPLICATIONS),
     "jinja2": ("hass.report", "hass.hw_templates"),
-    "numba": ("hass.sim",),
+    "numba": ("hass.sim", "hass.cost.kernels"),
     "threadpoolctl": ("hass.reference",),
     "matplotlib": ("hass.report",),
     "numpy": EVERYWHERE,

@@ -54,23 +54,9 @@ def exchanged_filters(weights: WeightCounts, packed: int, lanes: int) -> IntArra
         packed: channels per segment.
         lanes: coarse_out.
     """
+    from .kernels.static import exchanged_order  # here, as it loads numba
+
     segments = weights.segments(packed)
-    # what all filters of a step share makes no lane fuller than another; times lanes: no fractions
-    steps = segments.reshape(-1, lanes, segments.shape[1])
-    apart = (steps * lanes - steps.sum(axis=1, keepdims=True)).astype(np.float64)
-    burden = np.zeros(apart.shape[1:])
-    result = dealt_filters(len(segments), lanes)
-    if not apart.any():
-        return result
-    spread = np.square(apart).sum(axis=2)
-    by_spread = np.argsort(-spread, axis=1, kind="stable").tolist()
-    for step in np.argsort(-spread.sum(axis=1), kind="stable").tolist():
-        windows = apart[step]
-        overlap = (windows @ burden.T).tolist()  # of each filter with each lane
-        free = list(range(lanes))
-        for index in by_spread[step]:
-            lane = min(free, key=overlap[index].__getitem__)
-            free.remove(lane)
-            result[step, lane] = step * lanes + index
-        burden += windows[result[step] - step * lanes]
-    return result
+    order = np.empty((len(segments) // lanes, lanes), dtype=np.int64)
+    exchanged_order(segments, order)
+    return order

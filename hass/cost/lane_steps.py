@@ -8,7 +8,7 @@ they had nothing in common; what neighbours do have is up to ``waiting``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd, sqrt
 
@@ -21,10 +21,6 @@ from .foldings import IntArray
 FloatArray = npt.NDArray[np.float64]
 Lanes = npt.NDArray[np.float32]
 
-# blocks, groups and positions, one of each run
-_Step = tuple[slice, slice, slice | IntArray]
-
-AHEAD = 2  # windows: depth of the FIFOs
 # Steps of a run: the windows of a position, evenly spaced, or those of several positions. A run is
 # a ring: its last steps come before its first, so that lanes are as far apart as they will be.
 _STEPS = 16
@@ -66,45 +62,35 @@ class _Stack:
         slowest: (outs, blocks, groups, positions, fine) of the lanes of each.
         alone: (blocks, groups, positions, fine) of a single lane.
         outs: coarse_out, ascending from 1.
-        starts: (outs,) where the lanes of each begin.
-        owner: (lanes of all,) which of ``outs`` each belongs to.
     """
 
     lanes: Lanes
     slowest: Lanes
     alone: Lanes
     outs: IntArray
-    starts: npt.NDArray[np.intp]
-    owner: npt.NDArray[np.intp]
 
     def up_to(self, most: int) -> _Stack:
         """Those with at most so many lanes; the fewest in any case."""
         count = max(1, int(np.searchsorted(self.outs, most, side="right")))
-        end = int(self.starts[count - 1] + self.outs[count - 1])
-        return _Stack(
-            self.lanes[:end],
-            self.slowest[:count],
-            self.alone,
-            self.outs[:count],
-            self.starts[:count],
-            self.owner[:end],
-        )
+        outs = self.outs[:count]
+        return _Stack(self.lanes[: int(outs.sum())], self.slowest[:count], self.alone, outs)
 
 
 def _stacked(by_out: Sequence[Lanes]) -> _Stack:
     outs = np.array([len(lanes) for lanes in by_out], dtype=np.int64)
-    starts = np.asarray(np.cumsum(outs) - outs, dtype=np.intp)
     slowest = np.stack([lanes.max(axis=0) for lanes in by_out])
-    owner = np.repeat(np.arange(len(outs)), outs)
-    return _Stack(np.concatenate(by_out), slowest, by_out[0][0], outs, starts, owner)
+    return _Stack(np.concatenate(by_out), slowest, by_out[0][0], outs)
 
 
-def _in_snake(turn: int, count: int) -> slice:
-    """Items of a turn, in the order of lanes."""
-    first = turn * count
-    if turn % 2 == 0:
-        return slice(first, first + count)
-    return slice(first + count - 1, first - 1 if first else None, -1)
+def _in_snake(turn: int, count: int) -> tuple[int, int]:
+    """First item of a turn in the order of lanes, and the way to the next one."""
+    return (turn * count, 1) if turn % 2 == 0 else (turn * count + count - 1, -1)
+
+
+def _from(first: int, way: int, count: int) -> slice:
+    """So many items."""
+    end = first + way * count
+    return slice(first, end if end >= 0 else None, way)
 
 
 def _in_ring(first: int, count: int, size: int) -> slice | IntArray:
@@ -114,8 +100,9 @@ def _in_ring(first: int, count: int, size: int) -> slice | IntArray:
     return np.arange(first, first + count, dtype=np.int64) % size
 
 
-def _steps(lanes: Lanes, lanes_in: int, together: int) -> Iterator[_Step]:
-    """The steps, the last ones before the first."""
+def _steps(lanes: Lanes, lanes_in: int, together: int) -> tuple[IntArray, int]:
+    """First block, the way to the next, first group, the way to the next, and first position of the
+    first run, (steps, 5), of the steps, the last ones before the first; and the number of runs."""
     blocks, groups, positions, fines = lanes.shape[1:]
     turns = blocks // lanes_in
     windows = turns * (groups // together)
@@ -124,54 +111,50 @@ def _steps(lanes: Lanes, lanes_in: int, together: int) -> Iterator[_Step]:
     apart = max(1, positions * taken // steps)
     wide = lanes.shape[0] * lanes_in * together * fines
     runs = min(positions, max(_LEAST_RUNS, _WORDS // wide))
+    found = []
     for step in range(-_LEAD_STEPS, steps):
         position, window = divmod(step % steps, taken)
         at = window * windows // taken
         at += (window - at) % 2  # odd ones are dealt the other way round
         round_, turn = divmod(at, turns)
-        yield (
-            _in_snake(turn, lanes_in),
-            _in_snake(round_, together),
-            _in_ring(position * apart % positions, runs, positions),
-        )
+        dealt = _in_snake(turn, lanes_in) + _in_snake(round_, together)
+        found.append((*dealt, position * apart % positions))
+    return np.array(found, dtype=np.int64), runs
 
 
-def _largest(lanes: Lanes) -> Lanes:
-    """Along the second axis, of three: by halves, which is faster than ``max`` where the last is
-    short."""
-    while lanes.shape[1] > 1:
-        half = lanes.shape[1] // 2
-        larger = np.maximum(lanes[:, :half], lanes[:, half : 2 * half])
-        if lanes.shape[1] % 2:
-            np.maximum(larger[:, 0], lanes[:, -1], out=larger[:, 0])
-        lanes = larger
-    return lanes[:, 0]
+def _alone(lane: Lanes, steps: IntArray, shape: tuple[int, int, int]) -> Lanes:
+    """(runs, fine) cycles of a single lane with all that is dealt to lanes in the steps that count.
+
+    Args:
+        lane: cycles, (blocks, groups, positions, fine).
+        steps: see ``_steps``.
+        shape: blocks, groups and runs of a step.
+    """
+    width, together, runs = shape
+    total = np.zeros(1, dtype=np.float32)
+    for block, block_way, group, group_way, position in steps[_LEAD_STEPS:].tolist():
+        dealt = _from(block, block_way, width), _from(group, group_way, together)
+        total = total + lane[*dealt, _in_ring(position, runs, lane.shape[2])].sum(axis=(0, 1))
+    return total
 
 
 def _saved(stack: _Stack, lanes_in: int, together: int) -> FloatArray:
     """(outs, fine) of ``saved_shares``."""
-    steps = list(_steps(stack.lanes, lanes_in, together))
-    ends: list[Lanes] = []
-    lockstep = alone = np.zeros(1, dtype=np.float32)
-    at = np.zeros(1, dtype=np.float32)
-    wide = 1
-    for step, (blocks, groups, places) in enumerate(steps):
-        work = stack.lanes[:, blocks, groups, places]
-        if step < AHEAD:
-            at = at + work
-            wide = int(np.prod(work.shape[3:]))
-        else:
-            np.maximum(at, ends[step - AHEAD][stack.owner][:, None, None], out=at)
-            at += work
-        of_window = _largest(at.reshape(len(at), -1, wide))
-        last = np.maximum.reduceat(of_window, stack.starts, axis=0)
-        ends.append(last.reshape(-1, *work.shape[3:]))
-        if step >= _LEAD_STEPS:
-            lockstep = lockstep + stack.slowest[:, blocks, groups, places].max(axis=(1, 2))
-            alone = alone + stack.alone[blocks, groups, places].sum(axis=(0, 1))
+    from .kernels.lanes import walk  # here, as it loads numba
+
+    fines = stack.lanes.shape[-1]
+    steps, runs = _steps(stack.lanes, lanes_in, together)
+    alone = _alone(stack.alone, steps, (lanes_in, together, runs))
+    ahead, lockstep = np.empty((2, len(stack.outs), runs * fines), dtype=np.float32)
+    lanes, slowest = (
+        cycles.reshape(*cycles.shape[:3], -1) for cycles in (stack.lanes, stack.slowest)
+    )
+    words = steps * np.array([1, 1, 1, 1, fines])
+    shape = lanes_in, together, runs * fines
+    walk(lanes, slowest, stack.outs, words, shape, _LEAD_STEPS, ahead, lockstep)
     joined, ahead, mean = (
-        cycles.sum(axis=-2, dtype=np.float64)
-        for cycles in (lockstep, ends[-1] - ends[_LEAD_STEPS - 1], alone)
+        cycles.reshape(*cycles.shape[:-1], -1, fines).sum(axis=-2, dtype=np.float64)
+        for cycles in (lockstep, ahead, alone.reshape(-1))
     )
     # all lanes of a window together do what one does alone
     mean = mean / (stack.outs[:, None] * lanes_in * together)

@@ -46,42 +46,28 @@ def _turns(segments: IntArray, fine: int) -> IntArray:
     return np.maximum(1, -(-segments // fine))
 
 
-def _joined(fullest: IntArray, lanes_in: int) -> IntArray:
-    """Cycles of the windows of ``lanes_in`` neighbouring segments, from (..., segments) of the
-    fullest output lane."""
-    return np.asarray(fullest.reshape(*fullest.shape[:-1], -1, lanes_in).max(axis=-1))
-
-
 @lru_cache(maxsize=512)
-def _cycles_by_lanes(weights: WeightCounts, groups: int, packed: int, fine: int) -> StaticCycles:
-    """For every coarse_out, coarse_in and coarse_group: the divisors of the filters, blocks and
-    groups, ascending."""
+def _cycles_by_lanes(
+    weights: WeightCounts, groups: int, packed: int, fines: tuple[int, ...]
+) -> StaticCycles:
+    """(fines, outs, ins, groups), for every coarse_out, coarse_in and coarse_group: the divisors of
+    the filters, blocks and groups, ascending."""
+    from .kernels.static import cycles_by_lanes  # here, as it loads numba
+
     segments = weights.segments(packed)
     blocks, filters = segments.shape[1], segments.shape[0] // groups
-    turns = _turns(segments, fine).astype(np.int32)
-    sums = {filters: turns.reshape(groups, filters, blocks)}
-    outs, ins, grouped = divisors(filters), divisors(blocks), divisors(groups)
-    result = np.empty((len(outs), len(ins), len(grouped)), dtype=np.int64)
-    exchanged = np.zeros(result.shape, dtype=np.bool_)
-    for out_index, lanes in reversed(list(enumerate(outs))):
-        if lanes not in sums:  # from the fewest lanes of which these are the joined ones
-            wider = min(count for count in sums if count % lanes == 0)
-            parts = sums[wider].reshape(groups, wider // lanes, lanes, blocks)
-            sums[lanes] = parts.sum(axis=1, dtype=np.int32)
-        fullest = sums[lanes].max(axis=1)
-        for in_index, lanes_in in enumerate(ins):
-            windows = _joined(fullest, lanes_in)
-            for group_index, together in enumerate(grouped):
-                joined = windows.reshape(groups // together, together, -1).max(axis=1)
-                result[out_index, in_index, group_index] = joined.sum(dtype=np.int64)
-        allowed = exchange_allowed(lanes, np.array(ins), filters)
-        if groups == 1 and allowed.any():
-            order = exchanged_filters(weights, packed, lanes)
-            fullest = turns[order].sum(axis=0).max(axis=0)
-            for place in np.flatnonzero(allowed):
-                cycles = int(_joined(fullest, ins[place]).sum())
-                exchanged[out_index, place, 0] = cycles < result[out_index, place, 0]
-                result[out_index, place, 0] = min(cycles, result[out_index, place, 0])
+    outs, ins, grouped = (np.array(divisors(count)) for count in (filters, blocks, groups))
+    result = np.empty((len(fines), len(outs), len(ins), len(grouped)), dtype=np.int64)
+    exchanged = np.empty(result.shape, dtype=np.bool_)
+    allowed = exchange_allowed(outs[:, None], ins, filters) & (groups == 1)
+    orders = np.zeros((len(outs), filters), dtype=np.int64)
+    for out in np.flatnonzero(allowed.any(axis=1)).tolist():
+        orders[out] = exchanged_filters(weights, packed, int(outs[out])).reshape(-1)
+    every = np.arange(packed * weights.taps + 1)
+    for index, fine in enumerate(fines):
+        turns = _turns(every, fine).astype(np.int32)[segments].reshape(groups, filters, blocks)
+        found = result[index], exchanged[index]
+        cycles_by_lanes(turns, outs, ins, grouped, allowed, orders, *found)
     return StaticCycles(result, exchanged)
 
 
@@ -97,21 +83,21 @@ def static_cycles(op: Conv2d, weights: WeightCounts, foldings: FoldingArrays) ->
     """
     cycles = np.empty(len(foldings), dtype=np.int64)
     exchanged = np.empty(len(foldings), dtype=np.bool_)
-    filters = np.array(divisors(weights.counts.shape[0] // op.groups))
-    groups = np.array(divisors(op.groups))
+    filters, groups = divisors(weights.counts.shape[0] // op.groups), divisors(op.groups)
     channels = weights.counts.shape[1]
-    for packed in np.unique(foldings.packed):
-        blocks = np.array(divisors(channels // int(packed)))
-        for fine in np.unique(foldings.fine[foldings.packed == packed]):
-            rows = np.flatnonzero((foldings.packed == packed) & (foldings.fine == fine))
-            place = (
-                np.searchsorted(filters, foldings.coarse_out[rows]),
-                np.searchsorted(blocks, foldings.coarse_in[rows]),
-                np.searchsorted(groups, foldings.coarse_group[rows]),
-            )
-            table = _cycles_by_lanes(weights, op.groups, int(packed), int(fine))
-            cycles[rows] = table.cycles[place]
-            exchanged[rows] = table.exchanged[place]
+    for packed in np.unique(foldings.packed).tolist():
+        rows = np.flatnonzero(foldings.packed == packed)
+        chosen = foldings.take(rows)
+        fines = np.unique(chosen.fine)
+        place = (
+            np.searchsorted(fines, chosen.fine),
+            np.searchsorted(filters, chosen.coarse_out),
+            np.searchsorted(divisors(channels // packed), chosen.coarse_in),
+            np.searchsorted(groups, chosen.coarse_group),
+        )
+        table = _cycles_by_lanes(weights, op.groups, packed, tuple(fines.tolist()))
+        cycles[rows] = table.cycles[place]
+        exchanged[rows] = table.exchanged[place]
     return StaticCycles(cycles, exchanged)
 
 
