@@ -160,21 +160,6 @@ def _segments(
         yield cycles, moves[..., None]
 
 
-def _joined_windows(slowest: Lanes, lanes_in: int, together: int) -> Lanes:
-    """(fine, positions + 1) cycles of positions whose lanes are joined after every window; those
-    beyond the first of each segment, as all cycles here.
-
-    Args:
-        slowest: (blocks, groups, fine, positions + 1) cycles of the slowest lane of a block.
-        lanes_in: blocks of a window.
-        together: groups of a window.
-    """
-    blocks, groups = slowest.shape[:2]
-    windows = slowest.reshape(blocks // lanes_in, lanes_in, *slowest.shape[1:]).max(axis=1)
-    shape = (blocks // lanes_in * groups // together, together, *slowest.shape[2:])
-    return np.asarray(windows.reshape(shape).max(axis=1).sum(axis=0))
-
-
 @lru_cache(maxsize=_REMEMBERED)
 def lane_cycles(
     sample: WindowSample,
@@ -194,9 +179,11 @@ def lane_cycles(
         groups: of the layer.
         max_fine: largest number of multipliers of an engine.
     """
+    from .kernels.joined import join  # here, as it loads numba
+
     rates = np.asarray(filter_rates).reshape(groups, -1)[:, list(sample.filters)]
     blocks = histogram.counts.shape[0] // groups
-    outs, ins, together = divisors(rates.shape[1]), divisors(blocks), divisors(groups)
+    outs, ins, together = (np.array(divisors(n)) for n in (rates.shape[1], blocks, groups))
     grid = (len(outs), len(ins), len(together))
     positions = sample.counts.shape[0] + 1
     found = np.empty((2, *grid, max_fine, positions), dtype=np.float32)
@@ -214,15 +201,10 @@ def lane_cycles(
             moved = 1.0 + move[:, :, chosen].swapaxes(2, 3)
             whole = np.add(stepped, moved, order="C")
             saved.append(saved_shares([lanes for _, lanes in _folds(whole, 0)][::-1]))
-        for out, by_out in _folds(segments, 0):
-            slowest = by_out.max(axis=0)
-            for lanes_in, by_in in _folds(by_out, 1):
-                for count, lanes in _folds(by_in, 2):
-                    place = (outs.index(out), ins.index(lanes_in), together.index(count), fine)
-                    found[(0, *place)] = _joined_windows(slowest, lanes_in, count)
-                    found[(1, *place)] = lanes.max(axis=(0, 1, 2))
-    outs_, ins_, together_ = (np.array(d, dtype=np.int64) for d in (outs, ins, together))
-    lanes_of = outs_[:, None, None, None] * ins_[:, None, None] * together_[:, None]
+        cycles = np.empty((2, *grid, segments.shape[3] * positions), dtype=np.float32)
+        join(segments.reshape(*segments.shape[:3], -1), outs, ins, together, *cycles)
+        found[..., fine, :] = cycles.reshape(2, *grid, -1, positions)
+    lanes_of = outs[:, None, None, None] * ins[:, None, None] * together[:, None]
     per_segment = lanes_of / (rates.size * blocks)
     mean = _expected(histogram, np.arange(1, max_fine + 1), groups).mean(axis=(0, 1))
     beyond = found[..., :-1].mean(axis=-1, dtype=np.float64)
@@ -231,4 +213,4 @@ def lane_cycles(
     windows = np.maximum(windows, never)
     joined = joined.clip(never, windows)
     shares = between_fines(np.concatenate(saved, axis=-1), max_fine)
-    return LaneCycles(outs_, ins_, together_, mean, windows, joined, never, shares)
+    return LaneCycles(outs, ins, together, mean, windows, joined, never, shares)
