@@ -13,7 +13,14 @@ from ..values import Arithmetic
 from .buffers import buffer_cost, fifo_entries
 from .coefficients import coefficients
 from .foldings import EngineKind, FoldingArrays, IntArray, streams_in, streams_out
-from .ops.conv import compute_cycles, conv_cost, engine_stages, position_cycles
+from .ops.conv import (
+    WeightRows,
+    compute_cycles,
+    conv_cost,
+    engine_stages,
+    position_cycles,
+    weight_rows,
+)
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
 from .ops.routing import routing_cost
@@ -91,9 +98,9 @@ def layer_costs(
 ) -> LayerCosts:
     """Cycles and resources of n legal foldings of one layer, its ports and input FIFOs included.
 
-    What ``core_costs`` says and, by where they lie, the memories of line buffers and FIFOs. The
-    pipeline's resources are the sum over its layers, its frame II the largest of its layers'
-    (and of the off-chip bound): equations in design notes, section 4.
+    What ``core_costs`` says and, by where they lie, the memories of weights, line buffers and
+    FIFOs. The pipeline's resources are the sum over its layers, its frame II the largest of its
+    layers' (and of the off-chip bound): equations in design notes, section 4.
 
     Args:
         shape: the layer.
@@ -107,8 +114,23 @@ def layer_costs(
         ProfileError: if the sparsity lacks a histogram that a folding asks for.
     """
     core = core_costs(shape, foldings, sparsity, family, arithmetic)
+    weights = stored_weights(shape, foldings, sparsity, arithmetic)
+    core = core.plus(weights.stored(foldings.weight_memory))
     home = (foldings.line_memory, foldings.fifo_memory)
     return core.plus(buffer_cost(shape, foldings, home, arithmetic))
+
+
+def stored_weights(
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic,
+) -> WeightRows:
+    """Weight memories that foldings have if weights are on chip; none in a layer without any."""
+    if isinstance(shape.op, ops.Conv2d):
+        return weight_rows(shape, foldings, sparsity, arithmetic)
+    none = np.zeros(len(foldings), dtype=np.int64)
+    return WeightRows(none, none, none)
 
 
 def core_costs(
@@ -118,7 +140,8 @@ def core_costs(
     family: Family,
     arithmetic: Arithmetic,
 ) -> LayerCosts:
-    """``layer_costs`` without ``buffer_cost``: where line buffers and FIFOs lie changes nothing."""
+    """``layer_costs`` without the memories of weights and buffers: it does not matter where line
+    buffers and FIFOs lie, nor where weights do, if they are on chip."""
     inputs, outputs = streams_in(foldings), streams_out(foldings)
     frame_ii = stream_cycles(shape, foldings)
     if isinstance(shape.op, ops.Conv2d):

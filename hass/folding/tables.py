@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..cost.buffers import Home, buffer_cost
 from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind, streams_in
-from ..cost.layer import core_costs
+from ..cost.layer import core_costs, stored_weights
+from ..cost.ops.conv import WeightRows
 from ..cost.primitives import BRAM18_BITS, URAM_BITS, Amount
 from ..cost.result import LayerCosts
 from ..cost.shape import LayerShape
@@ -175,6 +176,8 @@ def all_costs(
     buffers: Buffers = {}
     for one in sets:
         core = core_costs(shape, one.foldings, sparsity, family, arithmetic)
+        weights = stored_weights(shape, one.foldings, sparsity, arithmetic)
+        core = core.plus(weights.stored(one.foldings.weight_memory))
         every = np.arange(len(core), dtype=np.intp)
         costs += [cost for _, cost in _in_homes(shape, one, every, core, arithmetic, buffers)]
     cycles = np.concatenate([cost.frame_ii_cycles for cost in costs])
@@ -223,11 +226,40 @@ def _promising(key: TableKey, foldings: FoldingArrays) -> npt.NDArray[np.intp]:
     buffers, fits in LUT, FF and DSP. Lane FIFOs and memories only add to these three."""
     every = np.arange(len(foldings), dtype=np.intp)
     step = len(LANE_FIFO_DEPTHS)  # lane_fifo_depth varies fastest
-    light = replace(foldings.take(every[::step]), weight_memory=MemoryKind.NONE)
+    light = foldings.take(every[::step])
     costs = core_costs(key.shape, light, key.sparsity, key.family, key.arithmetic)
     budget = key.budget
     fits = (costs.lut <= budget.lut) & (costs.ff <= budget.ff) & (costs.dsp <= budget.dsp)
     return every[np.repeat(fits, step)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Engines:
+    """What foldings of an engine kind have in common whatever on-chip memory their weights are in.
+
+    Attributes:
+        rows: of the foldings, (n,), that may fit; all, where none does.
+        costs: their costs but for weights and buffers.
+        weights: memories of their weights.
+        streams: into the layer.
+    """
+
+    rows: npt.NDArray[np.intp]
+    costs: LayerCosts
+    weights: WeightRows
+    streams: IntArray
+
+
+def _engines(key: TableKey, foldings: FoldingArrays) -> _Engines:
+    rows = np.arange(len(foldings), dtype=np.intp)
+    if foldings.engine is EngineKind.DYNAMIC:
+        promising = _promising(key, foldings)
+        # where none fits the smallest of each resource is that of the set itself
+        rows = promising if len(promising) else rows
+    some = foldings.take(rows)
+    costs = core_costs(key.shape, some, key.sparsity, key.family, key.arithmetic)
+    weights = stored_weights(key.shape, some, key.sparsity, key.arithmetic)
+    return _Engines(rows, costs, weights, streams_in(some))
 
 
 def _undominated(core: LayerCosts, streams: IntArray) -> npt.NDArray[np.intp]:
@@ -279,21 +311,17 @@ def build_table(key: TableKey) -> OptionTable:
         rows_none = np.zeros(0, dtype=np.intp)
         no_use = np.zeros((0, _columns(key)), dtype=np.int32)
         return OptionTable(np.zeros(0, np.int64), no_use, rows_none, key, none, (0,) * 5, 0)
-    dynamic: npt.NDArray[np.intp] | None = None  # the same for every memory
+    engines: dict[tuple[EngineKind, bool], _Engines] = {}  # by whether weights are off chip
     buffers: Buffers = {}
     for one in sets:
-        engine = one.foldings.engine
-        rows = np.arange(len(one.foldings), dtype=np.intp)
-        if engine is EngineKind.DYNAMIC:
-            dynamic = _promising(key, one.foldings) if dynamic is None else dynamic
-            rows = dynamic
-        if len(rows) == 0:
-            # none fits; the smallest of each resource is that of the set itself
-            rows = np.arange(len(one.foldings), dtype=np.intp)
-        some = one.foldings.take(rows)
-        core = core_costs(key.shape, some, key.sparsity, key.family, key.arithmetic)
+        engine, memory = one.foldings.engine, one.foldings.weight_memory
+        kinds = engine, memory is MemoryKind.OFF_CHIP
+        if kinds not in engines:
+            engines[kinds] = _engines(key, one.foldings)
+        found = engines[kinds]
+        rows, core = found.rows, found.costs.plus(found.weights.stored(memory))
         if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):  # of others there are few
-            kept = _undominated(core, streams_in(some))
+            kept = _undominated(core, found.streams)
             rows, core = rows[kept], core.take(kept)
         in_homes = _in_homes(key.shape, one, rows, core, key.arithmetic, buffers)
         for having, (positions, costs) in zip(one.homes.values(), in_homes, strict=True):

@@ -19,7 +19,7 @@ from test_rtl_lint import check_lint
 import hass
 from hass import ops
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays, layer_shapes
-from hass.cost.ops.conv import compute_cycles, conv_cost
+from hass.cost.ops.conv import compute_cycles, conv_cost, weight_rows
 from hass.cost.static_schedule import static_cycles
 from hass.design import Design
 from hass.fixed_point import requantise, wrap
@@ -284,6 +284,7 @@ def test_a_synthesised_layer_has_the_models_multipliers_and_memories(deep: Emitt
     counts = counted(json.loads(text[text.index("{") :])["design"]["num_cells_by_type"])
     shape, one = layer_shapes(deep.graph)["one"], as_arrays([deep.design.plan.foldings["one"]])
     cost = conv_cost(shape, one, None, deep.design.device.family, NARROW)
+    cost += weight_rows(shape, one, None, NARROW).stored(one.weight_memory)
     assert (counts.dsp, counts.bram18) == (cost.dsp[0], cost.bram18[0]) == (2, 3)
 
 

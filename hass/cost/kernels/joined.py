@@ -1,4 +1,4 @@
-"""Cycles of joined lanes, for all numbers of them: lanes of fewer streams are sums of lanes of more.
+"""Cycles of joined lanes, for all numbers of them: lanes of fewer streams are sums of more.
 
 Every number is a sum in the order in which lanes and windows come, or a maximum, as ``lanes`` has
 it for one number of lanes.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ...device import Family
@@ -151,20 +153,33 @@ def _filter_exchange(
     return (back + places + counter(clog2(steps))).times(exchanged.astype(np.int64))
 
 
-def _weights(
-    op: Conv2d,
+class WeightRows(NamedTuple):
+    """Weight memories on chip: rows of each and their bits, and how many there are, (n,) each."""
+
+    depth: IntArray
+    width_bits: IntArray
+    copies: IntArray
+
+    def stored(self, memory: MemoryKind) -> Amount:
+        """Them in a kind of memory; nothing where weights are off chip."""
+        return weight_memory(memory, self.depth, self.width_bits).times(self.copies)
+
+
+def weight_rows(
     shape: LayerShape,
     foldings: FoldingArrays,
     sparsity: LayerSparsity | None,
     arithmetic: Arithmetic,
-) -> Amount:
-    """Weight memories, or what streams weights in, and biases.
+) -> WeightRows:
+    """Weight memories that n foldings have if weights are on chip.
 
     Lanes in lockstep read one wide memory; lanes that run ahead have one each. A dynamic engine
     reads the M weights of a segment at once, a dense one ``fine`` a cycle; a static one ``fine``
     with their indices and a mark for a filter's last turn, and a mark for a window's last: a row
     for each cycle of an output position.
     """
+    op = shape.op
+    assert isinstance(op, Conv2d)
     products = segment_products(op, foldings)
     segments = segments_per_lane(op, shape, foldings) // shape.out.pixels
     if foldings.engine is EngineKind.DYNAMIC:
@@ -180,19 +195,29 @@ def _weights(
         depth = compute_cycles(shape, foldings, sparsity) // shape.out.pixels
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
     apart = foldings.lane_fifo_depth > 1
-    copies = np.where(apart, lanes, 1)
+    wide = np.where(apart, width, width * lanes + window_mark)
+    return WeightRows(depth, wide, np.where(apart, lanes, 1))
+
+
+def _weights(
+    op: Conv2d,
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    arithmetic: Arithmetic,
+) -> Amount:
+    """What reads weights from their memories or streams them in, and biases."""
     if foldings.weight_memory is MemoryKind.OFF_CHIP:
-        store = weight_stream(op, shape, foldings, arithmetic)
+        reader = weight_stream(op, shape, foldings, arithmetic)
     else:
-        store = weight_memory(
-            foldings.weight_memory, depth, np.where(apart, width, width * lanes + window_mark)
-        ).times(copies) + counter(clog2(depth)).times(copies)
+        depth, _, copies = weight_rows(shape, foldings, sparsity, arithmetic)
+        reader = counter(clog2(depth)).times(copies)
     streams = foldings.coarse_out * foldings.coarse_group
     bias = amount(
         lut=streams
         * rom_lut(ceil_div(op.out_channels, streams), np.full_like(streams, arithmetic.acc_bits))
     )
-    return store + bias
+    return reader + bias
 
 
 def _window(
@@ -229,8 +254,8 @@ def conv_cost(
     family: Family,
     arithmetic: Arithmetic,
 ) -> Amount:
-    """All of a convolution block but the memories of its window, its stream ports and its input
-    FIFOs."""
+    """All of a convolution block but the memories of its weights and of its window, its stream
+    ports and its input FIFOs."""
     op = shape.op
     assert isinstance(op, Conv2d)
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
