@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import settings
 from tiny_network import write_tiny_data, write_tiny_model
 
 from hass.cli import main
 
 GOLDEN_FOLDER = Path(__file__).parent / "golden"
+
+# no test fails on the clock: whichever comes first waits until numba has compiled or loaded
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

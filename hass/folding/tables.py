@@ -11,17 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cost.buffers import Home, buffer_cost
-from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind, streams_in
+from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
 from ..cost.layer import core_costs, stored_weights
-from ..cost.ops.conv import WeightRows
 from ..cost.primitives import BRAM18_BITS, URAM_BITS, Amount
 from ..cost.result import LayerCosts
 from ..cost.shape import LayerShape
 from ..device import Device, Family, Resources
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
-from .legal import LANE_FIFO_DEPTHS, ON_CHIP_MEMORIES, FoldingSet, legal_sets
-from .pareto import pareto_front
+from .legal import ON_CHIP_MEMORIES, FoldingSet, legal_sets
+from .promising import Engines, engines_of, undominated
 from .rows import Rows, UseArray, falls
 
 Buffers = dict[tuple[EngineKind, bool, Home], Amount]  # of a layer; by whether weights are off chip
@@ -221,58 +220,6 @@ def _in_homes(
         yield positions, core.take(here).plus(buffers[kinds].take(chosen))
 
 
-def _promising(key: TableKey, foldings: FoldingArrays) -> npt.NDArray[np.intp]:
-    """Rows of dynamic engines that may fit: those whose lockstep form, without weight memory and
-    buffers, fits in LUT, FF and DSP. Lane FIFOs and memories only add to these three."""
-    every = np.arange(len(foldings), dtype=np.intp)
-    step = len(LANE_FIFO_DEPTHS)  # lane_fifo_depth varies fastest
-    light = foldings.take(every[::step])
-    costs = core_costs(key.shape, light, key.sparsity, key.family, key.arithmetic)
-    budget = key.budget
-    fits = (costs.lut <= budget.lut) & (costs.ff <= budget.ff) & (costs.dsp <= budget.dsp)
-    return every[np.repeat(fits, step)]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Engines:
-    """What foldings of an engine kind have in common whatever on-chip memory their weights are in.
-
-    Attributes:
-        rows: of the foldings, (n,), that may fit; all, where none does.
-        costs: their costs but for weights and buffers.
-        weights: memories of their weights.
-        streams: into the layer.
-    """
-
-    rows: npt.NDArray[np.intp]
-    costs: LayerCosts
-    weights: WeightRows
-    streams: IntArray
-
-
-def _engines(key: TableKey, foldings: FoldingArrays) -> _Engines:
-    rows = np.arange(len(foldings), dtype=np.intp)
-    if foldings.engine is EngineKind.DYNAMIC:
-        promising = _promising(key, foldings)
-        # where none fits the smallest of each resource is that of the set itself
-        rows = promising if len(promising) else rows
-    some = foldings.take(rows)
-    costs = core_costs(key.shape, some, key.sparsity, key.family, key.arithmetic)
-    weights = stored_weights(key.shape, some, key.sparsity, key.arithmetic)
-    return _Engines(rows, costs, weights, streams_in(some))
-
-
-def _undominated(core: LayerCosts, streams: IntArray) -> npt.NDArray[np.intp]:
-    """Rows that no other of the same streams is as fast as with as little of every resource: those
-    may have the same homes, where they cost the same, so that one of them is enough."""
-    costs = np.concatenate([core.frame_ii_cycles[:, None], core.resources()], axis=1)
-    kept = []
-    for wide in np.unique(streams):
-        rows = np.flatnonzero(streams == wide)
-        kept.append(rows[pareto_front(costs[rows])])
-    return np.sort(np.concatenate(kept))
-
-
 def _sketch(cycles: IntArray, use: UseArray, key: TableKey) -> npt.NDArray[np.intp]:
     rates = _SKETCH_PRICES / np.maximum(np.array(tuple(key.budget)), 1)
     costs = [use[:, :5] @ rate for rate in rates]
@@ -311,17 +258,19 @@ def build_table(key: TableKey) -> OptionTable:
         rows_none = np.zeros(0, dtype=np.intp)
         no_use = np.zeros((0, _columns(key)), dtype=np.int32)
         return OptionTable(np.zeros(0, np.int64), no_use, rows_none, key, none, (0,) * 5, 0)
-    engines: dict[tuple[EngineKind, bool], _Engines] = {}  # by whether weights are off chip
+    engines: dict[tuple[EngineKind, bool], Engines] = {}  # by whether weights are off chip
     buffers: Buffers = {}
     for one in sets:
         engine, memory = one.foldings.engine, one.foldings.weight_memory
         kinds = engine, memory is MemoryKind.OFF_CHIP
         if kinds not in engines:
-            engines[kinds] = _engines(key, one.foldings)
+            engines[kinds] = engines_of(
+                key.shape, one.foldings, key.sparsity, key.family, key.arithmetic, key.budget
+            )
         found = engines[kinds]
         rows, core = found.rows, found.costs.plus(found.weights.stored(memory))
         if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):  # of others there are few
-            kept = _undominated(core, found.streams)
+            kept = undominated(core, found.streams)
             rows, core = rows[kept], core.take(kept)
         in_homes = _in_homes(key.shape, one, rows, core, key.arithmetic, buffers)
         for having, (positions, costs) in zip(one.homes.values(), in_homes, strict=True):

@@ -34,22 +34,39 @@ def _joined(fullest: Ints32, lanes_in: int, together: int) -> int:
 @compiled
 def _fullest(sums: Ints32, fullest: Ints32) -> None:
     """Cycles of the fullest lane, into (groups, segments), from (groups, lanes, segments)."""
-    fullest[:] = sums[:, 0]
     for group in range(sums.shape[0]):
+        for block in range(sums.shape[2]):
+            fullest[group, block] = sums[group, 0, block]
         for lane in range(1, sums.shape[1]):
             for block in range(sums.shape[2]):
-                fullest[group, block] = max(fullest[group, block], sums[group, lane, block])
+                more = sums[group, lane, block]
+                fullest[group, block] = (
+                    more if more > fullest[group, block] else fullest[group, block]
+                )
 
 
 @compiled
 def _dealt(wider: Ints32, sums: Ints32) -> None:
     """Fewer lanes, (groups, lanes, segments), from a multiple of so many."""
     lanes = sums.shape[1]
-    sums[:] = wider[:, :lanes]
     for group in range(sums.shape[0]):
-        for other in range(lanes, wider.shape[1]):
+        for lane in range(lanes):
             for block in range(sums.shape[2]):
-                sums[group, other % lanes, block] += wider[group, other, block]
+                sums[group, lane, block] = wider[group, lane, block]
+            for other in range(lane + lanes, wider.shape[1], lanes):
+                for block in range(sums.shape[2]):
+                    sums[group, lane, block] += wider[group, other, block]
+
+
+@compiled
+def _exchanged(turns: Ints32, order: Ints, sums: Ints32) -> None:
+    """Cycles of lanes that work on filters in an order, step by step, (1, lanes, segments), from
+    (1, filters, segments)."""
+    lanes = sums.shape[1]
+    for place in range(len(order)):
+        for block in range(sums.shape[2]):
+            before = sums[0, place % lanes, block] if place >= lanes else 0
+            sums[0, place % lanes, block] = before + turns[0, order[place], block]
 
 
 @compiled
@@ -75,8 +92,8 @@ def cycles_by_lanes(
     """
     groups, filters, blocks = turns.shape
     kept = np.empty((len(outs), groups * filters * blocks), dtype=np.int32)
+    spare = np.empty(filters * blocks, dtype=np.int32)
     fullest = np.empty((groups, blocks), dtype=np.int32)
-    traded = np.empty((groups * filters * blocks), dtype=np.int32)
     for out in range(len(outs) - 1, -1, -1):
         lanes = outs[out]
         sums = kept[out, : groups * lanes * blocks].reshape((groups, lanes, blocks))
@@ -87,25 +104,23 @@ def cycles_by_lanes(
             size = groups * outs[wide] * blocks
             _dealt(kept[wide, :size].reshape((groups, outs[wide], blocks)), sums)
         else:
-            sums[:] = turns
+            _dealt(turns, sums)
         _fullest(sums, fullest)
+        some = False
         for column in range(len(ins)):
+            some = some or allowed[out, column]
             for plane in range(len(grouped)):
                 cycles[out, column, plane] = _joined(fullest, ins[column], grouped[plane])
                 exchanged[out, column, plane] = False
-        if not allowed[out].any():
-            continue
-        own = traded[: lanes * blocks].reshape((1, lanes, blocks))
-        own[:] = 0
-        for place in range(filters):
-            for block in range(blocks):
-                own[0, place % lanes, block] += turns[0, orders[out, place], block]
-        _fullest(own, fullest)
-        for column in range(len(ins)):
-            if allowed[out, column]:
+        if some:
+            own = spare[: lanes * blocks].reshape((1, lanes, blocks))
+            _exchanged(turns, orders[out], own)
+            _fullest(own, fullest)
+            for column in range(len(ins)):
                 found = _joined(fullest, ins[column], 1)
-                exchanged[out, column, 0] = found < cycles[out, column, 0]
-                cycles[out, column, 0] = min(found, cycles[out, column, 0])
+                if allowed[out, column] and found < cycles[out, column, 0]:
+                    exchanged[out, column, 0] = True
+                    cycles[out, column, 0] = found
 
 
 @compiled
@@ -117,6 +132,16 @@ def _by_falling(values: Floats, order: Ints) -> None:
             order[at] = order[at - 1]
             at -= 1
         order[at] = place
+
+
+@compiled
+def _overlap(apart: Floats, burden: Floats, overlap: Floats) -> None:
+    """Of a filter, (segments,), with the burden of each lane, (segments, lanes), into (lanes,)."""
+    for lane in range(len(overlap)):
+        overlap[lane] = 0.0
+    for block in range(len(apart)):
+        for lane in range(len(overlap)):
+            overlap[lane] += apart[block] * burden[block, lane]
 
 
 @compiled
@@ -132,20 +157,19 @@ def exchanged_order(segments: Ints, order: Ints) -> None:
     # what all filters of a step share makes no lane fuller than another; times lanes: no fractions
     apart = np.empty((steps, lanes, blocks), dtype=np.float64)
     spread = np.zeros((steps, lanes), dtype=np.float64)
-    together = np.empty(blocks, dtype=np.int64)
+    of_step = np.zeros(steps, dtype=np.float64)
     for step in range(steps):
-        first = step * lanes
-        together[:] = 0
-        for lane in range(lanes):
-            for block in range(blocks):
-                together[block] += segments[first + lane, block]
-        for lane in range(lanes):
-            for block in range(blocks):
-                beyond = float(segments[first + lane, block] * lanes - together[block])
+        for block in range(blocks):
+            together = 0
+            for lane in range(lanes):
+                together += segments[step * lanes + lane, block]
+            for lane in range(lanes):
+                beyond = float(segments[step * lanes + lane, block] * lanes - together)
                 apart[step, lane, block] = beyond
                 spread[step, lane] += beyond * beyond
+                of_step[step] += beyond * beyond
     by_step = np.empty(steps, dtype=np.int64)
-    _by_falling(spread.sum(axis=1), by_step)
+    _by_falling(of_step, by_step)
     by_filter = np.empty(lanes, dtype=np.int64)
     burden = np.zeros((blocks, lanes), dtype=np.float64)
     overlap = np.empty(lanes, dtype=np.float64)
@@ -153,13 +177,11 @@ def exchanged_order(segments: Ints, order: Ints) -> None:
     for place in range(steps):
         step = by_step[place]
         _by_falling(spread[step], by_filter)
-        taken[:] = False
+        for lane in range(lanes):
+            taken[lane] = False
         for turn in range(lanes):
             index = by_filter[turn]
-            overlap[:] = 0.0
-            for block in range(blocks):
-                for lane in range(lanes):
-                    overlap[lane] += apart[step, index, block] * burden[block, lane]
+            _overlap(apart[step, index], burden, overlap)
             best = -1
             for lane in range(lanes):
                 if not taken[lane] and (best < 0 or overlap[lane] < overlap[best]):
@@ -167,5 +189,6 @@ def exchanged_order(segments: Ints, order: Ints) -> None:
             taken[best] = True
             order[step, best] = step * lanes + index
         for lane in range(lanes):
+            index = order[step, lane] - step * lanes
             for block in range(blocks):
-                burden[block, lane] += apart[step, order[step, lane] - step * lanes, block]
+                burden[block, lane] += apart[step, index, block]
