@@ -41,6 +41,14 @@ def dealt_filters(filters: int, lanes: int) -> IntArray:
     return np.arange(filters, dtype=np.int64).reshape(-1, lanes)
 
 
+@lru_cache(maxsize=4)  # asked for again for each number of lanes
+def counted_segments(weights: WeightCounts, packed: int) -> IntArray:
+    """Non-zero weights of each (filter, segment), read-only."""
+    segments = weights.segments(packed)
+    segments.flags.writeable = False
+    return segments
+
+
 @lru_cache(maxsize=512)
 def exchanged_filters(weights: WeightCounts, packed: int, lanes: int) -> IntArray:
     """(steps, lanes) filters, each step's exchanged so that the lanes' windows even out.
@@ -56,7 +64,7 @@ def exchanged_filters(weights: WeightCounts, packed: int, lanes: int) -> IntArra
     """
     from .kernels.static import exchanged_order  # here, as it loads numba
 
-    segments = weights.segments(packed)
+    segments = counted_segments(weights, packed)
     order = np.empty((len(segments) // lanes, lanes), dtype=np.int64)
     exchanged_order(segments, order)
     return order

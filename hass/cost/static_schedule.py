@@ -24,7 +24,12 @@ from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import WeightCounts
 from .foldings import Folding, FoldingArrays, IntArray, as_arrays
-from .lane_filters import dealt_filters, exchange_allowed, exchanged_filters
+from .lane_filters import (
+    counted_segments,
+    dealt_filters,
+    exchange_allowed,
+    exchanged_filters,
+)
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -54,7 +59,7 @@ def _cycles_by_lanes(
     the filters, blocks and groups, ascending."""
     from .kernels.static import cycles_by_lanes  # here, as it loads numba
 
-    segments = weights.segments(packed)
+    segments = counted_segments(weights, packed)
     blocks, filters = segments.shape[1], segments.shape[0] // groups
     outs, ins, grouped = (np.array(divisors(count)) for count in (filters, blocks, groups))
     result = np.empty((len(fines), len(outs), len(ins), len(grouped)), dtype=np.int64)

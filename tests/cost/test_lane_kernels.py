@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numba
 import numba.core.caching
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_network import write_tiny_model
 
 from hass.cost.kernels.compiling import compiled
 from hass.cost.kernels.joined import join
@@ -140,6 +145,7 @@ def test_static_cycles(seed: int, filters: int, blocks: int, groups: int) -> Non
 def test_exchanged_filters(seed: int, steps: int, lanes: int, blocks: int, most: int) -> None:
     assert bool(exchange_allowed(lanes, 16, 2 * lanes))
     segments = np.random.default_rng(seed).integers(0, most, (steps * lanes, blocks))
+    segments.flags.writeable = False
     order = np.empty((steps, lanes), dtype=np.int64)
     exchanged_order(segments, order)
     by_step = segments.reshape(steps, lanes, blocks)
@@ -165,3 +171,13 @@ def test_compiled_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(RuntimeError, match="no locator"):
         numba.njit(cache=True)(twice)
     assert compiled(twice)(21) == 42
+
+
+def test_dense_layers_do_not_load_numba(tmp_path: Path) -> None:
+    model = write_tiny_model(tmp_path / "tiny.onnx")
+    code = (
+        "import sys; from hass.cli import main; "
+        f"main(['fold', {str(model)!r}, '--device', 'zcu104'], standalone_mode=False); "
+        "assert 'hass.cost.static_schedule' in sys.modules; assert 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
