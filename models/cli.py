@@ -6,8 +6,15 @@ from pathlib import Path
 
 import click
 
-from hass.cli.common import check_writable, json_option, print_json, print_table, seed_option, talk
-from hass.errors import SpecError
+from hass.cli.common import (
+    check_writable,
+    json_option,
+    print_json,
+    print_table,
+    seed_option,
+    talk,
+    torch_needed,
+)
 from hass.files import write_bytes_atomic
 
 from ._paths import digits_paths
@@ -86,15 +93,9 @@ def export(
     Example: hass models export resnet18 --weights resnet18-f37072fd.pth -o resnet18.onnx
     """
     check_writable(output)
-    try:
+    with torch_needed("hass models export"):
         from .networks import random_network, trained_network
         from .onnx_export import BatchDim, Norms, onnx_bytes
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise SpecError.at(
-            "hass models export", "no module 'torch'", "torch: pip install 'hass[torch]'"
-        ) from error
     if weights is None:
         talk(
             f"WARNING: {name} gets RANDOM weights (seed {seed}): good for cycles and resources, "

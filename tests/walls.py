@@ -47,6 +47,7 @@ LAYERS = {
     "hass.export": 7,
     "hass.frames": 7,
     "hass.integer_accuracy": 7,
+    "hass.recover": 7,
     "hass.report": 7,
     "hass.user_files": 7,
     "hass": 8,  # the package's own face only, not what lies in it
@@ -68,7 +69,7 @@ FENCES = {
     "pulp": ("hass.folding.milp",),
     "highspy": ("hass.folding.milp",),
     "optuna": ("hass.search",),
-    "torch": ("hass.models",),
+    "torch": ("hass.models", "hass.recover"),
     "sklearn": ("hass.models",),
     "networkx": ("hass.graph",),
     "PIL": ("hass.measure",),

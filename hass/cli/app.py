@@ -25,6 +25,7 @@ SHORT_HELP = {
     "fold": "Find the folding of a model that fits a device and is best at an objective.",
     "estimate": "Cycles, throughput and resources of a design, or of a model with foldings.",
     "search": "Search how much to clip and how to fold, together.",
+    "recover": "Win back accuracy of a design by a short training; needs the extra torch.",
     "emit": "Write a design as HLS C++, with a testbench that plain g++ runs (make csim).",
     "export": "Write a design as files for another tool: FINN, hls4ml, fpgaConvNet, ONNX, CSV.",
     "sim": "Simulate a design beat by beat, and set the model against it.",

@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..device import Device, device_names, load_device
-from ..errors import OutputError
+from ..errors import OutputError, SpecError
 from ..files import JsonValue, canonical_json
 from ..values import ACC_BITS
 
@@ -195,6 +195,21 @@ def page_option(what: str) -> Callable[[F], F]:
 def output_option(help_text: str) -> Callable[[F], F]:
     """``-o/--output FILE``: passed on as ``output: Path | None``, checked before the work."""
     return click.option("-o", "--output", metavar="FILE", callback=_to_output, help=help_text)
+
+
+@contextmanager
+def torch_needed(verb: str) -> Iterator[None]:
+    """For the imports of a verb that needs the extra torch.
+
+    Raises:
+        SpecError: if torch is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise SpecError.at(verb, "no module 'torch'", "torch: pip install 'hass[torch]'") from error
 
 
 def talk(text: str) -> None:

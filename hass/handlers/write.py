@@ -119,8 +119,12 @@ class _Writer:
             proto.output.append(_tensor(tap, ["N", *frame_dims(shown)]))
         return bytes(self._model.SerializeToString())
 
-    def _node(self, op_type: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self._model.graph.node.append(helper.make_node(op_type, inputs, [output], **attributes))
+    def _node(
+        self, op_type: str, inputs: Sequence[str], output: str, layer: str = "", **attributes: Any
+    ) -> str:
+        """``layer`` names the node that is a layer: what reads the file then calls it the same."""
+        node = helper.make_node(op_type, inputs, [output], layer or None, **attributes)
+        self._model.graph.node.append(node)
         return output
 
     def _constant(self, name: str, array: FloatArray | np.ndarray[Any, Any]) -> str:
@@ -190,7 +194,7 @@ class _Writer:
                 return sources[0]
             case ops.Relu() if name in self._thresholded:
                 alpha = self._thresholded[name]
-                return self._node("ThresholdedRelu", sources, f"layer:{name}", alpha=alpha)
+                return self._node("ThresholdedRelu", sources, f"layer:{name}", name, alpha=alpha)
             case ops.Conv2d() if self._covers_its_input(layer):
                 return self._fully_connected(name, sources[0])
             case ops.Conv2d():
@@ -206,7 +210,7 @@ class _Writer:
                 sources = [*sources, *self._integers(name, op)]
             case _:
                 pass
-        return self._node(OP_TYPES[type(op)], sources, f"layer:{name}", **op_attributes(op))
+        return self._node(OP_TYPES[type(op)], sources, f"layer:{name}", name, **op_attributes(op))
 
     def _covers_its_input(self, layer: Layer) -> bool:
         (source,) = self._graph.in_maps(layer.name)
@@ -231,7 +235,7 @@ class _Writer:
             matrix,
             self._constant(f"{name}.bias", self._weights[f"{name}.bias"]),
         ]
-        product = self._node("Gemm", inputs, f"layer:{name}:product", transB=1)
+        product = self._node("Gemm", inputs, f"layer:{name}:product", name, transB=1)
         shape = self._constant("pixel", np.asarray((0, -1, 1, 1), np.int64))
         return self._node("Reshape", [product, shape], f"layer:{name}")
 

@@ -1,0 +1,140 @@
+"""The IR as a torch module: the same outputs, and gradients of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .. import ops
+from ..graph import Graph, Weights
+
+
+class NetworkModule(nn.Module):
+    """A network whose weights can be trained, with the activations of a design clipped.
+
+    A clip's derivative is that of the function: 1 for a value that passes, 0 for one that is
+    clipped.
+
+    Attributes:
+        arrays: ``<conv>.weight`` and ``<conv>.bias``, in the order of ``Weights``.
+    """
+
+    def __init__(self, graph: Graph, weights: Weights, act_thresholds: Mapping[str, float]) -> None:
+        """
+        Args:
+            graph: a verified graph.
+            weights: its weights, pruned or not.
+            act_thresholds: Conv2d layer -> t: inputs with |x| <= t become zero.
+        """
+        super().__init__()
+        self._graph = graph
+        self._thresholds = dict(act_thresholds)
+        self._places = {name: place for place, name in enumerate(weights)}
+        self.arrays = nn.ParameterList(
+            nn.Parameter(torch.tensor(array)) for array in weights.values()
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) to what ``write_model`` puts out: (N, C) where the last map is 1x1."""
+        maps: dict[str, torch.Tensor] = {}
+        readers = {layer.name: len(self._graph.out_edges(layer.name)) for layer in self._graph}
+        result = images
+        for layer in self._graph:
+            sources = []
+            for edge in self._graph.in_edges(layer.name):
+                sources.append(maps[edge.src])
+                readers[edge.src] -= 1
+                if not readers[edge.src]:
+                    del maps[edge.src]  # freed here where no gradient needs it
+            if isinstance(layer.op, ops.Input):
+                result = images
+            elif isinstance(layer.op, ops.Conv2d):
+                result = self._convolved(layer.name, layer.op, sources[0])
+            else:
+                result = apply_op(layer.op, sources)
+            maps[layer.name] = result
+        return result.flatten(1) if result.shape[2:] == (1, 1) else result
+
+    def weights(self) -> Weights:
+        """The weights as they are now."""
+        return Weights(
+            {
+                name: self.arrays[place].detach().numpy().copy()
+                for name, place in self._places.items()
+            }
+        )
+
+    def _convolved(self, name: str, op: ops.Conv2d, source: torch.Tensor) -> torch.Tensor:
+        threshold = self._thresholds.get(name, 0.0)
+        if threshold > 0:
+            source = source * (source.abs() > threshold)
+        return functional.conv2d(
+            _padded(source, op.pads),
+            self.arrays[self._places[f"{name}.weight"]],
+            self.arrays[self._places[f"{name}.bias"]],
+            op.stride,
+            groups=op.groups,
+        )
+
+
+def _padded(source: torch.Tensor, pads: ops.Pads, value: float = 0.0) -> torch.Tensor:
+    top, left, bottom, right = pads
+    if not any(pads):
+        return source
+    return functional.pad(source, (left, right, top, bottom), value=value)
+
+
+def _averaged(op: ops.AvgPool2d, source: torch.Tensor) -> torch.Tensor:
+    mean = functional.avg_pool2d(_padded(source, op.pads), op.kernel, op.stride)
+    if op.divisor is ops.Divisor.WINDOW:
+        return mean
+    ones = torch.ones_like(source[:1, :1])
+    return mean / functional.avg_pool2d(_padded(ones, op.pads), op.kernel, op.stride)
+
+
+def _sliced(op: ops.Slice, source: torch.Tensor) -> torch.Tensor:
+    rows, columns, channels = (
+        slice(span.start, span.stop, span.step) for span in (op.rows, op.columns, op.channels)
+    )
+    return source[:, channels, rows, columns]
+
+
+def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
+    """One op without weights on maps (N, C, H, W), in port order."""
+    first = sources[0]
+    match op:
+        case ops.Output() | ops.Fork():
+            return first
+        case ops.Relu():
+            return first.relu()
+        case ops.Clip():
+            return first.clamp(op.low, op.high)
+        case ops.HardSigmoid():
+            return (op.alpha * first + op.beta).clamp(0.0, 1.0)
+        case ops.HardSwish():
+            return first * (first / 6.0 + 0.5).clamp(0.0, 1.0)
+        case ops.Sigmoid():
+            return first.sigmoid()
+        case ops.MaxPool2d():
+            padded = _padded(first, op.pads, float("-inf"))
+            return functional.max_pool2d(padded, op.kernel, op.stride)
+        case ops.AvgPool2d():
+            return _averaged(op, first)
+        case ops.GlobalAvgPool():
+            return first.mean((2, 3), keepdim=True)
+        case ops.Add():
+            return first + sources[1]
+        case ops.Mul():
+            return first * sources[1]
+        case ops.Concat():
+            return torch.cat(list(sources), 1)
+        case ops.Slice():
+            return _sliced(op, first)
+        case ops.Pad():
+            padded = _padded(first, op.pads)
+            return functional.pad(padded, (0, 0, 0, 0, op.channels_front, op.channels_back))
+        case ops.Input() | ops.Conv2d():
+            raise ValueError(f"{ops.op_name(op)} is not applied here")
