@@ -35,7 +35,7 @@ from .inputs import design_model
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from ..recover.progress import EpochLoss, Listener
+    from ..recover.progress import Listener, Loss
     from ..sparsity import Accuracy
 
 BEST = "best.json"  # what a search calls its best design
@@ -43,7 +43,7 @@ FIGURES = ("throughput, fps", "frame II, cycles", "latency, us", "DSP", "LUT", "
 
 
 class _Lines:
-    """A line per epoch and per measurement, where stderr is no terminal."""
+    """A line per check and per measurement, where stderr is no terminal."""
 
     def __init__(self) -> None:
         self._told = ""
@@ -51,9 +51,9 @@ class _Lines:
     def stepped(self, done: int, total: int) -> None:
         """Too fine for lines."""
 
-    def judged(self, loss: EpochLoss, epochs: int) -> None:
+    def judged(self, loss: Loss, total: int) -> None:
         """The loss."""
-        talk(_loss_text(loss, epochs))
+        talk(_loss_text(loss, total))
 
     def measuring(self, what: str, done: int, total: int) -> None:
         """Once per measurement."""
@@ -74,17 +74,17 @@ class _Bars:
         """The upper bar."""
         self._bars.update(self._training, completed=done, total=total)
 
-    def judged(self, loss: EpochLoss, epochs: int) -> None:
+    def judged(self, loss: Loss, total: int) -> None:
         """The upper bar's text."""
-        self._bars.update(self._training, description=_loss_text(loss, epochs))
+        self._bars.update(self._training, description=_loss_text(loss, total))
 
     def measuring(self, what: str, done: int, total: int) -> None:
         """The lower bar."""
         self._bars.update(self._measuring, description=what, completed=done, total=total)
 
 
-def _loss_text(loss: EpochLoss, epochs: int) -> str:
-    return f"epoch {loss.epoch} of {epochs}: {loss.nats:.4f} nats from the dense network"
+def _loss_text(loss: Loss, total: int) -> str:
+    return f"step {loss.step} of {total}: {loss.nats:.4f} nats from the dense network"
 
 
 @contextmanager
@@ -150,18 +150,18 @@ def _found(path: str) -> str:
 @click.command(
     epilog="\b\nExamples:\n"
     "  hass recover OUT -o recovered\n"
-    "  hass recover design.json --data cifar10 --epochs 40 -o recovered\n"
+    "  hass recover design.json --data cifar10 --steps 1000 -o recovered\n"
     "  hass emit recovered/design.json -o accelerator"
 )
 @click.argument("design", metavar="OUT|DESIGN")
 @folder_option()
 @data_option(required=False)
 @click.option(
-    "--epochs",
-    type=click.IntRange(min=1, max=100_000),
-    default=20,
+    "--steps",
+    type=click.IntRange(min=1),
+    default=300,
     show_default=True,
-    help="Passes over the images that train.",
+    help="Batches of 32 images to train on.",
 )
 @click.option(
     "--learning-rate",
@@ -180,7 +180,7 @@ def command(
     design: str,
     output: str,
     data: str | None,
-    epochs: int,
+    steps: int,
     learning_rate: float,
     seed: int,
     model: str | None,
@@ -195,7 +195,7 @@ def command(
     label is used. The trained network is then measured and folded anew.
 
     DIR gets recovered.onnx, its design.json, and recovered.json: before and after, and the losses.
-    Ctrl-C ends the training; the best epoch so far is kept.
+    Ctrl-C ends the training; the best weights so far are kept.
     """
     with torch_needed("hass recover"):
         from ..recover.files import recovery_json, write_recovery
@@ -214,18 +214,18 @@ def command(
         raise SpecError.at("--data", "nothing", "the data that the design was measured on")
     frame = imported.graph.of_type(Input)[0].out
     dataset = open_dataset(path, frame, seed=chosen.provenance.seed or 0)
-    training = Training(epochs, learning_rate, seed)
+    training = Training(steps, learning_rate, seed)
     with _shown() as listener:
         recovery = recover(chosen, imported, dataset, str(path), training, listener)
     write_recovery(recovery, target, force=force)
     trained = recovery.trained
-    kept = f"epoch {trained.best} of {epochs} is kept in {target}"
+    kept = f"the weights after step {trained.best.step} are kept in {target}"
     if trained.interrupted:
-        raise KeyboardInterrupt(f"after {len(trained.losses) - 1} epoch(s); {kept}")
+        raise KeyboardInterrupt(f"of {steps} steps {trained.losses[-1].step} are judged; {kept}")
     if as_json:
         print_json(recovery_json(recovery))
         return
     _print(recovery.before, recovery.after)
-    if trained.best == 0:
-        talk("no epoch came nearer to the dense network: the weights are as before")
+    if trained.best.step == 0:
+        talk("no step came nearer to the dense network: the weights are as before")
     talk(f"{kept}: design.json, recovered.onnx, recovered.json")

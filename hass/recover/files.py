@@ -10,6 +10,7 @@ from ..design import Design
 from ..design_file import design_json, splits_json, summary_json
 from ..files import JsonValue, canonical_json
 from ..folder import write_folder
+from .progress import Loss
 from .recovery import MODEL_FILE, Recovery
 
 SCHEMA_VERSION = 1
@@ -27,10 +28,14 @@ def _result_json(design: Design) -> JsonValue:
     }
 
 
+def _loss_json(loss: Loss) -> JsonValue:
+    return {"step": loss.step, "nats": loss.nats if math.isfinite(loss.nats) else None}
+
+
 def recovery_json(recovery: Recovery) -> dict[str, JsonValue]:
     """The content of ``recovered.json``: before and after, and how the weights were trained.
 
-    ``losses`` are nats per held-out image, the first before training; null where not finite.
+    ``losses`` are nats per held-out image after so many steps; null where not finite.
     """
     trained, training = recovery.trained, recovery.training
     return {
@@ -41,8 +46,8 @@ def recovery_json(recovery: Recovery) -> dict[str, JsonValue]:
             **asdict(training),
             "trained_images": recovery.shares.trained,
             "held_out_images": recovery.shares.held_out,
-            "losses": [x.nats if math.isfinite(x.nats) else None for x in trained.losses],
-            "best_epoch": trained.best,
+            "losses": [_loss_json(loss) for loss in trained.losses],
+            "best_step": trained.best.step,
             "interrupted": trained.interrupted,
         },
         "packages": dict(recovery.after.provenance.packages),

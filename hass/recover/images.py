@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Shares:
     """The calibration split in two: the first ``held_out`` images judge, the rest train.
 
     Attributes:
-        held_out: images that the profile and the choice of the epoch look at.
+        held_out: images that the profile and the choice among the steps look at.
         trained: images that the weights are fitted to.
     """
 
@@ -39,34 +40,34 @@ def shares_of(dataset: Dataset, profile_images: int) -> Shares:
         ProfileError: if the split has fewer than two images.
     """
     require_images(dataset, Split.CALIBRATION)
-    count = dataset.count(Split.CALIBRATION)
-    if count < 2:
+    images = dataset.count(Split.CALIBRATION)
+    if images < 2:
         raise ProfileError(
             f"the data ({dataset.name}) have 1 image in the calibration split, expected at least 2:"
             " one to train on and one to judge by"
         )
-    share = min(MOST_HELD_OUT, count * HELD_OUT_SHARE_PERCENT // 100)
-    held_out = max(1, min(max(profile_images, share), count // 2))
-    return Shares(held_out, count - held_out)
+    share = min(MOST_HELD_OUT, images * HELD_OUT_SHARE_PERCENT // 100)
+    held_out = max(1, min(max(profile_images, share), images // 2))
+    return Shares(held_out, images - held_out)
 
 
-def training_batches(dataset: Dataset, shares: Shares, key: str) -> Iterator[FloatArray]:
-    """The images that train, varied, once each, in an order that depends on ``key`` alone.
+def training_batches(dataset: Dataset, shares: Shares, seed: int) -> Iterator[FloatArray]:
+    """The images that train, varied, again and again without an end, each time in another order.
 
     Args:
         dataset: its images.
         shares: which of them.
-        key: also of how they are varied.
+        seed: of the orders, and of how the images are varied.
 
     Yields:
         (n, C, H, W), n at most ``BATCH``.
     """
     indices = dataset.indices[Split.CALIBRATION][shares.held_out :]
-    order = indices[shuffled(len(indices), key)]
-    drawn = replace(dataset, indices={**dataset.indices, Split.CALIBRATION: order})
-    seeds = np.frombuffer(key.encode(), dtype=np.uint8)
-    for number, batch in enumerate(drawn.batches(Split.CALIBRATION, BATCH)):
-        yield varied(batch.images, np.random.default_rng((*seeds.tolist(), number)))
+    for turn in count():
+        order = indices[shuffled(len(indices), f"recover-{seed}:{turn}")]
+        drawn = replace(dataset, indices={**dataset.indices, Split.CALIBRATION: order})
+        for number, batch in enumerate(drawn.batches(Split.CALIBRATION, BATCH)):
+            yield varied(batch.images, np.random.default_rng((seed, turn, number)))
 
 
 def varied(images: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -79,17 +80,17 @@ def varied(images: FloatArray, rng: np.random.Generator) -> FloatArray:
         images: (n, C, H, W).
         rng: what is drawn from it depends on the shape of ``images`` alone.
     """
-    count, _, height, width = images.shape
+    frames, _, height, width = images.shape
     reach = height // SHIFT_SHARE, width // SHIFT_SHARE
     padded = np.pad(images, ((0, 0), (0, 0), *((r, r) for r in reach)), mode="edge")
-    rows = rng.integers(0, 2 * reach[0] + 1, count)
-    columns = rng.integers(0, 2 * reach[1] + 1, count)
+    rows = rng.integers(0, 2 * reach[0] + 1, frames)
+    columns = rng.integers(0, 2 * reach[1] + 1, frames)
     moved = np.stack(
         [
             image[:, row : row + height, column : column + width]
             for image, row, column in zip(padded, rows, columns, strict=True)
         ]
     )
-    shares = rng.random((count, 1, 1, 1), dtype=np.float32)
-    others = moved[rng.permutation(count)]
+    shares = rng.random((frames, 1, 1, 1), dtype=np.float32)
+    others = moved[rng.permutation(frames)]
     return np.asarray(shares * moved + (1 - shares) * others, dtype=np.float32)

@@ -7,15 +7,15 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class EpochLoss:
+class Loss:
     """How far the network is from the dense one.
 
     Attributes:
-        epoch: the number of passes over the images that train; 0: before the first.
+        step: batches that had been trained on.
         nats: mean divergence on the images that are held out, not varied.
     """
 
-    epoch: int
+    step: int
     nats: float
 
 
@@ -25,8 +25,8 @@ class Listener(Protocol):
     def stepped(self, done: int, total: int) -> None:
         """A batch of images has been trained on."""
 
-    def judged(self, loss: EpochLoss, epochs: int) -> None:
-        """An epoch has ended."""
+    def judged(self, loss: Loss, total: int) -> None:
+        """The network has been set against the dense one, after so many of ``total`` steps."""
 
     def measuring(self, what: str, done: int, total: int) -> None:
         """A measurement of the trained network goes on."""

@@ -86,7 +86,7 @@ def recover(
             the data's classes, or a split is empty.
         InfeasibleError: if nothing fits the part any more.
         KeyboardInterrupt: on Ctrl-C at any time but while the network is trained, which then ends
-            with the best epoch so far.
+            with the best weights so far.
     """
     _check(design, model, dataset)
     limits = _limits(design)

@@ -7,20 +7,23 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch.nn import functional
 
 from ..graph import FloatArray, Graph, Weights
+from ..intmath import ceil_div
 from ..measure import Dataset, Split, batch_size
 from ..prune import pruned_weights
 from ..reference import act_thresholds_of
 from ..sparsity import NO_CLIPS, Settings
 from ..threads import thread_count
-from .images import BATCH, Shares, training_batches
+from .images import Shares, training_batches
 from .network import NetworkModule
-from .progress import EpochLoss, Listener
+from .progress import Listener, Loss
 
+CHECKS = 20  # of the loss on the images that are held out
 SHARD = 8  # images of a batch that run together, on one thread
 SHARD_WORDS = 16 << 20  # of all maps of a shard; a step of training keeps about three of each
 MOST_WORDS = 8 * SHARD_WORDS  # of the shards that run at the same time
@@ -31,12 +34,12 @@ class Training:
     """How to train.
 
     Attributes:
-        epochs: passes over the images that train.
+        steps: batches of ``BATCH`` images.
         learning_rate: of Adam at its highest; it falls to zero along half a cosine.
         seed: of the order of the images and of how they are varied.
     """
 
-    epochs: int
+    steps: int
     learning_rate: float
     seed: int
 
@@ -46,15 +49,15 @@ class Trained:
     """What came of it.
 
     Attributes:
-        weights: those of the best epoch; what was zero is zero.
-        losses: of each epoch that ended; 0: before training.
-        best: the epoch of the smallest loss, the first among equal ones.
+        weights: those of the smallest loss; what was zero is zero.
+        losses: from before the first step on, ``CHECKS`` times at equal distances.
+        best: the smallest of them, the first among equal ones.
         interrupted: Ctrl-C ended it early.
     """
 
     weights: Weights
-    losses: tuple[EpochLoss, ...]
-    best: int
+    losses: tuple[Loss, ...]
+    best: Loss
     interrupted: bool
 
 
@@ -181,7 +184,7 @@ def train(
         graph, weights: the dense network, which puts out logits.
         settings: the design's clips.
         dataset: images of its calibration split are used, and no others.
-        shares: which of them train, and which choose the epoch.
+        shares: which of them train, and which choose among the steps.
         training: how.
         listener: told about progress.
 
@@ -193,29 +196,28 @@ def train(
     optimiser = torch.optim.Adam(
         [{"params": [array], "size": size_of(array)} for array in pair.parameters]
     )
-    total = training.epochs * -(-shares.trained // BATCH)
-    state = Trained(pair.clipped.weights(), (), 0, interrupted=False)
+    total = training.steps
     with _one_thread(), ThreadPoolExecutor(pair.workers, initializer=_alone) as pool:
 
-        def judged(epoch: int) -> Trained:
-            loss = EpochLoss(epoch, _held_out_loss(pair, pool, dataset, shares))
-            listener.judged(loss, training.epochs)
-            losses = (*state.losses, loss)
-            if loss.nats < losses[state.best].nats:
-                return Trained(pair.clipped.weights(), losses, epoch, interrupted=False)
-            return replace(state, losses=losses)
+        def judged(step: int) -> Loss:
+            loss = Loss(step, _held_out_loss(pair, pool, dataset, shares))
+            listener.judged(loss, total)
+            return loss
 
-        state = judged(0)
-        done = 0
+        first = judged(0)
+        state = Trained(pair.clipped.weights(), (first,), first, interrupted=False)
+        batches = training_batches(dataset, shares, training.seed)
         try:
-            for epoch in range(1, training.epochs + 1):
-                for images in training_batches(dataset, shares, f"{training.seed}:{epoch}"):
-                    for group in optimiser.param_groups:
-                        group["lr"] = training.learning_rate * pace(done, total) * group["size"]
-                    _step(pair, pool, optimiser, images)
-                    done += 1
-                    listener.stepped(done, total)
-                state = judged(epoch)
+            for done, images in enumerate(islice(batches, total)):
+                for group in optimiser.param_groups:
+                    group["lr"] = training.learning_rate * pace(done, total) * group["size"]
+                _step(pair, pool, optimiser, images)
+                listener.stepped(done + 1, total)
+                if done + 1 == total or (done + 1) % ceil_div(total, CHECKS) == 0:
+                    loss = judged(done + 1)
+                    if loss.nats < state.best.nats:
+                        state = replace(state, weights=pair.clipped.weights(), best=loss)
+                    state = replace(state, losses=(*state.losses, loss))
         except KeyboardInterrupt:
             return replace(state, interrupted=True)
     return state

@@ -73,7 +73,7 @@ def folder(
     tmp_path_factory: pytest.TempPathFactory, clipped_design: Path, with_torch: None
 ) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("recovered") / "out"
-    done = _hass("recover", clipped_design, "--epochs", 3, "-o", folder)
+    done = _hass("recover", clipped_design, "--steps", 3, "-o", folder)
     assert done.exit_code == 0, done.output
     return folder, done.stdout
 
@@ -128,7 +128,8 @@ def test_the_record_sets_before_and_after_apart(
     assert record["after"]["throughput_fps"] == design["throughput_fps"]
     training = record["training"]
     assert len(training["losses"]) == 4
-    assert training["best_epoch"] == int(np.argmin(training["losses"]))
+    nats = [loss["nats"] for loss in training["losses"]]
+    assert training["best_step"] == int(np.argmin(nats))
     assert (training["held_out_images"], training["trained_images"]) == (4, 4)
 
 
@@ -143,7 +144,7 @@ def test_the_same_command_gives_the_same_bytes(
     folder: tuple[Path, str], clipped_design: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / "again"
-    done = _hass("recover", clipped_design, "--epochs", 3, "-o", again, "--json")
+    done = _hass("recover", clipped_design, "--steps", 3, "-o", again, "--json")
     assert done.exit_code == 0, done.output
     assert done.stdout == (folder[0] / "recovered.json").read_text()
     for name in FILES:
@@ -197,9 +198,9 @@ def test_ctrl_c_writes_the_best_so_far(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(recover._Lines, "stepped", interrupt)
-    done = _hass("recover", clipped_design, "--epochs", 3, "-o", tmp_path / "out")
+    done = _hass("recover", clipped_design, "--steps", 3, "-o", tmp_path / "out")
     assert done.exit_code == 130
-    assert "interrupted: after 1 epoch(s); epoch " in done.stderr
+    assert "interrupted: of 3 steps 1 are judged; the weights after step " in done.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     record = json.loads((tmp_path / "out" / "recovered.json").read_text())
     assert record["training"]["interrupted"]
@@ -215,6 +216,6 @@ def test_ctrl_c_in_a_measurement_writes_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(recover._Lines, "measuring", interrupt)
-    done = _hass("recover", clipped_design, "--epochs", 1, "-o", tmp_path / "out")
+    done = _hass("recover", clipped_design, "--steps", 1, "-o", tmp_path / "out")
     assert done.exit_code == 130
     assert not (tmp_path / "out").exists()
