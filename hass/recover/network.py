@@ -17,7 +17,8 @@ class NetworkModule(nn.Module):
 
     A clip of activations has the derivative 1 everywhere, also where it clips (a straight-through
     estimator): what is clipped can then still be taught to be larger, or smaller. On ResNet-20
-    this comes nearer to the dense network than the function's own derivative does.
+    this came nearer to the dense network than the function's own derivative, and on the bundled
+    one fewer activations passed in the end.
 
     Attributes:
         arrays: ``<conv>.weight`` and ``<conv>.bias``, in the order of ``Weights``.
