@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,9 +16,11 @@ from ..sparsity import SparsityProfile
 from ..values import Arithmetic
 from .bound import relax
 from .choice import NO_LIMIT, IndexArray, join_options
+from .efficient import quick_efficient, solve_efficient
 from .effort import Effort, Remaining
 from .exact import Answer, solve_exact
 from .explain import joint_shortage, parts_lever, single_shortage, too_slow
+from .frugal import with_energy
 from .greedy import widened
 from .latency import solve_latency, swept_latency
 from .least import quick_least, solve_least
@@ -27,6 +29,7 @@ from .objective import FASTEST, Goal, Objective
 from .outline import priced_floor, quick_choice, sketched
 from .plan import FoldingPlan, Infeasibility, gap_above
 from .problem import Problem, problem_of
+from .rows import Rows
 from .spend import amount, whole_area
 from .streaming import Streaming, WeightsAt, counted, every_layer, large_layers, narrowed
 from .tables import TABLES, TableCache, option_costs, up_to
@@ -80,12 +83,31 @@ def _smallest(
     problem: Problem, goal: Goal, limit: int | None, solver: Solver, effort: Effort
 ) -> _Found | None:
     budget = problem.budget.amounts
-    spend = whole_area(budget) if goal is Goal.AREA else amount(goal.columns[0], budget)
-    asked = problem.tables, spend, problem.least_cycles, NO_LIMIT if limit is None else limit
+    within = NO_LIMIT if limit is None else limit
+    tables: Sequence[Rows] = problem.tables
+    unit = 1
+    match goal:
+        case Goal.AREA:
+            spend = whole_area(budget)
+        case Goal.ENERGY:
+            column = with_energy(problem.tables, budget)
+            tables, spend, unit = column.tables, column.spend, column.step_pj
+        case _:
+            spend = amount(goal.columns[0], budget)
+    asked = tables, spend, problem.least_cycles, within
     answer = quick_least(*asked) if solver is Solver.GREEDY else None
     if answer is None:  # greedy may miss what the integer program finds
         answer = solve_least(*asked, effort)
-    return None if answer is None else _Found(answer.rows, float(answer.bound))
+    return None if answer is None else _Found(answer.rows, float(answer.bound * unit))
+
+
+def _efficient(
+    problem: Problem, limit: int | None, solver: Solver, effort: Effort
+) -> _Found | None:
+    within = NO_LIMIT if limit is None else limit
+    find = quick_efficient if solver is Solver.GREEDY else solve_efficient
+    answer = find(problem.tables, problem.budget.amounts, problem.least_cycles, within, effort)
+    return None if answer is None else _Found(answer.rows, answer.bound)
 
 
 def _fast_enough(problem: Problem, limit: int | None, effort: Effort) -> IndexArray | None:
@@ -243,6 +265,8 @@ def solve(
                     left,
                     lambda rows: judged(problem, rows).latency_cycles,
                 )
+            case Goal.EFFICIENCY:
+                found = _efficient(problem, limit, solver, left.effort())
             case _:
                 found = _smallest(problem, objective.goal, limit, solver, left.effort())
     on_chip = weights is WeightsAt.ON_CHIP or objective.goal is not Goal.THROUGHPUT
