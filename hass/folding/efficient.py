@@ -19,8 +19,8 @@ from ..device import RESOURCE_NAMES
 from .choice import IndexArray
 from .effort import Effort, Remaining
 from .least import Least, quick_least, solve_least
+from .rows import Rows
 from .spend import amount
-from .tables import OptionTable
 
 DSP = RESOURCE_NAMES.index("dsp")
 _MOST_POINTS = 48  # frame IIs that are looked at where the effort is limited
@@ -42,7 +42,7 @@ class Efficient:
 
 class _Search:
     def __init__(
-        self, tables: Sequence[OptionTable], budget: IntArray, least_cycles: int, left: Remaining
+        self, tables: Sequence[Rows], budget: IntArray, least_cycles: int, left: Remaining
     ) -> None:
         self.tables = tables
         self.spend = amount(DSP, budget)
@@ -75,7 +75,7 @@ class _Search:
 
 
 def solve_efficient(
-    tables: Sequence[OptionTable],
+    tables: Sequence[Rows],
     budget: IntArray,
     least_cycles: int,
     limit: int,
@@ -102,7 +102,7 @@ def solve_efficient(
 
 
 def quick_efficient(
-    tables: Sequence[OptionTable], budget: IntArray, least_cycles: int, limit: int, effort: Effort
+    tables: Sequence[Rows], budget: IntArray, least_cycles: int, limit: int, effort: Effort
 ) -> Efficient | None:
     """As ``solve_efficient``, without integer programs as long as there are choices without."""
     search = _Search(tables, budget, least_cycles, Remaining(replace(effort, gap=_QUICK_GAP)))

@@ -20,12 +20,16 @@ from ..device import Device
 from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
-from .choice import Budget, FloatArray, IndexArray
+from .choice import NO_LIMIT, Budget, FloatArray, IndexArray
+from .efficient import quick_efficient
 from .effort import Effort
 from .exact import solve_exact
+from .least import solve_least
 from .legal import ALL_ENGINES
+from .objective import Goal, Objective
 from .problem import problem_of
 from .rows import Rows, falls
+from .spend import amount
 from .tables import TABLES, TableCache
 
 _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
@@ -72,11 +76,13 @@ class Joint:
         layers: layer -> what there is to choose from.
         device: the part.
         least_cycles: what frame II cannot undercut whatever the layers do.
+        clock_mhz: of the designs.
     """
 
     layers: Mapping[str, _Layer]
     device: Device
     least_cycles: int
+    clock_mhz: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,8 @@ def joint_of(
         use = np.concatenate([curve.use for curve in curves])
         joined[layer.name] = _Layer(cycles[order], use[order], which[order])
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
-    return Joint(joined, device, off_chip_bound_cycles(graph, device, clock, arithmetic))
+    least = off_chip_bound_cycles(graph, device, clock, arithmetic)
+    return Joint(joined, device, least, clock)
 
 
 def fastest_within(
@@ -172,14 +179,59 @@ def fastest_within(
     Raises:
         SolverError: if an integer program fails.
     """
+    tables, budget = _posed(joint, losses, loss, share)
+    answer = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
+    return None if answer is None else _choice(joint, answer.rows)
+
+
+def best_within(
+    joint: Joint,
+    losses: Mapping[str, npt.NDArray[np.float64]],
+    loss: float,
+    objective: Objective,
+    share: float = 1.0,
+) -> JointChoice | None:
+    """The options that are best at an objective, where all fits and no more is lost than may be.
+
+    Of resources and of efficiency they are those with which the least is spent at the frame rate
+    that is required, or those with the best product. What curves do not tell, the first frame and
+    energy, is taken to go with throughput; and so is what is required, as long as it is out of
+    reach.
+
+    Args: as of ``fastest_within``; of the frame time that is required the same ``share`` is used.
+
+    Raises:
+        SolverError: if an integer program fails.
+    """
+    limit = objective.frame_ii_limit(joint.clock_mhz)
+    within = NO_LIMIT if limit is None else int(limit * share)
+    tables, budget = _posed(joint, losses, loss, share)
+    rows: IndexArray | None = None
+    match objective.goal:
+        case Goal.EFFICIENCY:
+            product = quick_efficient(tables, budget, joint.least_cycles, within, _EFFORT)
+            rows = None if product is None else product.rows
+        case Goal.LUT | Goal.FF | Goal.DSP | Goal.BRAM18 | Goal.URAM:
+            spend = amount(objective.goal.columns[0], budget)
+            least = solve_least(tables, spend, joint.least_cycles, within, _EFFORT)
+            rows = None if least is None else least.rows
+        case _:
+            pass
+    return fastest_within(joint, losses, loss, share) if rows is None else _choice(joint, rows)
+
+
+def _posed(
+    joint: Joint, losses: Mapping[str, npt.NDArray[np.float64]], loss: float, share: float
+) -> tuple[list[Rows], IntArray]:
+    """Tables with the loss as a sixth resource, and the budget."""
     amounts = np.floor(np.array(tuple(joint.device.budget)) * share)
     budget = np.append(amounts, loss * _LOSS_STEPS).astype(np.int64)
-    tables = [_table(layer, losses.get(name), budget) for name, layer in joint.layers.items()]
-    answer = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
-    if answer is None:
-        return None
+    return [_table(layer, losses.get(name), budget) for name, layer in joint.layers.items()], budget
+
+
+def _choice(joint: Joint, rows: IndexArray) -> JointChoice:
     options, cycles = {}, joint.least_cycles
-    for (name, layer), row in zip(joint.layers.items(), answer.rows.tolist(), strict=True):
+    for (name, layer), row in zip(joint.layers.items(), rows.tolist(), strict=True):
         options[name] = int(layer.option[row])
         cycles = max(cycles, int(layer.cycles[row]))
     return JointChoice(options, cycles)

@@ -11,15 +11,15 @@ from markupsafe import Markup
 
 from ..design import Design, arithmetic_title
 from ..files import write_text_atomic
+from ..pareto import Pair
 from .layer_plots import layer_pictures
 from .limits import limits
 from .pipeline import deep_fifos, pipeline_pictures
 from .run import Run, load_run
-from .run_plots import device_picture, pareto_picture
+from .run_plots import device_picture, front_note, pareto_picture
 from .tables import (
     device_table,
     front_table,
-    images_per_cycle_per_dsp,
     layer_table,
     origin_table,
     source_table,
@@ -37,11 +37,12 @@ class Card:
     note: str
 
 
-def render_report(source: Path) -> str:
+def render_report(source: Path, pair: Pair | None = None) -> str:
     """The report of a search's folder, or of one design file, as an HTML page.
 
     Args:
         source: the folder (best.json, trials.csv, pareto.csv, designs/) or a design.json.
+        pair: measures of the front, instead of those of the search.
 
     Returns:
         one self-contained page: pictures inline, no script, no request; equal input gives equal
@@ -50,7 +51,7 @@ def render_report(source: Path) -> str:
     Raises:
         SpecError: if it is neither, or its files are wrong.
     """
-    return _page(load_run(source))
+    return _page(load_run(source, pair))
 
 
 def write_report(source: Path, target: Path) -> None:
@@ -81,6 +82,8 @@ def _page(run: Run) -> str:
         summary=summary_table(design),
         pareto=None if pareto is None else Markup(pareto),
         front=front_table(run) if run.trials else None,
+        front_title=" and ".join(run.aim.pair).capitalize(),
+        front_note=front_note(run),
         trials=len(run.trials),
         failed=run.failed,
         limits=limits(design),
@@ -124,8 +127,8 @@ def _sentence(design: Design) -> str:
 def _cards(design: Design) -> tuple[Card, ...]:
     new = design.summary
     old = None if design.dense is None else design.dense.summary
-    efficiency = images_per_cycle_per_dsp(new)
-    before = None if old is None else images_per_cycle_per_dsp(old)
+    efficiency = new.images_per_cycle_per_dsp
+    before = None if old is None else old.images_per_cycle_per_dsp
 
     def against(value: float | None, base: float | None) -> str:
         times = ratio(value, base)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hass.search.pareto import best_of, pareto_front
+from hass.pareto import pareto_front
+from hass.search.pareto import best_of
 from hass.search.record import (
     COLUMNS,
     Origin,
