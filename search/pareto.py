@@ -16,7 +16,7 @@ def best_of(
     """The trial that is best at the goal, of those that fit the part and keep the constraints.
 
     Ties go to the fewer DSPs (where a stream, not the multipliers, sets the pace, clips save
-    those), then to the higher throughput, to the higher accuracy on the selection split, to the
+    those), then to the higher accuracy on the selection split, to the higher throughput, to the
     first tried.
     """
     measured = [(worth, r) for r in records if r.feasible and (worth := goal.worth(r)) is not None]
@@ -29,8 +29,8 @@ def best_of(
         return (
             -worth,
             dsp,
-            -(record.throughput_fps or 0.0),
             -(record.selection_top1 or 0.0),
+            -(record.throughput_fps or 0.0),
             record.number,
         )
 
