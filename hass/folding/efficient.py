@@ -23,7 +23,7 @@ from .rows import Rows
 from .spend import amount
 
 DSP = RESOURCE_NAMES.index("dsp")
-_MOST_POINTS = 48  # frame IIs that are looked at where the effort is limited
+_MOST_POINTS = 48
 _QUICK_GAP = 0.05
 
 
@@ -84,15 +84,15 @@ def solve_efficient(
     """The choice within the budget with the smallest product of frame II and DSPs; where it needs
     no DSP, one is counted.
 
-    Args: as of ``solve_least``. Where the effort limits integer programs, so many frame IIs are
-        looked at as ``_MOST_POINTS`` says.
+    Args: as of ``solve_least``. Where the effort leaves a gap, at most ``_MOST_POINTS`` frame IIs
+        are looked at.
 
     Raises:
         SolverError: if an integer program fails, or a limit is met before any choice is found.
     """
     left = Remaining(effort)
     search = _Search(tables, budget, least_cycles, left)
-    most_points = math.inf if effort.nodes is None else _MOST_POINTS
+    most_points = _MOST_POINTS if effort.gap else math.inf
     lowest = _halved(search, limit, most_points)
     if lowest is None or search.best is None:
         return None

@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from itertools import permutations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from made_designs import layer_names, made_design, write_run
 
+from hass.cli import main
 from hass.design_file import write_design
 from hass.errors import OutputError, SpecError
+from hass.pareto import Measure
 from hass.report import render_report, write_report
+from hass.report.run import load_run
+from hass.report.run_plots import pareto_picture
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -258,3 +265,25 @@ def test_matplotlib_is_loaded_only_to_draw() -> None:
 def test_layer_names_helper_makes_unique_names() -> None:
     names = layer_names(200)
     assert len(set(names)) == 200
+
+
+@pytest.mark.parametrize("pair", list(permutations(Measure, 2))[::5])
+def test_a_front_of_any_two_measures(run: Path, pair: tuple[Measure, Measure]) -> None:
+    picture = pareto_picture(load_run(run, pair))
+    if Measure.ENERGY in pair:  # the table has none
+        assert picture is None
+    else:
+        assert picture is not None
+        ET.fromstring(picture)
+        for measure in pair:
+            assert measure.heading in picture
+
+
+def test_the_verb_draws_another_front(run: Path, tmp_path: Path) -> None:
+    words = ["report", str(run), "--front", "dsp,throughput", "-o", str(tmp_path / "page.html")]
+    assert CliRunner().invoke(main, words, catch_exceptions=False).exit_code == 0
+    page = _Page((tmp_path / "page.html").read_text("utf-8"))
+    for text in ("Dsp and throughput", "right of it or below it", "Hypervolume 0"):
+        assert text in page.words
+    wrong = CliRunner().invoke(main, [*words[:3], "dsp"])
+    assert wrong.exit_code == 2 and "expected two of accuracy, throughput" in wrong.stderr
