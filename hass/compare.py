@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
-from .design import Design, DesignAccuracy
+from .design import Design, DesignAccuracy, EstimateSummary
 from .errors import Mistake, SpecError
 from .files import JsonValue
-from .pareto import Measure
 from .report import svg
-from .report.run import as_trial, load_best
+from .report.run import gain_over, load_best
 from .report.words import number, percent, short
 from .sparsity import Accuracy
 
@@ -96,7 +95,7 @@ def compare(sources: Sequence[str | Path]) -> tuple[Entry, ...]:
     if mistakes:
         raise SpecError(mistakes)
     names = _unique_names(sources, [name for name, _ in designs])
-    base = designs[0][1]
+    base = designs[0][1].summary
     return tuple(
         _entry(name, design, base) for name, (_, design) in zip(names, designs, strict=True)
     )
@@ -170,22 +169,7 @@ def to_svg(entries: Sequence[Entry]) -> str:
         )
 
 
-def _objective(design: Design) -> str:
-    asked = design.plan.objective
-    return asked.goal.value + ("" if asked.min_fps is None else f" at {asked.min_fps:,.10g} fps")
-
-
-def _gain(design: Design, base: Design) -> float | None:
-    """In the design's own objective; None where that is no measure, or one of them lacks it."""
-    if design.plan.objective.goal.value not in set(Measure):
-        return None
-    measure = Measure(design.plan.objective.goal.value)
-    value, before = measure.of(as_trial(design)), measure.of(as_trial(base))
-    return measure.gain(value, before) if value and before else None
-
-
-def _entry(name: str, design: Design, first: Design) -> Entry:
-    base = first.summary
+def _entry(name: str, design: Design, base: EstimateSummary) -> Entry:
     summary, accuracy = design.summary, design.accuracy or DesignAccuracy()
     integers = design.integer_accuracy or DesignAccuracy()
     efficiency, of_base = summary.images_per_cycle_per_dsp, base.images_per_cycle_per_dsp
@@ -209,8 +193,8 @@ def _entry(name: str, design: Design, first: Design) -> Entry:
         uram=resources.uram,
         images_per_cycle_per_dsp=efficiency,
         energy_proxy_pj=summary.energy_proxy_pj,
-        objective=_objective(design),
-        objective_gain=_gain(design, first),
+        objective=str(design.plan.objective),
+        objective_gain=gain_over(design, base),
         multiplier_bound_share=summary.multiplier_bound_share,
         throughput_ratio=summary.throughput_fps / base.throughput_fps,
         efficiency_ratio=efficiency / of_base if efficiency and of_base else None,

@@ -68,6 +68,14 @@ class Objective:
         if self.min_fps is not None and not 0.0 < self.min_fps < math.inf:
             raise ValueError(f"min_fps must be above 0, got {self.min_fps}")
 
+    def __str__(self) -> str:
+        """The goal and what is required, in words.
+
+        >>> str(Objective(Goal.DSP, 1000.0))
+        'dsp at 1,000 fps'
+        """
+        return self.goal.value + ("" if self.min_fps is None else f" at {self.min_fps:,.10g} fps")
+
     def frame_ii_limit(self, clock_mhz: float) -> int | None:
         """Largest frame II, in cycles, that the required throughput allows; None: any."""
         if self.min_fps is None:

@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from ..design import Design, arithmetic_title
 from ..files import write_text_atomic
-from ..pareto import Pair
+from ..pareto import Measure, Pair
 from .layer_plots import layer_pictures
 from .limits import limits
 from .pipeline import deep_fifos, pipeline_pictures
-from .run import Run, load_run
+from .run import Run, as_trial, gain_over, load_run, measure_of
 from .run_plots import device_picture, front_note, pareto_picture
 from .tables import (
     device_table,
@@ -104,13 +104,21 @@ def _resource(name: str) -> str:
     return (resources.files("hass.report") / name).read_text(encoding="utf-8")
 
 
-def _sentence(design: Design) -> str:
-    summary = design.summary
+def _reached(design: Design) -> str:
+    """What the design reaches at its objective, and how fast it is."""
+    summary, dense = design.summary, None if design.dense is None else design.dense.summary
     rate = f"{number(summary.throughput_fps)} frames/s in steady state"
-    text = f"{rate} on {shown(design.device.name)}"
-    if design.dense is not None:
-        times = ratio(summary.throughput_fps, design.dense.summary.throughput_fps)
-        text += f", {times} the dense design"
+    measure, place = measure_of(design), shown(design.device.name)
+    if measure is None or measure is Measure.THROUGHPUT:
+        times = "" if dense is None else ratio(summary.throughput_fps, dense.throughput_fps)
+        return f"{rate} on {place}" + (f", {times} the dense design" if times else "")
+    gain = None if dense is None else gain_over(design, dense)
+    better = "" if gain is None else f", {gain:.2f} times better than the dense design"
+    return f"{measure.text(measure.of(as_trial(summary)))} on {place}{better}, at {rate}"
+
+
+def _sentence(design: Design) -> str:
+    text = _reached(design)
     accuracy = design.accuracy
     if accuracy is not None and accuracy.test is not None:
         text += f", with {percent(accuracy.test.top1)} top-1 on held-out images"

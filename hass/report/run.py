@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pydantic
 
-from ..design import Design
+from ..design import Design, DesignAccuracy, EstimateSummary
 from ..design_file import read_design
 from ..errors import Mistake, SpecError
 from ..pareto import USUAL, Aim, Measure, Pair, hypervolume, pareto_front, usual_pair
@@ -93,9 +93,8 @@ class Run:
         return None
 
 
-def as_trial(design: Design) -> Trial:
+def as_trial(summary: EstimateSummary, accuracy: DesignAccuracy | None = None) -> Trial:
     """The figures of a design as those of a trial that was chosen."""
-    summary, accuracy = design.summary, design.accuracy
     selection = None if accuracy is None else accuracy.selection
     return Trial(
         number=0,
@@ -112,6 +111,22 @@ def as_trial(design: Design) -> Trial:
         pair_density=None,
         energy_proxy_pj=summary.energy_proxy_pj,
     )
+
+
+def measure_of(design: Design) -> Measure | None:
+    """What the objective of a design is measured by; None where trials have no such measure."""
+    goal = design.plan.objective.goal.value
+    return Measure(goal) if goal in set(Measure) else None
+
+
+def gain_over(design: Design, base: EstimateSummary) -> float | None:
+    """By what factor a design is better than another one at its own objective; None where that is
+    no measure of trials, or one of them lacks it."""
+    measure = measure_of(design)
+    if measure is None:
+        return None
+    value, before = measure.of(as_trial(design.summary)), measure.of(as_trial(base))
+    return measure.gain(value, before) if value and before else None
 
 
 class _Row(pydantic.BaseModel):

@@ -151,7 +151,7 @@ def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> N
                 zorder=4,
             )
             tips["dense"] = f"dense, trial 0: {_tip(run, trial)}"
-    best = as_trial(run.best)
+    best = as_trial(run.best.summary, run.best.accuracy)
     xy = _point(run, best)
     if xy is not None:
         axes.plot(

@@ -253,6 +253,7 @@ def origin_table(run: Run) -> Table:
             f"{bits.acc_bits} bits",
         ),
         ("Folding solver", shown(design.plan.solver)),
+        ("Objective", str(design.plan.objective)),
     ]
     if made.strategy is not None:
         rows.append(("Search strategy", shown(made.strategy)))

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import permutations
 from pathlib import Path
@@ -17,6 +18,7 @@ from made_designs import layer_names, made_design, write_run
 from hass.cli import main
 from hass.design_file import write_design
 from hass.errors import OutputError, SpecError
+from hass.folding import Goal, Objective
 from hass.pareto import Measure
 from hass.report import render_report, write_report
 from hass.report.run import load_run
@@ -122,6 +124,16 @@ def test_front_limits_and_origin(page: _Page) -> None:
         "DS891",
     ):
         assert words in page.words
+
+
+def test_the_first_sentence_is_about_the_objective(tmp_path: Path) -> None:
+    dense = made_design(density=1.0, frame_ii_cycles=30_000, correct=470)
+    best = made_design(dense=dense)
+    lean = replace(best, plan=replace(best.plan, objective=Objective(Goal.LATENCY), bound=1.0))
+    write_design(lean, tmp_path / "early.json")
+    words = _Page(render_report(tmp_path / "early.json")).words
+    assert "145 us on zcu104, 1.34 times better than the dense design, at 10,000 frames/s" in words
+    assert "Objective latency" in words
 
 
 def test_nothing_is_fetched(page: _Page, text: str) -> None:
