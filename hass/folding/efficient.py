@@ -10,12 +10,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..cost.foldings import IntArray
 from ..device import RESOURCE_NAMES
+from ..errors import SolverError
 from .choice import IndexArray
 from .effort import Effort, Remaining
 from .least import Least, quick_least, solve_least
@@ -24,6 +26,7 @@ from .spend import amount
 
 DSP = RESOURCE_NAMES.index("dsp")
 _MOST_POINTS = 48
+_QUICK_POINTS = 20
 _QUICK_GAP = 0.05
 
 
@@ -73,6 +76,11 @@ class _Search:
         found = solve_least(self.tables, self.spend, self.least_cycles, limit, effort)
         return None if found is None else self._keep(found)
 
+    def trim(self) -> None:
+        """Look at the best choice's frame II for one that wastes less of other resources."""
+        with suppress(SolverError):
+            self.look_closely(self.cycles)
+
 
 def solve_efficient(
     tables: Sequence[Rows],
@@ -88,7 +96,7 @@ def solve_efficient(
         are looked at.
 
     Raises:
-        SolverError: if an integer program fails, or a limit is met before any choice is found.
+        SolverError: if an integer program fails, or a limit is met, before any choice is found.
     """
     left = Remaining(effort)
     search = _Search(tables, budget, least_cycles, left)
@@ -96,7 +104,7 @@ def solve_efficient(
     lowest = _halved(search, limit, most_points)
     if lowest is None or search.best is None:
         return None
-    search.look_closely(search.cycles)
+    search.trim()
     assert search.rows is not None
     return Efficient(search.rows, min(lowest, search.best))
 
@@ -104,9 +112,10 @@ def solve_efficient(
 def quick_efficient(
     tables: Sequence[Rows], budget: IntArray, least_cycles: int, limit: int, effort: Effort
 ) -> Efficient | None:
-    """As ``solve_efficient``, without integer programs as long as there are choices without."""
+    """As ``solve_efficient``, on fewer frame IIs, without integer programs as long as there are
+    choices without."""
     search = _Search(tables, budget, least_cycles, Remaining(replace(effort, gap=_QUICK_GAP)))
-    lowest = _halved(search, limit, _MOST_POINTS)
+    lowest = _halved(search, limit, _QUICK_POINTS)
     if lowest is None or search.best is None or search.rows is None:
         return None
     return Efficient(search.rows, min(lowest, search.best))
@@ -128,7 +137,7 @@ def _halved(search: _Search, limit: int, most_points: float) -> float | None:
         return float(ticks[first]) * max(dsps, 1.0), first, last, dsps
 
     open_parts = [part(0, len(ticks) - 1, fewest)]
-    settled = math.inf  # the lowest bound of single frame IIs that were looked at closely
+    settled = math.inf  # the lowest bound of frame IIs that are not looked at again
     points = 1
     while open_parts:
         bound, first, last, dsps = open_parts[0]
@@ -140,14 +149,21 @@ def _halved(search: _Search, limit: int, most_points: float) -> float | None:
         heapq.heappop(open_parts)
         points += 1
         if first == last:
-            exact = search.look_closely(int(ticks[last]))
+            try:
+                exact = search.look_closely(int(ticks[last]))
+            except SolverError:
+                exact = dsps
             if exact is not None:
                 settled = min(settled, part(first, last, exact)[0])
             continue
         middle = int(np.searchsorted(ticks, (float(ticks[first]) * float(ticks[last])) ** 0.5))
         middle = min(max(middle, first), last - 1)
         heapq.heappush(open_parts, part(middle + 1, last, dsps))
-        nearer = search.look(int(ticks[middle]))
+        try:
+            nearer = search.look(int(ticks[middle]))
+        except SolverError:  # undecided: what the longer frame II needs is all that is known
+            settled = min(settled, part(first, middle, dsps)[0])
+            continue
         if nearer is not None:
             heapq.heappush(open_parts, part(first, middle, nearer))
     return min([settled, *(bound for bound, *_ in open_parts)])

@@ -9,6 +9,7 @@ frame II and some prices, so answers are good, not proved.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from ..cost import off_chip_bound_cycles
 from ..cost.foldings import EngineKind, IntArray
 from ..device import Device
+from ..errors import SolverError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
@@ -24,12 +26,12 @@ from .choice import NO_LIMIT, Budget, FloatArray, IndexArray
 from .efficient import quick_efficient
 from .effort import Effort
 from .exact import solve_exact
-from .least import solve_least
+from .least import Least, solve_least
 from .legal import ALL_ENGINES
 from .objective import Goal, Objective
 from .problem import problem_of
 from .rows import Rows, falls
-from .spend import amount
+from .spend import Spend, amount
 from .tables import TABLES, TableCache
 
 _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
@@ -38,6 +40,7 @@ _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
 _DRAWN_PRICES = 6
 _LOSS_PRICES = (0.0, 0.2, 1.0, 3.0)
 _EFFORT = Effort(gap=0.003, nodes=0)  # clips are measured afterwards: near is good enough
+_DECIDING = Effort(gap=0.05, nodes=1000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,12 +199,12 @@ def best_within(
     Of resources and of efficiency they are those with which the least is spent at the frame rate
     that is required, or those with the best product. What curves do not tell, the first frame and
     energy, is taken to go with throughput; and so is what is required, as long as it is out of
-    reach.
+    reach, or no choice is found.
 
     Args: as of ``fastest_within``; of the frame time that is required the same ``share`` is used.
 
     Raises:
-        SolverError: if an integer program fails.
+        SolverError: as of ``fastest_within``.
     """
     limit = objective.frame_ii_limit(joint.clock_mhz)
     within = NO_LIMIT if limit is None else int(limit * share)
@@ -209,15 +212,24 @@ def best_within(
     rows: IndexArray | None = None
     match objective.goal:
         case Goal.EFFICIENCY:
-            product = quick_efficient(tables, budget, joint.least_cycles, within, _EFFORT)
-            rows = None if product is None else product.rows
+            with suppress(SolverError):
+                product = quick_efficient(tables, budget, joint.least_cycles, within, _EFFORT)
+                rows = None if product is None else product.rows
         case Goal.LUT | Goal.FF | Goal.DSP | Goal.BRAM18 | Goal.URAM:
             spend = amount(objective.goal.columns[0], budget)
-            least = solve_least(tables, spend, joint.least_cycles, within, _EFFORT)
+            least = _least(tables, spend, joint.least_cycles, within)
             rows = None if least is None else least.rows
         case _:
             pass
     return fastest_within(joint, losses, loss, share) if rows is None else _choice(joint, rows)
+
+
+def _least(tables: Sequence[Rows], spend: Spend, least_cycles: int, limit: int) -> Least | None:
+    """By integer programs only where nothing is found without; None too where they do not tell."""
+    for effort in (_EFFORT, _DECIDING):
+        with suppress(SolverError):
+            return solve_least(tables, spend, least_cycles, limit, effort)
+    return None
 
 
 def _posed(

@@ -11,6 +11,7 @@ import numpy as np
 from ..cost import Estimate, estimate
 from ..cost.foldings import EngineKind
 from ..device import Device
+from ..errors import SolverError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
@@ -69,6 +70,12 @@ def _fastest(problem: Problem, solver: Solver, effort: Effort) -> _Found | None:
     return None if answer is None else _Found(answer.rows, answer.bound_cycles)
 
 
+def _cycles(problem: Problem, rows: IndexArray) -> int:
+    """Frame II of a choice."""
+    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, rows, strict=True)]
+    return max(problem.least_cycles, *cycles)
+
+
 def _greedy(problem: Problem, effort: Effort) -> Answer | None:
     sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
     start = quick_choice(sketch, relax(sketch))
@@ -96,8 +103,15 @@ def _smallest(
             spend = amount(goal.columns[0], budget)
     asked = tables, spend, problem.least_cycles, within
     answer = quick_least(*asked) if solver is Solver.GREEDY else None
-    if answer is None:  # greedy may miss what the integer program finds
-        answer = solve_least(*asked, effort)
+    try:
+        if answer is None:  # greedy may miss what the integer program finds
+            answer = solve_least(*asked, effort)
+    except SolverError:
+        # so near to the fastest that nothing else was found: then that, of which nothing is proved
+        fast = _fastest(problem, Solver.EXACT, effort)
+        if fast is None or _cycles(problem, fast.rows) > within:
+            raise
+        return _Found(fast.rows, 0.0)
     return None if answer is None else _Found(answer.rows, float(answer.bound * unit))
 
 
@@ -115,8 +129,7 @@ def _fast_enough(problem: Problem, limit: int | None, effort: Effort) -> IndexAr
     found = _fastest(problem, Solver.EXACT, effort)
     if found is None or limit is None:
         return None if found is None else found.rows
-    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, found.rows, strict=True)]
-    if max(problem.least_cycles, *cycles) <= limit:
+    if _cycles(problem, found.rows) <= limit:
         return found.rows
     least = _smallest(problem, Goal.AREA, limit, Solver.EXACT, effort)
     return None if least is None else least.rows
@@ -301,8 +314,7 @@ def solve(
 
 def _required(problem: Problem, found: _Found, limit: int, left: Remaining) -> _Found | None:
     """What was found if it is fast enough; otherwise whatever is, with the same bound."""
-    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, found.rows, strict=True)]
-    if max(problem.least_cycles, *cycles) <= limit:
+    if _cycles(problem, found.rows) <= limit:
         return found
     if found.bound > limit:
         return None
