@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,7 +18,7 @@ from .fixed_point import NumberFormats, choose_formats
 from .folding.plan import FoldingPlan
 from .graph import Graph, Weights
 from .sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
-from .values import Arithmetic
+from .values import Arithmetic, Precision, WordLengths, precision_of
 
 if TYPE_CHECKING:
     from .onnx_io import ImportedModel
@@ -159,7 +160,8 @@ class Design:
         model: the network.
         data: what it was measured on, or None without a profile.
         device: the whole part, so that the file needs no other.
-        arithmetic: word lengths.
+        arithmetic: word lengths of layers without their own, and of the streams.
+        layer_arithmetic: Conv2d layer -> its own word lengths.
         settings: clips, Conv2d layer -> setting.
         plan: foldings, their estimate, and its proof.
         summary: of ``plan.estimate`` on ``device``.
@@ -177,6 +179,7 @@ class Design:
     data: DataRef | None
     device: Device
     arithmetic: Arithmetic
+    layer_arithmetic: Mapping[str, Arithmetic]
     settings: Settings
     plan: FoldingPlan
     summary: EstimateSummary
@@ -189,7 +192,7 @@ class Design:
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        for name in ("settings", "densities", "output_max_abs"):
+        for name in ("layer_arithmetic", "settings", "densities", "output_max_abs"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         layers = self.plan.estimate.layers
         if {name: layer.folding for name, layer in layers.items()} != dict(self.plan.foldings):
@@ -201,10 +204,18 @@ class Design:
             dense = self.dense.summary
             if dense.utilisation != dense.resources.utilisation(self.device.available):
                 raise ValueError("the dense design's utilisation is not that of its resources")
-        for field, names in (("settings", self.settings), ("densities", self.densities)):
+        named = ("layer_arithmetic", "settings", "densities")
+        for field, names in ((field, getattr(self, field)) for field in named):
             unknown = sorted(set(names) - set(layers))
             if unknown:
                 raise ValueError(f"{field} name layers that do not exist: {', '.join(unknown)}")
+        if dict(self.precision.layers) != dict(self.layer_arithmetic):
+            raise ValueError("layer_arithmetic names layers whose word lengths are arithmetic's")
+
+    @property
+    def precision(self) -> Precision:
+        """Word lengths of all layers."""
+        return Precision(self.arithmetic, self.layer_arithmetic)
 
 
 def provenance_now(*, seed: int | None = None, strategy: str | None = None) -> Provenance:
@@ -243,7 +254,7 @@ def build_design(
     plan: FoldingPlan,
     provenance: Provenance,
     *,
-    arithmetic: Arithmetic | None = None,
+    arithmetic: WordLengths | None = None,
     profile: SparsityProfile | None = None,
     data: DataRef | None = None,
     accuracy: DesignAccuracy | None = None,
@@ -252,11 +263,13 @@ def build_design(
     trials: int | None = None,
 ) -> Design:
     """A design from its parts; settings, densities and maxima are those of the profile."""
+    precision = precision_of(arithmetic or Arithmetic()).within(plan.foldings)
     return Design(
         model=model,
         data=data,
         device=device,
-        arithmetic=arithmetic or Arithmetic(),
+        arithmetic=precision.default,
+        layer_arithmetic=precision.layers,
         settings=NO_CLIPS if profile is None else profile.settings,
         plan=plan,
         summary=summarise(plan.estimate, device),
@@ -270,14 +283,23 @@ def build_design(
     )
 
 
-def arithmetic_title(arithmetic: Arithmetic) -> str:
+def arithmetic_title(arithmetic: WordLengths) -> str:
     """What the numbers of a design are, in words.
 
     >>> arithmetic_title(Arithmetic()), arithmetic_title(Arithmetic(8, 4, 20))
     ('16-bit integers', '8- and 4-bit integers')
+    >>> arithmetic_title(Precision(Arithmetic(), {"conv": Arithmetic(8, 8, 20)}))
+    '16-bit integers (8-bit in 1 layer)'
     """
+    precision = precision_of(arithmetic)
+    own = Counter(map(_bits_title, precision.layers.values()))
+    narrow = [f"{bits} in {count} layer{'s' * (count > 1)}" for bits, count in own.items()]
+    return f"{_bits_title(precision.default)} integers" + f" ({', '.join(narrow)})" * bool(narrow)
+
+
+def _bits_title(arithmetic: Arithmetic) -> str:
     words, weights = arithmetic.act_bits, arithmetic.weight_bits
-    return f"{words}-bit integers" if words == weights else f"{words}- and {weights}-bit integers"
+    return f"{words}-bit" if words == weights else f"{words}- and {weights}-bit"
 
 
 def formats_of(design: Design, graph: Graph, weights: Weights) -> NumberFormats:
@@ -292,4 +314,4 @@ def formats_of(design: Design, graph: Graph, weights: Weights) -> NumberFormats:
             "are chosen: make it with `hass search`, or with `hass profile` and then "
             "`hass fold --profile`"
         )
-    return choose_formats(graph, weights, design.output_max_abs, design.arithmetic)
+    return choose_formats(graph, weights, design.output_max_abs, design.precision)

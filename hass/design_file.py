@@ -137,6 +137,7 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         "data": None if design.data is None else asdict(design.data),
         "device": device_json(design.device),
         "arithmetic": asdict(design.arithmetic),
+        "layer_arithmetic": {name: asdict(own) for name, own in design.layer_arithmetic.items()},
         "provenance": {
             "hass_version": design.provenance.hass_version,
             "cost_model_version": design.provenance.cost_model_version,

@@ -324,6 +324,8 @@ class DesignFile(_Summary):
     data: _Data | None
     device: _Device
     arithmetic: _Arithmetic
+    # older files know one for all layers
+    layer_arithmetic: dict[str, _Arithmetic] = pydantic.Field(default_factory=dict)
     provenance: _Provenance
 
     @pydantic.model_validator(mode="after")
@@ -354,6 +356,7 @@ class DesignFile(_Summary):
             data=None if self.data is None else DataRef(**self.data.model_dump()),
             device=self.device.value(),
             arithmetic=self.arithmetic.value(),
+            layer_arithmetic={k: v.value() for k, v in _ordered(self.layer_arithmetic, order)},
             settings={
                 k: SparsitySetting(**v.model_dump()) for k, v in _ordered(self.settings, order)
             },

@@ -7,13 +7,15 @@ A number is an integer and a format; its value is ``integer * 2**-frac_bits``.
   Sums in an accumulator may be taken in any order: modulo ``2**acc_bits`` they agree.
 - Scales are powers of two, one per layer for its output and one for its weights, so changing a
   format is a shift. Integers are held in int64 here; nothing below exceeds 2**62.
+- A convolution with narrower operands than the words that come to it (``word_lengths``) rounds
+  these to a format of its own first, and clips the rounded words.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -22,7 +24,8 @@ import numpy.typing as npt
 from . import ops
 from .errors import ProfileError, SpecError
 from .graph import Graph, Weights
-from .values import Arithmetic, FixedPoint
+from .values import Arithmetic, FixedPoint, Precision, WordLengths, precision_of
+from .word_lengths import KEEPS_FORMAT, arithmetic_by_layer
 
 IntArray = npt.NDArray[np.int64]
 
@@ -167,29 +170,37 @@ class NumberFormats:
     """Formats of a whole network.
 
     Attributes:
-        arithmetic: the word lengths they were chosen for.
+        precision: the word lengths they were chosen for.
         outputs: layer -> format of the words it puts out, all layers.
         weights: Conv2d layer -> format of its weights. Its accumulators and its bias have the
             fractional bits of its input and its weights together.
+        inputs: Conv2d layer -> format that the words which come to it are rounded to; layers that
+            take them as they are are absent.
     """
 
-    arithmetic: Arithmetic
+    precision: Precision
     outputs: Mapping[str, FixedPoint]
     weights: Mapping[str, FixedPoint]
+    inputs: Mapping[str, FixedPoint] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "outputs", MappingProxyType(dict(self.outputs)))
-        object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))
+        for name in ("outputs", "weights", "inputs"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def source(self, graph: Graph, conv: str) -> FixedPoint:
+        """Format of the words that come to a convolution."""
+        return self.outputs[graph.in_edges(conv)[0].src]
+
+    def operand(self, graph: Graph, conv: str) -> FixedPoint:
+        """Format of the activations that a convolution multiplies."""
+        return self.inputs.get(conv, self.source(graph, conv))
 
     def accumulator(self, graph: Graph, conv: str) -> FixedPoint:
         """Format of a convolution's accumulators."""
-        source = graph.in_edges(conv)[0].src
-        frac_bits = self.outputs[source].frac_bits + self.weights[conv].frac_bits
-        return FixedPoint(self.arithmetic.acc_bits, frac_bits)
+        frac_bits = self.operand(graph, conv).frac_bits + self.weights[conv].frac_bits
+        return FixedPoint(self.precision.of(conv).acc_bits, frac_bits)
 
 
-# Ops whose words are some of their input's words (or zero): they keep its format.
-_KEEPS_FORMAT = (ops.Output, ops.Fork, ops.Relu, ops.Clip, ops.MaxPool2d, ops.Slice, ops.Pad)
 _KNOWN_MAX: Mapping[type[ops.Op], float] = {ops.HardSigmoid: 1.0, ops.Sigmoid: 1.0}
 
 
@@ -233,7 +244,7 @@ def choose_formats(
     graph: Graph,
     weights: Weights,
     output_max_abs: Mapping[str, float],
-    arithmetic: Arithmetic,
+    arithmetic: WordLengths,
 ) -> NumberFormats:
     """Formats in which a network's measured values fit.
 
@@ -241,20 +252,22 @@ def choose_formats(
         graph: the network.
         weights: its weights, pruned or not.
         output_max_abs: layer -> largest |output| measured (``SparsityProfile.output_max_abs``).
-        arithmetic: word lengths.
+        arithmetic: word lengths, of all layers or of each.
 
     Raises:
         ProfileError: listing the layers whose largest output is not known.
         SpecError: if ``acc_bits`` exceeds ``MAX_ACC_BITS``.
     """
-    if arithmetic.acc_bits > MAX_ACC_BITS:
-        raise SpecError.at(
-            "arithmetic.acc_bits", arithmetic.acc_bits, f"at most {MAX_ACC_BITS} bits"
-        )
+    precision = precision_of(arithmetic)
+    for words in (precision.default, *precision.layers.values()):
+        if words.acc_bits > MAX_ACC_BITS:
+            raise SpecError.at(
+                "arithmetic.acc_bits", words.acc_bits, f"at most {MAX_ACC_BITS} bits"
+            )
     needed = [
         layer.name
         for layer in graph
-        if not isinstance(layer.op, (*_KEEPS_FORMAT, *_KNOWN_MAX))
+        if not isinstance(layer.op, (*KEEPS_FORMAT, *_KNOWN_MAX))
         and layer.name not in output_max_abs
     ]
     if needed:
@@ -262,24 +275,26 @@ def choose_formats(
             f"{graph.name}: the largest outputs of {len(needed)} layer(s) are not known: "
             f"{', '.join(needed)}"
         )
+    lengths = arithmetic_by_layer(graph, precision)
+    largest: dict[str, float] = {}
     outputs: dict[str, FixedPoint] = {}
+    inputs: dict[str, FixedPoint] = {}
     weight_formats: dict[str, FixedPoint] = {}
     for layer in graph:
-        name = layer.name
-        if isinstance(layer.op, _KEEPS_FORMAT):
-            outputs[name] = outputs[graph.in_edges(name)[0].src]
+        name, words = layer.name, lengths[layer.name]
+        sources = [edge.src for edge in graph.in_edges(name)]
+        if isinstance(layer.op, KEEPS_FORMAT):
+            outputs[name], largest[name] = outputs[sources[0]], largest[sources[0]]
             continue
-        largest = _max_abs(graph, name, output_max_abs)
-        frac_bits = frac_bits_for(largest or 0.0, arithmetic.act_bits)
-        outputs[name] = FixedPoint(arithmetic.act_bits, frac_bits)
+        largest[name] = _max_abs(graph, name, output_max_abs) or 0.0
+        outputs[name] = FixedPoint(words.out_bits, frac_bits_for(largest[name], words.out_bits))
         if isinstance(layer.op, ops.Conv2d):
+            operand = outputs[sources[0]]
+            if words.act_bits < operand.width_bits:
+                frac_bits = frac_bits_for(largest[sources[0]], words.act_bits)
+                operand = inputs[name] = FixedPoint(words.act_bits, frac_bits)
             frac_bits = _weight_frac_bits(
-                graph,
-                name,
-                weights,
-                outputs[graph.in_edges(name)[0].src].frac_bits,
-                output_max_abs[name],
-                arithmetic,
+                graph, name, weights, operand.frac_bits, output_max_abs[name], words
             )
-            weight_formats[name] = FixedPoint(arithmetic.weight_bits, frac_bits)
-    return NumberFormats(arithmetic, outputs, weight_formats)
+            weight_formats[name] = FixedPoint(words.weight_bits, frac_bits)
+    return NumberFormats(precision, outputs, weight_formats, inputs)

@@ -3,7 +3,8 @@
 ``fixed_point`` gives the number formats and their rules; this module gives each op. Maps are int64
 arrays (frames, channels, height, width).
 
-- Conv2d: inputs clipped, products summed modulo ``2**acc_bits``, bias added, requantised.
+- Conv2d: inputs requantised where the layer has narrower ones, clipped, products summed modulo
+  ``2**acc_bits``, bias added, requantised.
 - Add: both operands brought to the finer of their formats (at most ``MAX_ALIGN_BITS`` from the
   coarser one), summed, requantised. Mul: the product, requantised. Concat: each input requantised.
 - AvgPool2d, GlobalAvgPool: the sum times ``reciprocal(count)``, requantised.
@@ -89,7 +90,7 @@ def clip_limits(
     """Conv2d layer -> integer limit of the clip on its input; layers that clip nothing absent."""
     limits = {}
     for name, threshold in act_thresholds.items():
-        limit = clip_limit(threshold, formats.outputs[graph.in_edges(name)[0].src])
+        limit = clip_limit(threshold, formats.operand(graph, name))
         if limit > 0:
             limits[name] = limit
     return limits
@@ -114,6 +115,13 @@ def integer_weights(graph: Graph, weights: Weights, formats: NumberFormats) -> d
 def clip(integers: IntArray, limit: int) -> IntArray:
     """Zero where ``|integer| <= limit``; same shape."""
     return np.where(np.abs(integers) <= limit, 0, integers)
+
+
+def operands(graph: Graph, conv: str, formats: NumberFormats, source: IntArray) -> IntArray:
+    """The words that come to a convolution, in the format of its operands; same shape."""
+    if conv not in formats.inputs:
+        return source
+    return requantise(source, formats.source(graph, conv).frac_bits, formats.inputs[conv])
 
 
 def windows(
@@ -382,7 +390,8 @@ def _run_together(
         if isinstance(op, ops.Input):
             maps[name] = quantise(frames, out)
         elif isinstance(op, ops.Conv2d):
-            maps[name] = layers[name].words(sources[0], formats.outputs[edges[0].src])
+            taken = operands(graph, name, formats, sources[0])
+            maps[name] = layers[name].words(taken, formats.operand(graph, name))
         else:
             maps[name] = apply(op, sources, [formats.outputs[e.src] for e in edges], out)
         for edge in edges:

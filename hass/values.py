@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class FeatureMap:
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """Word lengths of a design, in bits."""
+    """Word lengths in bits: of the activations and weights that are multiplied, and of what sums
+    their products; of a layer, or of all layers of a design."""
 
     act_bits: int = 16
     weight_bits: int = 16
@@ -72,6 +74,87 @@ class Arithmetic:
             raise ValueError(f"act_bits and weight_bits must be in 2..18, got {self}")
         if self.acc_bits < max(self.act_bits, self.weight_bits):
             raise ValueError(f"acc_bits must not be below the operands, got {self}")
+
+    @property
+    def in_bits(self) -> int:
+        """Of the words that come to the layer."""
+        return self.act_bits
+
+    @property
+    def out_bits(self) -> int:
+        """Of the words that the layer puts out."""
+        return self.act_bits
+
+
+@dataclass(frozen=True, slots=True)
+class ConvArithmetic(Arithmetic):
+    """Word lengths of a convolution whose streams are not as wide as its operands.
+
+    Attributes:
+        source_bits: of the words that come to it; where they are wider than ``act_bits``, they are
+            rounded in front of its FIFO.
+        result_bits: of the words that it puts out.
+    """
+
+    source_bits: int = 16
+    result_bits: int = 16
+
+    def __post_init__(self) -> None:
+        Arithmetic.__post_init__(self)  # super() is not that of a class with slots
+        if self.source_bits < self.act_bits:
+            raise ValueError(f"words that come are at least as wide as the operands, got {self}")
+
+    @property
+    def in_bits(self) -> int:
+        """Of the words that come to the layer."""
+        return self.source_bits
+
+    @property
+    def out_bits(self) -> int:
+        """Of the words that the layer puts out."""
+        return self.result_bits
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Word lengths of a network whose convolutions may have their own.
+
+    Attributes:
+        default: of all layers that have none of their own, and of the streams between layers.
+        layers: Conv2d layer -> its own, with activations not wider than the streams; what equals
+            the default is dropped.
+    """
+
+    default: Arithmetic = field(default_factory=Arithmetic)
+    layers: Mapping[str, Arithmetic] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = {name: words for name, words in self.layers.items() if words != self.default}
+        wide = [name for name, words in own.items() if words.act_bits > self.default.act_bits]
+        if wide:
+            raise ValueError(
+                f"activations of {', '.join(wide)} are wider than the {self.default.act_bits} bits "
+                "of the streams"
+            )
+        object.__setattr__(self, "layers", MappingProxyType(own))
+
+    def of(self, layer: str) -> Arithmetic:
+        """Word lengths of a layer's operands."""
+        return self.layers.get(layer, self.default)
+
+    def within(self, layers: Collection[str]) -> Precision:
+        """That of a part of the network."""
+        own = {name: words for name, words in self.layers.items() if name in layers}
+        return Precision(self.default, own)
+
+
+# What folding, cost and number formats take: one for all layers, or one for each.
+WordLengths: TypeAlias = Arithmetic | Precision
+
+
+def precision_of(arithmetic: WordLengths) -> Precision:
+    """Word lengths of all layers."""
+    return Precision(arithmetic) if isinstance(arithmetic, Arithmetic) else arithmetic
 
 
 # Word length of activations and weights -> bits of their accumulators. With so many, five trained

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 from hass.cost import MemoryKind
 from hass.fixed_point import IntArray
+from hass.values import Arithmetic
 
 ACT = "act_t"  # C++ type of the words between blocks
 ACC = "acc_t"
 WEIGHT = "weight_t"
+
+
+def word_type(bits: int, act_bits: int) -> str:
+    """C++ type of words between blocks where ``act_t`` has ``act_bits``."""
+    return ACT if bits == act_bits else f"ap_int<{bits}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ class Block:
         wires: streams between the calls.
         calls: in the order of the data; ports are called in0, in1, ... and out.
         tables: constant arrays that the calls read.
+        result: C++ type of the output's words.
+        own: word lengths that differ from the design's, which the names of types then stand for in
+            this block.
     """
 
     title: str
@@ -66,6 +75,8 @@ class Block:
     wires: tuple[Wire, ...]
     calls: tuple[Call, ...]
     tables: tuple[Table, ...] = ()
+    result: str = ACT
+    own: Arithmetic | None = None
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -131,7 +142,13 @@ def chain(
 
 
 def converted(
-    name: str, source: str, target: str, total_words: int, from_words: int, to_words: int
+    name: str,
+    source: str,
+    target: str,
+    total_words: int,
+    from_words: int,
+    to_words: int,
+    element: str = ACT,
 ) -> tuple[tuple[Wire, ...], tuple[Call, ...]]:
     """Wires and calls that change the number of parallel words between two named streams.
 
@@ -139,15 +156,16 @@ def converted(
         name: base for the names of wires in between.
         source, target: streams of ``from_words`` and ``to_words``, which must differ.
         total_words: of a frame; both widths divide it.
+        element: C++ type of the words.
     """
     if to_words % from_words == 0:
-        template: tuple[str | int, ...] = (ACT, total_words // to_words, from_words, to_words)
+        template: tuple[str | int, ...] = (element, total_words // to_words, from_words, to_words)
         return (), (Call("width", "widen", template, (source, target)),)
     if from_words % to_words == 0:
-        template = (ACT, total_words // from_words, from_words, to_words)
+        template = (element, total_words // from_words, from_words, to_words)
         return (), (Call("width", "narrow", template, (source, target)),)
     both = math.lcm(from_words, to_words)
     wide = f"{name}_wide"
-    _, widen = converted(name, source, wide, total_words, from_words, both)
-    _, narrow = converted(name, wide, target, total_words, both, to_words)
-    return (Wire(wide, both),), (*widen, *narrow)
+    _, widen = converted(name, source, wide, total_words, from_words, both, element)
+    _, narrow = converted(name, wide, target, total_words, both, to_words, element)
+    return (Wire(wide, both, element),), (*widen, *narrow)

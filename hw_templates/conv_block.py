@@ -16,9 +16,9 @@ from hass.cost.engines import PAIR_SHIFT_BITS
 from hass.fixed_point import IntArray
 from hass.intmath import ceil_div
 from hass.ops import Conv2d
-from hass.values import FeatureMap
+from hass.values import Arithmetic, FeatureMap
 
-from .blocks import ACC, ACT, WEIGHT, Block, Stage, Table, chain
+from .blocks import ACC, ACT, WEIGHT, Block, Stage, Table, chain, word_type
 from .static_rows import index_bits, static_rows
 from .window import (
     WindowBuffers,
@@ -35,6 +35,7 @@ class ConvPlan:
 
     Attributes:
         op, source, out, folding: what it is and how it is folded.
+        arithmetic: its word lengths.
         filters: (filter steps, coarse_out) filters of a group that the lanes work on.
         weight: (out_channels, in_channels / groups, kh, kw) integers.
         bias: (out_channels,) integers in the accumulator's format.
@@ -48,6 +49,7 @@ class ConvPlan:
     source: FeatureMap
     out: FeatureMap
     folding: Folding
+    arithmetic: Arithmetic
     filters: IntArray
     weight: IntArray
     bias: IntArray
@@ -55,6 +57,11 @@ class ConvPlan:
     clip_limit: int
     paired: bool
     buffers: WindowBuffers
+
+    @property
+    def result(self) -> str:
+        """C++ type of its output's words."""
+        return word_type(self.arithmetic.out_bits, self.arithmetic.act_bits)
 
     @property
     def taps(self) -> int:
@@ -258,19 +265,22 @@ def _back(plan: ConvPlan) -> list[Stage]:
     if fold.coarse_in > 1:
         template: tuple[str | int, ...] = (ACC, "STREAMS_OUT", "COARSE_IN", "RESULTS")
         stages.append(Stage("adder_tree", "adder_tree", template, streams, ACC))
-    template = ("ACC_BITS", "ACT_BITS", "STREAMS_OUT", "GROUP_STEPS * FILTER_STEPS")
+    out_bits = "ACT_BITS" if plan.result == ACT else plan.arithmetic.out_bits
+    template = ("ACC_BITS", out_bits, "STREAMS_OUT", "GROUP_STEPS * FILTER_STEPS")
     template = (*template, "OUT_PIXELS", "SHIFT")
-    finish = Stage("bias_requantise", "bias_requantise", template, streams, ACT, ("biases",))
+    finish = Stage(
+        "bias_requantise", "bias_requantise", template, streams, plan.result, ("biases",)
+    )
     stages.append(finish)
     if plan.exchanges:
-        template = (ACT, _place_word(plan), "STREAMS_OUT", "GROUP_STEPS * FILTER_STEPS")
+        template = (plan.result, _place_word(plan), "STREAMS_OUT", "GROUP_STEPS * FILTER_STEPS")
         template = (*template, "OUT_PIXELS")
-        stages.append(Stage("exchange", "exchange", template, streams, ACT, ("places",)))
+        stages.append(Stage("exchange", "exchange", template, streams, plan.result, ("places",)))
     if fold.coarse_group > 1 and plan.filter_steps > 1:
         blocks = plan.out.pixels * plan.group_steps
         filters = plan.filter_steps * fold.coarse_out
-        template = (ACT, blocks, "COARSE_GROUP", filters, "COARSE_OUT", "STREAMS_OUT")
-        stages.append(Stage("group_order", "collect_groups", template, streams))
+        template = (plan.result, blocks, "COARSE_GROUP", filters, "COARSE_OUT", "STREAMS_OUT")
+        stages.append(Stage("group_order", "collect_groups", template, streams, plan.result))
     return stages
 
 
@@ -317,4 +327,5 @@ def conv_block(plan: ConvPlan) -> Block:
         wires=wires,
         calls=calls,
         tables=tables,
+        result=plan.result,
     )

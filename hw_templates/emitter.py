@@ -85,7 +85,7 @@ def emit_project(
     one_frame = run_reference(graph, pruned, formats, thresholds, frames.images[:1], taps=taps)
     files = {
         **project_files(project, design, inputs, expected, frames.labels, frames.origin),
-        **rtl_files(project, design.arithmetic, one_frame),
+        **rtl_files(project, one_frame),
         "design.json": canonical_json(design_json(design)),
     }
     write_folder(target, files, force=force, stale=STALE)

@@ -19,9 +19,10 @@ from hass.identifiers import identifiers
 from hass.intmath import ceil_div
 from hass.measure.occupancy import weight_counts
 from hass.reference import act_thresholds_of, clip_limits, integer_weights
-from hass.values import FeatureMap
+from hass.values import Arithmetic, FeatureMap
+from hass.word_lengths import arithmetic_by_layer
 
-from .blocks import Block, Call, Wire, converted
+from .blocks import Block, Call, Wire, converted, word_type
 from .conv_block import ConvPlan, conv_block, folding_mistake
 from .op_blocks import OpPlan, op_block, streams_mistake
 from .window import WindowBuffers, window_buffers
@@ -123,13 +124,15 @@ def _lane_filters(op: ops.Conv2d, folding: Folding, weight: FloatArray) -> IntAr
 
 
 def _window_buffers(
-    op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d, shape: LayerShape, design: Design, name: str
+    op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d,
+    shape: LayerShape,
+    folding: Folding,
+    arithmetic: Arithmetic,
 ) -> WindowBuffers:
     """Of a layer's sliding window."""
-    folding = design.plan.foldings[name]
     return window_buffers(
         *(op, shape.inputs[0], shape.out, folding.coarse_in * folding.coarse_group),
-        act_bits=design.arithmetic.act_bits,
+        act_bits=arithmetic.act_bits,
         memory=folding.line_memory,
         haste=shape.haste,
     )
@@ -142,26 +145,27 @@ def _conv_plans(
     integers = integer_weights(graph, weights, formats)
     limits = clip_limits(act_thresholds_of(design.settings), formats, graph)
     plans = {}
-    shapes = layer_shapes(graph)
+    shapes, lengths = layer_shapes(graph), arithmetic_by_layer(graph, design.precision)
     for layer in graph:
         name, op = layer.name, layer.op
         if not isinstance(op, ops.Conv2d):
             continue
         accumulator = formats.accumulator(graph, name)
         family, one = design.device.family, as_arrays([foldings[name]])
-        pairs = engine_pairs(op, one, family, design.arithmetic)
+        pairs = engine_pairs(op, one, family, lengths[name])
         plans[name] = ConvPlan(
             op=op,
             source=graph.in_maps(name)[0],
             out=layer.out,
             folding=foldings[name],
+            arithmetic=lengths[name],
             filters=_lane_filters(op, foldings[name], weights[f"{name}.weight"]),
             weight=integers[f"{name}.weight"],
             bias=integers[f"{name}.bias"],
             shift_bits=accumulator.frac_bits - formats.outputs[name].frac_bits,
             clip_limit=limits.get(name, 0),
             paired=bool(pairs[0]),
-            buffers=_window_buffers(op, shapes[name], design, name),
+            buffers=_window_buffers(op, shapes[name], foldings[name], lengths[name]),
         )
     return plans
 
@@ -169,19 +173,30 @@ def _conv_plans(
 def _blocks(
     design: Design, graph: Graph, formats: NumberFormats, convs: Mapping[str, ConvPlan]
 ) -> dict[str, Block]:
-    blocks = {}
-    shapes = layer_shapes(graph)
+    blocks: dict[str, Block] = {}
+    foldings, shapes = design.plan.foldings, layer_shapes(graph)
+    lengths = arithmetic_by_layer(graph, design.precision)
     for layer in graph:
         name, op = layer.name, layer.op
         if name in convs:
             blocks[name] = conv_block(convs[name])
         elif not isinstance(op, ops.Input | ops.Output):
-            one_op = _op_plan(graph, name, formats, design.plan.foldings)
+            one_op = _op_plan(graph, name, formats, foldings)
             if isinstance(op, ops.MaxPool2d | ops.AvgPool2d):
-                buffers = _window_buffers(op, shapes[name], design, name)
+                buffers = _window_buffers(op, shapes[name], foldings[name], lengths[name])
                 one_op = replace(one_op, buffers=buffers)
             blocks[name] = op_block(one_op)
+        if name in blocks and _differs(lengths[name], design.arithmetic):
+            blocks[name] = replace(blocks[name], own=lengths[name])
     return blocks
+
+
+def _differs(one: Arithmetic, other: Arithmetic) -> bool:
+    """Whether operands or accumulators have other word lengths."""
+    return any(
+        getattr(one, bits) != getattr(other, bits)
+        for bits in ("act_bits", "weight_bits", "acc_bits")
+    )
 
 
 def _fifo_name(names: Mapping[str, str], edge: Edge) -> str:
@@ -211,6 +226,7 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
     first, last = (graph.of_type(kind)[0] for kind in (ops.Input, ops.Output))
     source_words = foldings[first.name].coarse_out * foldings[first.name].coarse_group
     sink_words = foldings[last.name].coarse_in * foldings[last.name].coarse_group
+    act_bits = design.arithmetic.act_bits
     wires: list[Wire] = []
     steps: list[Step] = []
     ends: dict[str, str] = {}
@@ -221,22 +237,34 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
         from_words = source_words if name == first.name else 0
         from_words = blocks[name].output if name in blocks else from_words
         for index, edge in enumerate(graph.out_edges(name)):
-            fifo = _fifo_name(names, edge)
+            fifo = entry = _fifo_name(names, edge)
             to_words = blocks[edge.dst].inputs[edge.port] if edge.dst in blocks else sink_words
             known = fifos.get((name, edge.dst, edge.port))
-            wire = Wire(fifo, to_words)
+            element = word_type(formats.outputs[name].width_bits, act_bits)
+            narrower = formats.inputs.get(edge.dst)
+            wire = Wire(fifo, to_words, element)
+            if narrower is not None:
+                entry = f"wide_{fifo}"
+                wires.append(Wire(entry, to_words, element))
+                wire = Wire(fifo, to_words, word_type(narrower.width_bits, act_bits))
             if known is not None:
                 wire = replace(wire, depth=known.depth_words, memory=known.memory)
-            outs.append(fifo)
+            outs.append(entry)
             if from_words == to_words:
                 wires.append(wire)
             else:
                 outs[-1] = f"from_{names[name]}_{index}"
-                source = Wire(outs[-1], from_words)
+                source = Wire(outs[-1], from_words, element)
                 wires.extend(_around_converter(wire, source, bursts[name]))
-                more, calls = converted(fifo, outs[-1], fifo, layer.out.words, from_words, to_words)
+                more, calls = converted(
+                    fifo, outs[-1], entry, layer.out.words, from_words, to_words, element
+                )
                 wires.extend(more)
                 after.extend(calls)
+            if narrower is not None:
+                shift = formats.outputs[name].frac_bits - narrower.frac_bits
+                template = (narrower.width_bits, layer.out.words, to_words, shift)
+                after.append(Call("rescale", "rescale", template, (entry, fifo)))
         if name in blocks:
             ins = [_fifo_name(names, edge) for edge in graph.in_edges(name)]
             steps.append(Step(names[name], (*ins, *outs)))

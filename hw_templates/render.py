@@ -17,7 +17,7 @@ from hass.fixed_point import IntArray
 from hass.graph import Graph
 from hass.values import Arithmetic
 
-from .blocks import Block, Call, Table
+from .blocks import ACT, Block, Call, Table
 from .names import part_number, printable
 from .project import Project
 from .templates import template_environment
@@ -104,11 +104,10 @@ def layer_header(ident: str, name: str, block: Block, outputs: Sequence[str]) ->
         block: what it is made of.
         outputs: names of the output streams.
     """
-    ports = [*(f"in{port}" for port in range(len(block.inputs))), *outputs]
-    widths = [*block.inputs, *(block.output for _ in outputs)]
+    ports = [(f"in{port}", ACT, words) for port, words in enumerate(block.inputs)]
+    ports += [(port, block.result, block.output) for port in outputs]
     parameters = [
-        f"hls::stream<hass::vec<act_t, {words}> >& {port}"
-        for port, words in zip(ports, widths, strict=True)
+        f"hls::stream<hass::vec<{element}, {words}> >& {port}" for port, element, words in ports
     ]
     values = {"ident": ident, "name": printable(name), "block": block, "parameters": parameters}
     return _render("layer.h.j2", **values)
@@ -162,7 +161,7 @@ def stated_accuracies(design: Design) -> tuple[str, ...]:
     stated = design.integer_accuracy or DesignAccuracy()
     splits = (("selection", stated.selection), ("test", stated.test))
     return tuple(
-        f"a top-1 of {100 * found.top1:.2f} % in {arithmetic_title(design.arithmetic)} on the "
+        f"a top-1 of {100 * found.top1:.2f} % in {arithmetic_title(design.precision)} on the "
         f"{name} split ({found.correct} of its first {found.images} images)"
         for name, found in splits
         if found is not None
@@ -200,6 +199,7 @@ def _readme(project: Project, design: Design, frames: int, frames_source: str) -
         frames_source=frames_source,
         accuracy=_accuracy(design),
         arithmetic=design.arithmetic,
+        own=[(project.names[name], own) for name, own in design.layer_arithmetic.items()],
         layers=rows,
         source=project.source,
         sink=project.sink,
@@ -241,6 +241,7 @@ def project_files(
     files["src/top.h"] = _render("top.h.j2", source=project.source, sink=project.sink)
     files["src/top.cpp"] = _render(
         "top.cpp.j2",
+        headers=sorted({"width", *(step.call.header for step in project.steps if step.call)}),
         idents=[project.names[name] for name in project.blocks],
         wires=project.wires,
         steps=project.steps,

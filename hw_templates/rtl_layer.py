@@ -52,12 +52,15 @@ class RtlLayer:
     Attributes:
         ident: name of the module.
         plan: the layer in integers.
-        arithmetic: word lengths.
     """
 
     ident: str
     plan: ConvPlan
-    arithmetic: Arithmetic
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """Word lengths."""
+        return self.plan.arithmetic
 
     @property
     def fold(self) -> Folding:
@@ -98,7 +101,7 @@ class RtlLayer:
     @property
     def out_bits(self) -> int:
         """Of a beat at the output."""
-        return self.streams_out * self.arithmetic.act_bits
+        return self.streams_out * self.arithmetic.out_bits
 
     @property
     def result_rows(self) -> int:

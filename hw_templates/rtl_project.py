@@ -9,7 +9,7 @@ import jinja2
 
 from hass import ops
 from hass.fixed_point import IntArray
-from hass.values import Arithmetic
+from hass.reference import operands
 
 from .names import printable
 from .project import Project
@@ -34,22 +34,20 @@ def frames_wanted(project: Project) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*sources, *project.convs]))
 
 
-def rtl_files(
-    project: Project, arithmetic: Arithmetic, outputs: Mapping[str, IntArray]
-) -> dict[str, str]:
+def rtl_files(project: Project, outputs: Mapping[str, IntArray]) -> dict[str, str]:
     """Relative path -> text of all files.
 
     Args:
         project: what is emitted.
-        arithmetic: its word lengths.
         outputs: layer of ``frames_wanted`` -> (1, channels, height, width) integers.
     """
     files, modules, rows = {}, [], []
     for name, plan in project.convs.items():
         ident = project.names[name]
-        layer = RtlLayer(ident, plan, arithmetic)
-        source = outputs[project.graph.in_edges(name)[0].src][0]
-        vectors = layer_vectors(layer, source, outputs[name][0])
+        layer = RtlLayer(ident, plan)
+        came = outputs[project.graph.in_edges(name)[0].src]
+        source = operands(project.graph, name, project.formats, came)
+        vectors = layer_vectors(layer, source[0], outputs[name][0])
         title = project.blocks[name].title
         text = _render("layer.sv.j2", ident=ident, name=printable(name), title=title, layer=layer)
         modules.append(text)

@@ -11,7 +11,7 @@ from hass.cost import EngineKind
 from hass.cost.lanes import segment_cycles
 from hass.fixed_point import IntArray, wrap
 from hass.intmath import ceil_div
-from hass.reference import clip, windows
+from hass.reference import windows
 
 from .conv_block import ConvPlan
 from .rtl_layer import RtlLayer
@@ -66,7 +66,7 @@ class Vectors:
         return {
             "windows.hex": words_text(Fields(segments, bits.act_bits)),
             "sums.hex": words_text(Fields(self.sums, bits.acc_bits)),
-            "words.hex": words_text(Fields(self.words, bits.act_bits)),
+            "words.hex": words_text(Fields(self.words, bits.out_bits)),
             "begins.hex": words_text(Fields(self.begins[:, None], BEGIN_BITS)),
         }
 
@@ -76,7 +76,7 @@ def layer_vectors(layer: RtlLayer, source: IntArray, out: IntArray) -> Vectors:
 
     Args:
         layer: the layer.
-        source: (channels, height, width) at its input.
+        source: (channels, height, width) in the format of its operands.
         out: (out_channels, height, width) at its output.
     """
     plan = layer.plan

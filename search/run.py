@@ -127,7 +127,7 @@ def below_floor_in_integers(results: Results, spec: SearchSpec) -> str | None:
     if found is None or accuracy_shortfall(found.top1, floor) <= 0:
         return None
     return (
-        f"in {arithmetic_title(best.arithmetic)} the best design has {100 * found.top1:.1f} % on "
+        f"in {arithmetic_title(best.precision)} the best design has {100 * found.top1:.1f} % on "
         f"{found.images:,} images of the selection split, below the accuracy floor of "
         f"{100 * floor:.1f} %, which it keeps in floating point; levers: more --bits, a smaller "
         "--accuracy-drop"

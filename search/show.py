@@ -147,7 +147,7 @@ def _accuracy_titles(best: Design) -> list[str]:
         kept = best.integer_accuracy
         run: Accuracy | None = None if kept is None else getattr(kept, name)
         images = "" if run is None else f" ({run.images:,} images)"
-        words = arithmetic_title(best.arithmetic)
+        words = arithmetic_title(best.precision)
         titles += [f"accuracy, {name} split", f"accuracy, {name} split, {words}{images}"]
     return titles
 

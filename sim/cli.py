@@ -30,6 +30,7 @@ from hass.graph import Graph
 from hass.onnx_io import ImportedModel
 from hass.ops import Input
 from hass.sparsity import SparsityProfile
+from hass.word_lengths import arithmetic_by_layer
 
 from .judged import judged_estimate
 from .show import cure_json, print_run, print_sizes, run_json, sizes_json
@@ -122,7 +123,7 @@ def command(
         data |= cure_json(found)
     elif size_fifos:
         with progress("size FIFOs") as shown:
-            sizes = sized(graph, modelled, result, setup, design.arithmetic, progress=shown)
+            sizes = sized(graph, modelled, result, setup, design.precision, progress=shown)
         data |= sizes_json(sizes)
         depths |= sizes.needed
         if not as_json:
@@ -130,13 +131,14 @@ def command(
     if as_json:
         print_json(data)
     if output is not None:
-        write_design(_resized(design, depths), output)
+        write_design(_resized(design, graph, depths), output)
         talk(f"wrote {output}")
 
 
-def _resized(design: Design, depths: Mapping[Edge, int]) -> Design:
+def _resized(design: Design, graph: Graph, depths: Mapping[Edge, int]) -> Design:
     """The design with FIFOs of other depths, their cost included."""
-    resized = with_depths(design.plan.estimate, depths, design.arithmetic)
+    lengths = arithmetic_by_layer(graph, design.precision)
+    resized = with_depths(design.plan.estimate, depths, lengths)
     plan = replace(design.plan, estimate=resized)
     return replace(design, plan=plan, summary=summarise(resized, design.device))
 

@@ -7,6 +7,7 @@ from hass.cost.depths import with_depths
 from hass.design import Design
 from hass.graph import Graph
 from hass.sparsity import SparsityProfile
+from hass.word_lengths import arithmetic_by_layer
 
 
 def judged_estimate(design: Design, graph: Graph, profile: SparsityProfile) -> Estimate:
@@ -21,7 +22,8 @@ def judged_estimate(design: Design, graph: Graph, profile: SparsityProfile) -> E
         design.plan.foldings,
         design.device,
         profile=profile,
-        arithmetic=design.arithmetic,
+        arithmetic=design.precision,
         clock_mhz=stored.clock_mhz,
     )
-    return with_depths(found, {f.edge: f.depth_words for f in stored.fifos}, design.arithmetic)
+    lengths = arithmetic_by_layer(graph, design.precision)
+    return with_depths(found, {f.edge: f.depth_words for f in stored.fifos}, lengths)

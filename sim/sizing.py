@@ -15,7 +15,8 @@ from hass.cost import Estimate
 from hass.cost.depths import with_depths
 from hass.cost.result import Edge
 from hass.graph import Graph
-from hass.values import Arithmetic
+from hass.values import WordLengths
+from hass.word_lengths import arithmetic_by_layer
 
 from .result import SimResult, Sizes
 from .run import ProgressCallback, Setup, simulate
@@ -65,7 +66,7 @@ def sized(
     estimate: Estimate,
     before: SimResult,
     setup: Setup,
-    arithmetic: Arithmetic,
+    arithmetic: WordLengths,
     *,
     progress: ProgressCallback | None = None,
 ) -> Sizes:
@@ -98,7 +99,8 @@ def sized(
         needed, result = have, before
     if progress is not None:
         progress(ROUNDS + 1, ROUNDS + 1)
-    before_it, after = (with_depths(estimate, d, arithmetic).resources for d in (have, needed))
+    lengths = arithmetic_by_layer(graph, arithmetic)
+    before_it, after = (with_depths(estimate, d, lengths).resources for d in (have, needed))
     return Sizes(
         have,
         needed,

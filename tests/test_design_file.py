@@ -103,6 +103,10 @@ def designs(draw: st.DrawFn) -> Design:
         arithmetic=draw(
             st.builds(Arithmetic, st.integers(2, 18), st.integers(2, 18), st.integers(18, 48))
         ),
+        layer_arithmetic={
+            name: draw(st.builds(Arithmetic, st.just(2), st.integers(2, 16), st.integers(49, 60)))
+            for name in draw(some)
+        },
         settings={
             name: SparsitySetting(draw(st.floats(0, 1, exclude_max=True)), draw(AMOUNTS))
             for name in draw(some)
@@ -163,6 +167,7 @@ def simple_design() -> Design:
         data=None,
         device=DEVICE,
         arithmetic=Arithmetic(),
+        layer_arithmetic={},
         settings={"alpha": SparsitySetting(0.5, 0.125)},
         plan=FoldingPlan({k: v.folding for k, v in layers.items()}, estimate, "exact", 50, 0.0),
         summary=summarise(estimate, DEVICE),
@@ -262,6 +267,14 @@ def test_all_mistakes_are_told_at_once_with_their_place() -> None:
     }
 
 
+_WORDS = {"act_bits": 8, "weight_bits": 16, "acc_bits": 32}
+
+
+def test_a_file_without_word_lengths_of_layers_has_one_for_all() -> None:
+    text = _edited(lambda content: content.pop("layer_arithmetic"))
+    assert parse_design(text, "d.json") == simple_design()
+
+
 @pytest.mark.parametrize(
     ("key", "value", "complaint"),
     [
@@ -273,6 +286,10 @@ def test_all_mistakes_are_told_at_once_with_their_place() -> None:
         ("settings", {"alpha": {"weight_sparsity": 1.0, "act_threshold": 0.0}}, "less than 1"),
         ("accuracy", {"calibration": None, "selection": None}, "accuracy.test"),
         ("arithmetic", {"act_bits": 99, "weight_bits": 8, "acc_bits": 32}, "2..18"),
+        ("layer_arithmetic", {"beta": _WORDS}, "beta"),
+        ("layer_arithmetic", {"alpha": {**_WORDS, "weight_bits": 1}}, "2..18"),
+        ("layer_arithmetic", {"alpha": {**_WORDS, "act_bits": 18}}, "wider than the 16 bits"),
+        ("layer_arithmetic", {"alpha": {**_WORDS, "act_bits": 16}}, "are arithmetic's"),
     ],
 )
 def test_what_does_not_hold_together_is_refused(key: str, value: object, complaint: str) -> None:

@@ -29,6 +29,7 @@ LAYERS = {
     "hass.text": 1,
     "hass.values": 1,
     "hass.verify": 1,
+    "hass.word_lengths": 1,
     "hass.handlers": 2,
     "hass.onnx_io": 2,
     "hass.rewrites": 2,

@@ -120,7 +120,7 @@ def _of_design(
         design.plan.foldings,
         target,
         profile=profile,
-        arithmetic=design.arithmetic,
+        arithmetic=design.precision,
         clock_mhz=clock_mhz or (stored.clock_mhz if device is None else None),
     )
     if not same_target or not _same_clips(design, profile):

@@ -48,7 +48,7 @@ def print_accuracy(design: Design) -> None:
     ]
     rows = [row for row in rows if row[1:] != [None, None]]
     if rows:
-        words = f"in {arithmetic_title(design.arithmetic)}"
+        words = f"in {arithmetic_title(design.precision)}"
         print_table(["split", "in floating point", words], rows, title="\nTop-1 accuracy")
 
 

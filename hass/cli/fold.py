@@ -27,7 +27,6 @@ from ..folding import (
     tried_levers,
 )
 from ..onnx_io import read_model
-from ..values import arithmetic_of
 from .common import (
     bits_option,
     check_writable,
@@ -46,6 +45,7 @@ from .fold_accuracy import with_accuracy
 from .fold_parts import fold_chain, fold_partitions, folded_design, show_plan, to_counts
 from .fold_view import prices_json, print_prices, proof
 from .inputs import load_profile
+from .word_lengths import bits_of_option, word_lengths_of
 
 
 def _to_engines(ctx: click.Context, param: click.Parameter, value: str) -> frozenset[EngineKind]:
@@ -85,6 +85,7 @@ def _check_flags(
     "  hass fold model.onnx --device zcu104\n"
     "  hass fold model.onnx --device zcu104 --profile profile.json -o design.json\n"
     "  hass fold model.onnx --device zcu104 --profile profile.json --data data --bits 8\n"
+    "  hass fold model.onnx --device zcu104 --bits-of 'layer2*=8' --bits-of fc=4\n"
     "  hass fold model.onnx --device pynq-z2 --engines dense --solver greedy --json\n"
     "  hass fold model.onnx --device zcu104 --objective dsp --min-fps 1000\n"
     "  hass fold model.onnx --device zcu104 --profile profile.json --objective efficiency\n"
@@ -97,6 +98,7 @@ def _check_flags(
 @profile_option()
 @data_option(required=False)
 @bits_option()
+@bits_of_option()
 @click.option(
     "--solver",
     type=click.Choice([solver.value for solver in Solver]),
@@ -186,6 +188,7 @@ def command(
     profile_path: str | None,
     data: str | None,
     bits: int,
+    bits_of: tuple[str, ...],
     solver: str,
     goal: str,
     min_fps: float | None,
@@ -231,7 +234,7 @@ def command(
     request = Request(
         profile=profile,
         engines=engines,
-        arithmetic=arithmetic_of(bits),
+        arithmetic=word_lengths_of(imported.graph, bits, bits_of),
         clock_mhz=clock_mhz,
         effort=effort,
         weights=WeightsAt(weights),

@@ -26,7 +26,7 @@ from ..folding import (
 )
 from ..onnx_io import ImportedModel, take_part
 from ..sparsity import SparsityProfile, part_profile
-from ..values import Arithmetic
+from ..values import WordLengths
 from .common import Cell, percent, print_json, print_table, progress, talk
 
 PLAN = "plan.json"
@@ -50,7 +50,7 @@ def folded_design(
     device: Device,
     plan: FoldingPlan,
     profile: SparsityProfile | None,
-    arithmetic: Arithmetic,
+    arithmetic: WordLengths,
 ) -> Design:
     """The design of a plan, as ``hass fold`` makes it."""
     measured = profile is not None and profile.accuracy is not None

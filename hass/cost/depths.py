@@ -19,7 +19,8 @@ def sized_fifo(
 
     Args:
         edge: where it is.
-        depth_words, streams, arithmetic: its size.
+        depth_words, streams: its size.
+        arithmetic: of the layer that reads it.
         memory: where its reader's deep FIFOs lie; where this one does then follows from its size.
     """
     bits = streams * arithmetic.act_bits
@@ -36,7 +37,9 @@ def _moved(amounts: Resources, old: Resources, new: Resources) -> Resources:
     return Resources(*(a - o + n for a, o, n in zip(amounts, old, new, strict=True)))
 
 
-def with_depths(estimate: Estimate, depths: Mapping[Edge, int], arithmetic: Arithmetic) -> Estimate:
+def with_depths(
+    estimate: Estimate, depths: Mapping[Edge, int], lengths: Mapping[str, Arithmetic]
+) -> Estimate:
     """The estimate with FIFOs of the given depths, each paid for by the layer that reads it.
 
     A FIFO that becomes deep, or is no longer, changes its memory by the rules of ``buffer``; one
@@ -45,7 +48,7 @@ def with_depths(estimate: Estimate, depths: Mapping[Edge, int], arithmetic: Arit
     Args:
         estimate: of a folded graph.
         depths: edge -> entries; FIFOs that are not named stay.
-        arithmetic: word lengths.
+        lengths: layer -> its word lengths (``arithmetic_by_layer``).
 
     Raises:
         ValueError: if an edge has no FIFO, or a depth is below 1.
@@ -63,7 +66,7 @@ def with_depths(estimate: Estimate, depths: Mapping[Edge, int], arithmetic: Arit
             continue
         reader = layers[item.dst]
         memory = reader.folding.fifo_memory
-        new = sized_fifo(item.edge, depth, item.streams, memory, arithmetic)
+        new = sized_fifo(item.edge, depth, item.streams, memory, lengths[item.dst])
         moved = _moved(reader.resources, item.resources, new.resources)
         layers[item.dst] = replace(reader, resources=moved)
         total = _moved(total, item.resources, new.resources)

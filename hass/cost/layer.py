@@ -24,7 +24,7 @@ from .ops.conv import (
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
 from .ops.routing import routing_cost
-from .primitives import Amount, broadcast, by_distinct, ceil_div, fifo_control, port
+from .primitives import Amount, adders, broadcast, by_distinct, ceil_div, fifo_control, port
 from .result import LayerCosts
 from .shape import LayerShape
 from .weight_passes import in_passes, off_chip_bits, pass_positions
@@ -108,7 +108,7 @@ def layer_costs(
         sparsity: what was measured, or None: every product active.
         family: fabric of the part: whether its DSPs are wide enough for two narrow products.
             LUT and FF are those of 7-series for every family: the blocks were synthesised there.
-        arithmetic: word lengths.
+        arithmetic: word lengths of this layer.
 
     Raises:
         ProfileError: if the sparsity lacks a histogram that a folding asks for.
@@ -159,7 +159,9 @@ def core_costs(
         total = total + by_distinct(
             inputs, partial(_input_port, shape, index, foldings.engine, arithmetic.act_bits)
         )
-    total = broadcast(len(foldings), total + port(outputs, arithmetic.act_bits))
+    if arithmetic.in_bits > arithmetic.act_bits:  # rounded and saturated in front of the FIFO
+        total = total + adders(inputs, arithmetic.in_bits)
+    total = broadcast(len(foldings), total + port(outputs, arithmetic.out_bits))
     return LayerCosts(
         frame_ii_cycles=np.maximum(frame_ii, 1),
         latency_cycles=latency,

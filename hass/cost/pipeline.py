@@ -10,7 +10,8 @@ from ..device import Device, Resources
 from ..errors import ProfileError
 from ..graph import Graph, macs_per_frame
 from ..sparsity import LayerSparsity, SparsityProfile
-from ..values import Arithmetic
+from ..values import Arithmetic, WordLengths, precision_of
+from ..word_lengths import arithmetic_by_layer
 from .buffers import fifo_entries
 from .depths import sized_fifo
 from .energy import energy_proxy_pj
@@ -73,7 +74,7 @@ def estimate(
     device: Device,
     *,
     profile: SparsityProfile | None = None,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
 ) -> Estimate:
     """Throughput, latency and resources of a folded pipeline.
@@ -83,7 +84,7 @@ def estimate(
         foldings: layer name -> folding, for every layer.
         device: gives off-chip bandwidth, family and default clock; its budget is not checked.
         profile: measured sparsity; without it every product is active.
-        arithmetic: word lengths.
+        arithmetic: word lengths, of all layers or of each.
         clock_mhz: instead of the device's.
 
     Raises:
@@ -99,17 +100,20 @@ def estimate(
         if absent:
             raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
     shapes = layer_shapes(graph, profile, passes_of(foldings))
-    known: dict[tuple[LayerShape, Folding, LayerSparsity | None], tuple[LayerCosts, int]] = {}
+    lengths = arithmetic_by_layer(graph, arithmetic)
+    known: dict[
+        tuple[LayerShape, Folding, LayerSparsity | None, Arithmetic], tuple[LayerCosts, int]
+    ] = {}
     costs, energies = {}, {}
     for layer in graph:
         measured = None if profile is None else profile.layers.get(layer.name)
-        same = shapes[layer.name], foldings[layer.name], measured
+        same = shapes[layer.name], foldings[layer.name], measured, lengths[layer.name]
         if same not in known:
-            shape, folding, _ = same
+            shape, folding, _, words = same
             arrays = as_arrays([folding])
             known[same] = (
-                layer_costs(shape, arrays, measured, device.family, arithmetic),
-                int(energy_proxy_pj(shape, arrays, measured, arithmetic)[0]),
+                layer_costs(shape, arrays, measured, device.family, words),
+                int(energy_proxy_pj(shape, arrays, measured, words)[0]),
             )
         costs[layer.name], energies[layer.name] = known[same]
     times = first_frame(graph, shapes, foldings, costs)
@@ -133,9 +137,11 @@ def estimate(
             off_chip_bits=int(costs[layer.name].off_chip_bits[0]),
             energy_proxy_pj=energies[layer.name],
         )
-        fifos.extend(_fifos(graph, layer.name, shapes[layer.name], folding, arithmetic))
+        words = lengths[layer.name]
+        fifos.extend(_fifos(graph, layer.name, shapes[layer.name], folding, words))
     streamed = sum(item.off_chip_bits for item in layers.values())
-    bound = off_chip_bound_cycles(graph, device, clock, arithmetic, streamed)
+    ends = precision_of(arithmetic).default
+    bound = off_chip_bound_cycles(graph, device, clock, ends, streamed)
     bottleneck = max(layers, key=lambda name: layers[name].frame_ii_cycles)
     frame_ii = layers[bottleneck].frame_ii_cycles
     if bound > frame_ii:

@@ -55,6 +55,7 @@ def design_metadata(source: ExportSource) -> dict[str, str]:
         "throughput_fps": summary.throughput_fps,
         "resources": asdict(summary.resources),
         "arithmetic": asdict(design.arithmetic),
+        "layer_arithmetic": {name: asdict(own) for name, own in design.layer_arithmetic.items()},
         "foldings": {name: asdict(folding) for name, folding in design.plan.foldings.items()},
         "settings": settings,
         "output_frac_bits": {name: fmt.frac_bits for name, fmt in formats.outputs.items()},

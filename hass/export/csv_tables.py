@@ -17,6 +17,7 @@ _LAYER_FIELDS = (
     *("macs", "active_macs", "weight_sparsity", "act_threshold"),
     *("weight_density", "act_density", "pair_density"),
     *("act_bits", "act_frac_bits", "weight_bits", "weight_frac_bits"),
+    *("operand_bits", "operand_frac_bits"),
 )
 _COST_FIELDS = ("frame_ii_cycles", "latency_cycles", "start_cycles", "off_chip_bits")
 
@@ -42,12 +43,14 @@ def _layer_row(source: ExportSource, name: str) -> list[object]:
             if density is not None:
                 densities = list(asdict(density).values())
             row += [*densities, out.width_bits, out.frac_bits, weight.width_bits, weight.frac_bits]
+            operand = source.formats.operand(graph, name)
+            row += [operand.width_bits, operand.frac_bits]
         case ops.MaxPool2d() | ops.AvgPool2d():
             pool = layer.op
             row += ["x".join(map(str, pair)) for pair in (pool.kernel, pool.stride, pool.pads)]
-            row += [""] * 8 + [out.width_bits, out.frac_bits, "", ""]
+            row += [""] * 8 + [out.width_bits, out.frac_bits] + [""] * 4
         case _:
-            row += [""] * 11 + [out.width_bits, out.frac_bits, "", ""]
+            row += [""] * 11 + [out.width_bits, out.frac_bits] + [""] * 4
     row += asdict(estimate.folding).values()
     row += [getattr(estimate, field) for field in _COST_FIELDS]
     return [*row, *estimate.resources]

@@ -189,6 +189,8 @@ class ExactWriter:
 
     def _conv(self, layer: Layer, op: ops.Conv2d, source: str) -> str:
         name, maker = layer.name, self._maker
+        if name in self._formats.inputs:
+            source = self._fixed(f"{name}/operand", source, self._formats.inputs[name])
         if name in self._network.limits:
             source = self._clipped(name, source)
         weight = self._network.integers[f"{name}.weight"]
@@ -227,7 +229,7 @@ class ExactWriter:
 
     def _clipped(self, name: str, source: str) -> str:
         """Zero where |x| is at most the limit of the clip."""
-        fmt = self._formats.outputs[self._graph.in_edges(name)[0].src]
+        fmt = self._formats.operand(self._graph, name)
         limit = self._real(f"{name}.act_threshold", self._network.limits[name] * step_of(fmt))
         size = self._maker.node("Abs", [source], f"{name}/size")
         kept = self._maker.node("Greater", [size, limit], f"{name}/kept")

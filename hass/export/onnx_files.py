@@ -25,7 +25,7 @@ _README = """\
 # {network}: as hass computes it, in ONNX
 
 Weights of {weight_bits} bits, words of {act_bits} bits, accumulators of {acc_bits} bits; steps are
-powers of two. {clips}
+powers of two. {own}{clips}
 
 | file | what it is |
 |---|---|
@@ -100,8 +100,20 @@ def _models(source: ExportSource, network: OnnxNetwork) -> dict[str, str | bytes
 
 
 def _has_qdq(source: ExportSource) -> bool:
-    arithmetic = source.design.arithmetic
-    return max(arithmetic.act_bits, arithmetic.weight_bits) <= MAX_WORD_BITS
+    precision = source.design.precision
+    lengths = (precision.default, *precision.layers.values())
+    return max(max(words.act_bits, words.weight_bits) for words in lengths) <= MAX_WORD_BITS
+
+
+def _own_lengths(source: ExportSource) -> str:
+    own = source.design.layer_arithmetic
+    if not own:
+        return ""
+    layers = ", ".join(
+        f"{name} ({words.weight_bits}, {words.act_bits}, {words.acc_bits})"
+        for name, words in own.items()
+    )
+    return f"Of their own have: {layers}; what comes to them is rounded to their words.\n"
 
 
 def _labels_row(source: ExportSource, expected: npt.NDArray[np.float32]) -> str:
@@ -124,6 +136,7 @@ def _readme(source: ExportSource, expected: npt.NDArray[np.float32]) -> str:
         weight_bits=arithmetic.weight_bits,
         act_bits=arithmetic.act_bits,
         acc_bits=arithmetic.acc_bits,
+        own=_own_lengths(source),
         clips=clips,
         exact=EXACT_MODEL,
         count=len(source.frames.images),

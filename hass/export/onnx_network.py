@@ -42,7 +42,7 @@ class OnnxNetwork:
 
     def may_wrap(self, conv: str) -> bool:
         """Whether some input makes the accumulators of a convolution overflow."""
-        return self.largest_sums[conv] >= 1 << (self.formats.arithmetic.acc_bits - 1)
+        return self.largest_sums[conv] >= 1 << (self.formats.precision.of(conv).acc_bits - 1)
 
     @property
     def inexact_convs(self) -> frozenset[str]:
@@ -54,10 +54,10 @@ def onnx_network(source: ExportSource) -> OnnxNetwork:
     """The network of a design."""
     graph, formats = source.graph, source.formats
     integers = integer_weights(graph, source.weights, formats)
-    largest_word = 1 << (formats.arithmetic.act_bits - 1)
     bounds = {}
     for layer in graph.convs:
         weight, bias = (integers[f"{layer.name}.{part}"] for part in ("weight", "bias"))
+        largest_word = 1 << (formats.operand(graph, layer.name).width_bits - 1)
         sums = np.abs(weight).sum(axis=(1, 2, 3)) * largest_word + np.abs(bias)
         bounds[layer.name] = int(sums.max())
     thresholds = act_thresholds_of(source.design.settings)

@@ -128,7 +128,10 @@ class QdqWriter:
 
     def _conv(self, layer: Layer, op: ops.Conv2d, source: str) -> str:
         name, maker = layer.name, self._maker
-        source_format = self._formats.outputs[self._graph.in_edges(name)[0].src]
+        source_format = self._formats.operand(self._graph, name)
+        if name in self._formats.inputs:
+            held = self._held(f"{name}/operand", source, source_format)
+            source = self._words(f"{name}/operand", held, source_format)
         if name in self._network.limits:
             limit = self._real(
                 f"{name}.act_threshold", self._network.limits[name] * step_of(source_format)

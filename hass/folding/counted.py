@@ -20,6 +20,7 @@ from ..cuts import cutting_order
 from ..device import Device
 from ..graph import Graph
 from ..ops import Input, Output
+from ..word_lengths import arithmetic_by_layer
 from .bound import PROOF_MARGIN
 from .choice import NO_LIMIT, FloatArray
 from .request import Request
@@ -43,6 +44,7 @@ def _light_tables(request: Request, device: Device, graph: Graph) -> dict[str, O
         large = large_layers(graph, request.arithmetic)
         off_chip = OffChip(off_chip_bits_per_cycle(device, request.clock_of(device)))
     shapes = layer_shapes(graph, request.profile)
+    lengths = arithmetic_by_layer(graph, request.arithmetic)
     found = {}
     for name in layers_to_count(graph):
         shape = shapes[name]
@@ -51,7 +53,7 @@ def _light_tables(request: Request, device: Device, graph: Graph) -> dict[str, O
             replace(shape, fifos=tuple(FifoNeed() for _ in shape.inputs), readers=1, haste=1),
             sparsity,
             device.family,
-            request.arithmetic,
+            lengths[name],  # in a part words that cross its ends may be wider
             request.engines,
             memories | ({MemoryKind.OFF_CHIP} if name in large else set()),
             device.budget,

@@ -11,6 +11,7 @@ from .. import ops
 from ..cuts import Part, PartGraph, cutting_order, graph_between, useful_cuts
 from ..device import Device
 from ..graph import Graph
+from ..values import precision_of
 from .counted import Counted, layers_to_count
 from .outline import outlined
 from .parts_plan import PlannedPart
@@ -74,7 +75,7 @@ class Intervals:
 
     def bytes_at(self, node: int) -> float:
         """Of the maps of a frame that pass a node."""
-        return self._maps[node].words * self.request.arithmetic.act_bits / 8
+        return self._maps[node].words * precision_of(self.request.arithmetic).default.act_bits / 8
 
     def pixels_at(self, node: int) -> int:
         """Of the map that passes a node."""

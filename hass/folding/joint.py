@@ -21,7 +21,7 @@ from ..device import Device
 from ..errors import SolverError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
-from ..values import Arithmetic
+from ..values import Arithmetic, WordLengths, precision_of
 from .choice import NO_LIMIT, Budget, FloatArray, IndexArray
 from .efficient import quick_efficient
 from .effort import Effort
@@ -112,7 +112,7 @@ def joint_curves(
     *,
     clock_mhz: float | None = None,
     engines: frozenset[EngineKind] = ALL_ENGINES,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     cache: TableCache = TABLES,
 ) -> Mapping[str, Curve]:
     """Layer -> foldings that are cheapest at some frame II and some prices, weights on chip.
@@ -139,7 +139,7 @@ def joint_of(
     layers: Sequence[str],
     options: Sequence[Mapping[str, Curve]],
     clock_mhz: float | None = None,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
 ) -> Joint:
     """Options put together.
 
@@ -158,7 +158,8 @@ def joint_of(
         use = np.concatenate([curve.use for curve in curves])
         joined[layer.name] = _Layer(cycles[order], use[order], which[order])
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
-    least = off_chip_bound_cycles(graph, device, clock, arithmetic)
+    ends = precision_of(arithmetic).default
+    least = off_chip_bound_cycles(graph, device, clock, ends)
     return Joint(joined, device, least, clock)
 
 

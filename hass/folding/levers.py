@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..device import Device, device_names, load_device
 from ..graph import Graph
-from ..values import Arithmetic
+from ..values import Arithmetic, WordLengths, precision_of
 from .effort import Effort
 from .legal import ALL_ENGINES
 from .objective import FASTEST, Goal, Objective
@@ -28,7 +28,7 @@ def tried_levers(
     device: Device,
     objective: Objective,
     *,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
     cache: TableCache = TABLES,
 ) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def tried_levers(
         SolverError: if the solver fails.
     """
 
-    def fitted(part: Device, asked: Objective, words: Arithmetic) -> FoldingPlan | None:
+    def fitted(part: Device, asked: Objective, words: WordLengths) -> FoldingPlan | None:
         plan = solve(
             graph,
             part,
@@ -67,8 +67,9 @@ def tried_levers(
         slower = fitted(device, FASTEST, arithmetic)
         if slower is not None:
             found.append(f"at {slower.estimate.throughput_fps:,.1f} frames per second it fits")
-    if max(arithmetic.act_bits, arithmetic.weight_bits) > _NARROW_BITS:
-        narrow = replace(arithmetic, act_bits=_NARROW_BITS, weight_bits=_NARROW_BITS)
+    default = precision_of(arithmetic).default
+    if max(default.act_bits, default.weight_bits) > _NARROW_BITS:
+        narrow = replace(default, act_bits=_NARROW_BITS, weight_bits=_NARROW_BITS)
         if fitted(device, kept, narrow) is not None:
             found.append(f"with {_NARROW_BITS}-bit words it fits")
     others = [load_device(name) for name in device_names() if name != device.name]

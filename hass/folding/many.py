@@ -20,7 +20,8 @@ from ..device import RESOURCE_NAMES, Device, Resources
 from ..errors import SpecError
 from ..graph import Graph
 from ..sparsity import LayerSparsity, SparsityProfile
-from ..values import Arithmetic
+from ..values import Arithmetic, WordLengths, precision_of
+from ..word_lengths import arithmetic_by_layer
 from .legal import ALL_ENGINES, legal_sets
 from .tables import all_costs, memories_of
 
@@ -119,7 +120,7 @@ def folding_space(
     *,
     profile: SparsityProfile | None = None,
     engines: frozenset[EngineKind] = ALL_ENGINES,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
 ) -> FoldingSpace:
     """Cost every legal folding of every layer with its weights on chip, whether it fits the part
@@ -132,21 +133,24 @@ def folding_space(
         SpecError: if ``engines`` leaves a layer without any.
     """
     memories = memories_of(device)
-    known: dict[tuple[LayerShape, LayerSparsity | None], IntArray] = {}
+    lengths = arithmetic_by_layer(graph, arithmetic)
+    known: dict[tuple[LayerShape, LayerSparsity | None, Arithmetic], IntArray] = {}
     names, all_groups, costs = [], [], []
     for name, shape in layer_shapes(graph, profile).items():
         sparsity = None if profile is None else profile.layers.get(name)
-        sets = legal_sets(shape, engines, memories, sparsity, arithmetic)
+        words = lengths[name]
+        sets = legal_sets(shape, engines, memories, sparsity, words)
         if not sets:
             raise SpecError.at("engines", ", ".join(sorted(engines)), f"an engine for {name}")
-        if (shape, sparsity) not in known:
-            cycles, use = all_costs(shape, sets, sparsity, device.family, arithmetic)
-            known[shape, sparsity] = np.column_stack([cycles, use[:, :5]])
+        if (shape, sparsity, words) not in known:
+            cycles, use = all_costs(shape, sets, sparsity, device.family, words)
+            known[shape, sparsity, words] = np.column_stack([cycles, use[:, :5]])
         names.append(name)
         all_groups.append(tuple(group for one in sets for group in one.groups()))
-        costs.append(known[shape, sparsity])
+        costs.append(known[shape, sparsity, words])
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
-    least = off_chip_bound_cycles(graph, device, clock, arithmetic)
+    ends = precision_of(arithmetic).default
+    least = off_chip_bound_cycles(graph, device, clock, ends)
     return FoldingSpace(tuple(names), tuple(all_groups), tuple(costs), least)
 
 

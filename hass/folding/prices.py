@@ -32,7 +32,7 @@ from ..device import RESOURCE_NAMES, Device
 from ..errors import SpecError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
-from ..values import Arithmetic
+from ..values import Arithmetic, WordLengths
 from .bound import relax
 from .choice import FloatArray, IndexArray, Options, join_options
 from .legal import ALL_ENGINES
@@ -180,7 +180,7 @@ def prices(
     *,
     profile: SparsityProfile | None = None,
     engines: frozenset[EngineKind] = ALL_ENGINES,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     cache: TableCache = TABLES,
     reach: float = REACH,
 ) -> Prices:

@@ -20,7 +20,8 @@ from ..device import Device
 from ..errors import ProfileError, SpecError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
-from ..values import Arithmetic
+from ..values import WordLengths, precision_of
+from ..word_lengths import arithmetic_by_layer
 from .choice import Budget, IndexArray
 from .streaming import Streaming
 from .tables import OffChip, OptionTable, TableCache, TableKey, memories_of
@@ -66,7 +67,7 @@ def problem_of(
     device: Device,
     profile: SparsityProfile | None,
     engines: frozenset[EngineKind],
-    arithmetic: Arithmetic,
+    arithmetic: WordLengths,
     clock_mhz: float,
     cache: TableCache,
     streaming: Streaming | None = None,
@@ -86,6 +87,7 @@ def problem_of(
     memories = memories_of(device)
     waited = NO_PASSES if streaming is None else streaming.waited
     shapes = layer_shapes(graph, profile, waited)
+    lengths = arithmetic_by_layer(graph, arithmetic)
     bits_per_cycle = 0.0 if streaming is None else off_chip_bits_per_cycle(device, clock_mhz)
     names, tables = [], []
     for name, shape in shapes.items():
@@ -95,8 +97,9 @@ def problem_of(
             waits = streaming.wait_bits.get(name, (0, 0))
             off_chip = OffChip(bits_per_cycle, streaming.rows.get(name, 0), waits)
             places = memories | ({MemoryKind.OFF_CHIP} if name in streaming.rows else set())
+        words = lengths[name]
         key = TableKey(
-            shape, sparsity, device.family, arithmetic, engines, places, device.budget, off_chip
+            shape, sparsity, device.family, words, engines, places, device.budget, off_chip
         )
         names.append(name)
         tables.append(cache.table(key))
@@ -109,9 +112,10 @@ def problem_of(
             "segment; static: zero weights); "
             f"there is none for {', '.join(without)}",
         )
+    ends = precision_of(arithmetic).default
     amounts = list(device.budget)
     if streaming is not None:
-        amounts.append(-frame_bits(graph, arithmetic))
+        amounts.append(-frame_bits(graph, ends))
     budget = Budget(np.array(amounts, dtype=np.int64), bits_per_cycle)
-    least = off_chip_bound_cycles(graph, device, clock_mhz, arithmetic)
+    least = off_chip_bound_cycles(graph, device, clock_mhz, ends)
     return Problem(tuple(names), shapes, tuple(tables), budget, least)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..cost.foldings import EngineKind
 from ..device import Device
 from ..sparsity import SparsityProfile
-from ..values import Arithmetic
+from ..values import Arithmetic, WordLengths
 from .effort import Effort
 from .legal import ALL_ENGINES
 from .solve import DEFAULT_EFFORT
@@ -27,7 +27,7 @@ class Request:
 
     profile: SparsityProfile | None = None
     engines: frozenset[EngineKind] = ALL_ENGINES
-    arithmetic: Arithmetic = field(default_factory=Arithmetic)
+    arithmetic: WordLengths = field(default_factory=Arithmetic)
     clock_mhz: float | None = None
     effort: Effort = DEFAULT_EFFORT
     cache: TableCache = TABLES

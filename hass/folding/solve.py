@@ -14,7 +14,7 @@ from ..device import Device
 from ..errors import SolverError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
-from ..values import Arithmetic
+from ..values import Arithmetic, WordLengths, precision_of
 from .bound import relax
 from .choice import NO_LIMIT, IndexArray, join_options
 from .efficient import quick_efficient, solve_efficient
@@ -157,7 +157,7 @@ def _explained(
     graph: Graph,
     problem: Problem,
     device: Device,
-    arithmetic: Arithmetic,
+    arithmetic: WordLengths,
     limit: int | None,
     clock_mhz: float,
 ) -> Infeasibility:
@@ -168,7 +168,8 @@ def _explained(
         if slow is not None:
             return slow
         fast = replace(problem, tables=tuple(up_to(table, limit) for table in problem.tables))
-    single = single_shortage(fast.names, fast.tables, device, arithmetic)
+    words = precision_of(arithmetic).default
+    single = single_shortage(fast.names, fast.tables, device, words)
     place: tuple[str, ...] = ()
     if not problem.budget.bits_per_cycle and large_layers(graph, arithmetic):
         place = (_OFF_CHIP_LEVER,)
@@ -183,7 +184,7 @@ def _explained(
     answer = relax(options)
     priced = options.shares() @ answer.prices
     demands = np.minimum.reduceat(priced, options.starts[:-1])
-    joint = joint_shortage(problem.names, demands.tolist(), answer.prices[:5], device, arithmetic)
+    joint = joint_shortage(problem.names, demands.tolist(), answer.prices[:5], device, words)
     lever = parts_lever(graph, problem.names, demands[:, None], np.ones(1)) if alone else ()
     return replace(joint, levers=(*joint.levers[:1], *place, *lever, *joint.levers[1:]))
 
@@ -196,7 +197,7 @@ def solve(
     engines: frozenset[EngineKind] = ALL_ENGINES,
     solver: Solver = Solver.EXACT,
     objective: Objective = FASTEST,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
     effort: Effort = DEFAULT_EFFORT,
     cache: TableCache = TABLES,
@@ -213,7 +214,7 @@ def solve(
             baseline.
         objective: what is made as good as it gets: throughput by default; and a throughput that is
             required.
-        arithmetic: word lengths.
+        arithmetic: word lengths, of all layers or of each.
         clock_mhz: instead of the device's; with the off-chip bandwidth it bounds frame II.
         effort: how far the solver goes; see ``DEFAULT_EFFORT``. Bound and gap of the plan say what
             is proved.

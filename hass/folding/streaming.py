@@ -10,7 +10,8 @@ from types import MappingProxyType
 from ..cost import Folding, layer_shapes, passes_of
 from ..graph import Graph
 from ..ops import Conv2d
-from ..values import Arithmetic
+from ..values import Arithmetic, WordLengths, precision_of
+from ..word_lengths import arithmetic_by_layer
 
 # Weights of fewer bits, 8 BRAM18, are not offered a place off chip: reading them costs more.
 LEAST_BITS = 8 * 18 * 1024
@@ -49,44 +50,51 @@ class Streaming:
         object.__setattr__(self, "waited", MappingProxyType(dict(self.waited)))
 
 
-def large_layers(graph: Graph, arithmetic: Arithmetic) -> tuple[str, ...]:
+def large_layers(graph: Graph, arithmetic: WordLengths) -> tuple[str, ...]:
     """Layers with weights that are worth a place off chip; the law may still forbid it."""
+    precision = precision_of(arithmetic)
     found = []
     for layer in graph.convs:
         op = layer.op
         assert isinstance(op, Conv2d)
         weights = op.out_channels * graph.in_maps(layer.name)[0].channels // op.groups
-        if weights * op.kernel[0] * op.kernel[1] * arithmetic.weight_bits >= LEAST_BITS:
+        bits = precision.of(layer.name).weight_bits
+        if weights * op.kernel[0] * op.kernel[1] * bits >= LEAST_BITS:
             found.append(layer.name)
     return tuple(found)
 
 
-def every_layer(graph: Graph, arithmetic: Arithmetic) -> Streaming:
+def every_layer(graph: Graph, arithmetic: WordLengths) -> Streaming:
     """All large layers, in passes of any number of rows, for which no FIFO is made: whatever is
     possible costs at least as much."""
     return Streaming(dict.fromkeys(large_layers(graph, arithmetic), 0), {})
 
 
-def counted(graph: Graph, arithmetic: Arithmetic) -> Streaming:
+def counted(graph: Graph, arithmetic: WordLengths) -> Streaming:
     """As ``every_layer``, but each layer pays for what FIFOs in front of joins would hold more if
     its weights alone were off chip; a guide to good choices, not a bound."""
     names = large_layers(graph, arithmetic)
-    resting = _held_words(graph, {})
+    lengths = arithmetic_by_layer(graph, arithmetic)
+    resting = _held_bits(graph, lengths, {})
 
     def more(name: str, rows: int) -> int:
-        return (_held_words(graph, {name: rows}) - resting) * arithmetic.act_bits
+        return _held_bits(graph, lengths, {name: rows}) - resting
 
     waits = {name: (more(name, 1), more(name, graph[name].out.height)) for name in names}
     return Streaming(dict.fromkeys(names, 0), {}, waits)
 
 
-def _held_words(graph: Graph, rows: Mapping[str, int]) -> int:
-    shapes = layer_shapes(graph, rows_per_pass=rows).values()
-    return sum(need.words for shape in shapes for need in shape.fifos)
+def _held_bits(graph: Graph, lengths: Mapping[str, Arithmetic], rows: Mapping[str, int]) -> int:
+    shapes = layer_shapes(graph, rows_per_pass=rows)
+    return sum(
+        need.words * lengths[name].act_bits
+        for name, shape in shapes.items()
+        for need in shape.fifos
+    )
 
 
 def narrowed(
-    graph: Graph, arithmetic: Arithmetic, foldings: Mapping[str, Folding]
+    graph: Graph, arithmetic: WordLengths, foldings: Mapping[str, Folding]
 ) -> tuple[Streaming, ...]:
     """What to try after ``foldings``: the layers whose weights are off chip in them, in the same
     passes and in passes of a row; and all large layers, in passes of a row."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..device import Device
+from ..values import precision_of
 from .explain import layer_shortage
 from .intervals import Intervals
 from .parts_plan import Unpartitioned
@@ -23,7 +24,7 @@ def _layers_too_large(intervals: Intervals, devices: Sequence[Device]) -> Unpart
     ]
     if not stuck:
         return None
-    arithmetic = intervals.request.arithmetic
+    arithmetic = precision_of(intervals.request.arithmetic).default
     tables = intervals.counted(first).tables
     lacks = {name: layer_shortage(name, tables[name], first, arithmetic) for name in stuck}
     worst = max(stuck, key=lambda name: lacks[name][0].demand / max(lacks[name][0].budget, 1))

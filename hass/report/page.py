@@ -127,7 +127,7 @@ def _sentence(design: Design) -> str:
             text += f" (dense: {percent(before.test.top1)})"
         integers = design.integer_accuracy
         if integers is not None and integers.test is not None:
-            words = arithmetic_title(design.arithmetic)
+            words = arithmetic_title(design.precision)
             text += f", {percent(integers.test.top1)} in {words} ({integers.test.images:,} images)"
     return text + "."
 

@@ -78,7 +78,7 @@ def _accuracy_rows(design: Design) -> list[tuple[str, str, str, str]]:
     ):
         for (new, old), words in (
             (floats, ""),
-            (integers, f" in {arithmetic_title(design.arithmetic)}, as the hardware computes"),
+            (integers, f" in {arithmetic_title(design.precision)}, as the hardware computes"),
         ):
             a, b = _split(new, split), _split(old, split)
             if a is not None or b is not None:

@@ -14,6 +14,7 @@ from hass.device import RESOURCE_NAMES
 from hass.errors import InfeasibleError, SpecError
 from hass.folding import Goal, Objective
 from hass.onnx_io import read_model
+from hass.values import arithmetic_of
 
 
 def fold(model: Path, *options: object) -> Result:
@@ -107,3 +108,27 @@ def test_what_was_tried_where_nothing_fits(tiny_model: Path) -> None:
 @pytest.mark.parametrize("option", ["--min-fps", "--gap", "--time-limit"])
 def test_negative_numbers_are_refused(tiny_model: Path, option: str) -> None:
     assert fold(tiny_model, option, -1).exit_code == 2
+
+
+def test_word_lengths_of_layers(tiny_model: Path, tmp_path: Path) -> None:
+    names = [layer.name for layer in read_model(tiny_model).graph.convs]
+    path = tmp_path / "design.json"
+    last = f"{names[-1]}=16"
+    folded(tiny_model, "--bits-of", "*=8", "--bits-of", last, "-o", path)
+    design = read_design(path)
+    assert design.arithmetic == arithmetic_of(16)
+    assert dict(design.layer_arithmetic) == dict.fromkeys(names[:-1], arithmetic_of(8))
+    # the file alone says all that the estimate needs
+    again = CliRunner().invoke(main, ["estimate", str(path), "--json"])
+    assert json.loads(again.stdout)["equals_stored"] is True
+    result = fold(
+        tiny_model, "--bits", 8, "--bits-of", "conv9=8", "--bits-of", f"{names[0]}=16",
+        "--bits-of", "8",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    for told in (
+        "'conv9', expected a convolution of the model; did you mean",
+        f"'{names[0]}=16', expected 8 or 4 bits, as --bits is 8",
+        "'8', expected LAYER=BITS",
+    ):
+        assert told in result.stderr

@@ -21,7 +21,7 @@ from hass.graph import Graph, Weights
 from hass.intmath import divisors
 from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Settings, SparsitySetting
-from hass.values import Arithmetic
+from hass.values import Arithmetic, WordLengths
 
 ENGINES = (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC)
 
@@ -71,7 +71,7 @@ def drawn_design(
     seed: int = 0,
     settings: Settings = NO_CLIPS,
     foldings: Mapping[str, Folding] | None = None,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     headroom: float = 1.0,
 ) -> Design:
     """A design whose ranges are those of ``frames`` in onnxruntime, times ``headroom``."""
@@ -101,7 +101,7 @@ def drawn_source(
     count: int = 8,
     settings: Settings | None = None,
     foldings: Mapping[str, Folding] | None = None,
-    arithmetic: Arithmetic = Arithmetic(),  # noqa: B008 - a frozen value
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     headroom: float = 1.0,
 ) -> ExportSource:
     """What an exporter is given of a drawn design, with normal frames; clips are drawn too unless

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from click.testing import CliRunner, Result
 from tiny_network import write_tiny_model
 
 from hass.cli import main
-from hass.design_file import read_design
+from hass.design_file import read_design, write_design
 from hass.export import Export, Fate, Remark, export_design, export_source, exporter_names
 from hass.export.exporter import Exporter
 from hass.onnx_io import read_model
+from hass.values import Arithmetic
 
 
 def run(*argv: object) -> Result:
@@ -86,3 +88,23 @@ def test_an_exporter_cannot_pass_over_a_layer(design_file: Path, tmp_path: Path)
     with pytest.raises(ValueError, match="silent on"):
         export_design(silent, source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_target_that_knows_one_word_length_names_the_layers_that_have_others(
+    narrow_design_file: Path, tmp_path: Path
+) -> None:
+    design = read_design(narrow_design_file)
+    own = {"conv1": Arithmetic(4, 4, 12)}
+    mixed = tmp_path / "mixed.json"
+    write_design(replace(design, layer_arithmetic=own), mixed)
+    for target in exporter_names():
+        done = run("export", mixed, "--to", target, "-o", tmp_path / target)
+        if target in ("onnx", "csv"):
+            assert done.exit_code == 0, done.output
+            continue
+        assert done.exit_code == 2
+        for words in ("conv1", "words of 4 bits, weights of 4", "(8 and 8 bits)", "--to onnx"):
+            assert words in done.stderr
+    rows = {row["layer"]: row for row in table(tmp_path / "csv/layers.csv")}
+    assert (rows["conv1"]["operand_bits"], rows["conv1"]["weight_bits"]) == ("4", "4")
+    assert "conv1 (4, 4, 12)" in (tmp_path / "onnx/README.md").read_text()

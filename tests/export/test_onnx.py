@@ -28,7 +28,7 @@ from hass.graph import Edge, Graph, Layer, Weights
 from hass.onnx_io import read_model, take_part
 from hass.reference import convolve, integer_weights, run_reference
 from hass.sparsity import NO_CLIPS
-from hass.values import Arithmetic, FeatureMap
+from hass.values import Arithmetic, FeatureMap, Precision, WordLengths, arithmetic_of
 
 ONNX = load_exporter("onnx")
 EVERY_OP_MAP = FeatureMap(8, 6, 3)
@@ -54,18 +54,20 @@ def outputs_of(model: bytes, source: ExportSource) -> np.ndarray:
         Arithmetic(18, 18, 48),
         Arithmetic(16, 16, 20),  # accumulators that wrap
         Arithmetic(16, 4, 32),
+        Precision(Arithmetic(), {"stem": arithmetic_of(8), "dw": arithmetic_of(4)}),
+        Precision(arithmetic_of(8), {"expand": arithmetic_of(4), "fc": Arithmetic(6, 16, 24)}),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("headroom", [1.0, 0.4])  # at 0.4 most layers saturate
-def test_exact_model_is_the_reference_bit_for_bit(arithmetic: Arithmetic, headroom: float) -> None:
+def test_exact_model_is_the_reference_bit_for_bit(arithmetic: WordLengths, headroom: float) -> None:
     graph, weights = network(EVERY_OP, EVERY_OP_MAP)
     source = drawn_source(graph, weights, arithmetic=arithmetic, headroom=headroom)
     models = models_of(source)
     expected = expected_outputs(source)
     assert expected.shape == (8, 5) and len(np.unique(expected)) > 3
     np.testing.assert_array_equal(outputs_of(models["model.onnx"], source), expected)
-    if arithmetic.act_bits == 18:
+    if arithmetic == Arithmetic(18, 18, 48):
         assert set(models) == {"model.onnx"}
         return
     assert outputs_of(models["model_qdq.onnx"], source).shape == expected.shape

@@ -51,6 +51,7 @@ from hass.folding.tables import OptionTable, TableKey, build_table
 from hass.graph import Graph
 from hass.user_files import read_foldings, smallest_foldings
 from hass.values import Arithmetic, FeatureMap
+from hass.word_lengths import arithmetic_by_layer
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits" / "digits.onnx"
 CONV3 = ops.Conv2d(2, (3, 3), pads=(1, 1, 1, 1))
@@ -286,16 +287,17 @@ def test_resized_fifos_move_as_their_size_says() -> None:
     }
     foldings["add"] = replace(foldings["add"], fifo_memory=MemoryKind.LUTRAM)
     found = estimate(graph, foldings, device)
+    lengths = arithmetic_by_layer(graph, Arithmetic())
     skip = ("fork", "add", 1)
     through = ("conv", "add", 0)
-    grown = with_depths(found, {skip: 3000, through: 500}, Arithmetic())
+    grown = with_depths(found, {skip: 3000, through: 500}, lengths)
     memories = {fifo.edge: fifo.memory for fifo in grown.fifos}
     assert (memories[skip], memories[through]) == (MemoryKind.BRAM, MemoryKind.LUTRAM)
     foldings["add"] = replace(foldings["add"], fifo_memory=MemoryKind.URAM)
-    grown = with_depths(estimate(graph, foldings, device), {skip: 3000}, Arithmetic())
+    grown = with_depths(estimate(graph, foldings, device), {skip: 3000}, lengths)
     (moved,) = (fifo for fifo in grown.fifos if fifo.edge == skip)
     assert (moved.memory, moved.resources.uram) == (MemoryKind.URAM, 1)
-    shrunk = with_depths(grown, {skip: 2}, Arithmetic())
+    shrunk = with_depths(grown, {skip: 2}, lengths)
     (moved,) = (fifo for fifo in shrunk.fifos if fifo.edge == skip)
     assert (moved.memory, moved.resources) == (MemoryKind.NONE, Resources())
     assert grown.resources.uram == shrunk.resources.uram + 1

@@ -18,7 +18,7 @@ from hass.folding.legal import ON_CHIP_MEMORIES, legal_foldings
 from hass.graph import Graph, Weights
 from hass.prune import pruned_weights
 from hass.sparsity import Settings
-from hass.values import Arithmetic
+from hass.values import Arithmetic, WordLengths
 
 ENGINES = frozenset({EngineKind.DENSE})
 
@@ -48,7 +48,7 @@ def make_design(
     foldings: Mapping[str, Folding],
     settings: Settings,
     frames: npt.NDArray[np.float32],
-    arithmetic: Arithmetic | None = None,
+    arithmetic: WordLengths | None = None,
 ) -> Design:
     """A design whose ranges are those of ``frames`` in onnxruntime."""
     device = load_device("zcu104")

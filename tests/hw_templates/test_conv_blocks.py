@@ -188,6 +188,7 @@ def conv_plan(index: int, arithmetic: Arithmetic) -> tuple[ConvPlan, IntArray]:
         source=source,
         out=out,
         folding=folding,
+        arithmetic=arithmetic,
         filters=_lane_filters(op, folding, weight),
         weight=weight,
         bias=rng.integers(-bias_high, bias_high, op.out_channels),

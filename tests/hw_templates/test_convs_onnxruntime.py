@@ -116,6 +116,7 @@ def _drawn(index: int, engine: EngineKind, arithmetic: Arithmetic) -> Drawn:
         source=source,
         out=out,
         folding=folding,
+        arithmetic=arithmetic,
         filters=lanes,
         weight=weight,
         bias=rng.integers(-sums, sums + 1, op.out_channels),

@@ -15,6 +15,7 @@ import pytest
 from chain_networks import EVERY_OP, Chain, network
 from csim_counts import layer_cycles, make
 from emit_designs import make_design, random_foldings
+from test_emitted_rtl import rtlsim
 
 from hass import ops
 from hass.cost import EngineKind, Folding, MemoryKind, layer_shapes
@@ -29,7 +30,8 @@ from hass.hw_templates.window import WindowBuffers, window_buffers
 from hass.identifiers import identifier
 from hass.shapes import output_map
 from hass.sparsity import SparsitySetting
-from hass.values import FeatureMap
+from hass.values import FeatureMap, Precision, WordLengths, arithmetic_of
+from hass.word_lengths import arithmetic_by_layer
 
 NETWORK = (FeatureMap(8, 6, 3), 12)
 HOSTILE = [
@@ -55,7 +57,9 @@ HARM: Chain = [
 ]
 
 
-def _made(chain: Chain, seed: int) -> tuple[Design, Graph, Weights, Frames]:
+def _made(
+    chain: Chain, seed: int, arithmetic: WordLengths | None = None
+) -> tuple[Design, Graph, Weights, Frames]:
     source, count = NETWORK
     graph, weights = network(chain, source)
     rng = np.random.default_rng(seed)
@@ -66,7 +70,8 @@ def _made(chain: Chain, seed: int) -> tuple[Design, Graph, Weights, Frames]:
         for index, layer in enumerate(graph.convs)
     }
     foldings = random_foldings(graph, seed)
-    return make_design(graph, weights, foldings, settings, frames.images), graph, weights, frames
+    design = make_design(graph, weights, foldings, settings, frames.images, arithmetic)
+    return design, graph, weights, frames
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,27 @@ def test_every_op_compiles_and_agrees_bit_for_bit(seed: int, tmp_path: Path) -> 
     assert f"frames compared: {len(frames.images)}\nmismatches: 0\n" in done.stdout
     assert emitted.top1 is not None
     assert f"top-1: {round(emitted.top1 * emitted.frames)} of {emitted.frames}" in done.stdout
+
+
+def test_layers_with_their_own_word_lengths_agree_bit_for_bit(tmp_path: Path) -> None:
+    narrow, least = arithmetic_of(8), arithmetic_of(4)
+    own = {"stem": narrow, "dw": replace(narrow, weight_bits=4), "reduce": narrow}
+    own |= {"expand": least, "grouped": replace(narrow, acc_bits=26), "fc": least}
+    design, graph, weights, frames = _made(EVERY_OP, 1, Precision(arithmetic_of(16), own))
+    # between two narrow layers, from a wide one, from a narrow one, and of a skip that stays wide
+    lengths = arithmetic_by_layer(graph, design.precision)
+    assert (lengths["relu"].act_bits, lengths["reduce"].out_bits) == (4, 4)
+    assert (lengths["dw"].in_bits, lengths["dw"].act_bits, lengths["dw"].out_bits) == (16, 8, 16)
+    emit_project(design, graph, weights, tmp_path / "hw", frames=frames)
+    done = make(tmp_path / "hw")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning" not in done.stderr
+    assert f"frames compared: {len(frames.images)}\nmismatches: 0\n" in done.stdout
+    done = rtlsim(tmp_path / "hw")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" 0 of ") == len(graph.convs)
+    readme = (tmp_path / "hw/README.md").read_text()
+    assert "| l005_dw | 8 | 4 | 20 |" in readme
 
 
 def test_hostile_names_are_harmless_and_layers_take_the_cycles_of_the_model(

@@ -132,6 +132,7 @@ def made_design(
         data=DataRef("models/made/data.npz", "d" * 64) if measured else None,
         device=device,
         arithmetic=Arithmetic(),
+        layer_arithmetic={},
         settings=settings,
         plan=plan,
         summary=summarise(estimate, device),

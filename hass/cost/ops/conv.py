@@ -147,7 +147,7 @@ def _filter_exchange(
         return amount()
     lanes = foldings.coarse_out
     steps = op.out_channels // op.groups // lanes
-    back = amount(lut=lanes * mux_lut(lanes, np.full_like(lanes, arithmetic.act_bits)))
+    back = amount(lut=lanes * mux_lut(lanes, np.full_like(lanes, arithmetic.out_bits)))
     places = amount(lut=rom_lut(steps, lanes * clog2(lanes)))
     exchanged = static_cycles(op, sparsity.weight_counts, foldings).exchanged
     return (back + places + counter(clog2(steps))).times(exchanged.astype(np.int64))
@@ -276,7 +276,7 @@ def conv_cost(
     tree = adders(foldings.coarse_in - 1, arithmetic.acc_bits).times(streams_out)
     # bias adder, rounding and saturation to the output format
     finish = adders(np.ones_like(streams_out), arithmetic.acc_bits) + adders(
-        np.ones_like(streams_out), arithmetic.act_bits
+        np.ones_like(streams_out), arithmetic.out_bits
     )
     schedule = counter(clog2(blocks) + clog2(filters) + clog2(op.groups))
     if foldings.engine is EngineKind.STATIC:

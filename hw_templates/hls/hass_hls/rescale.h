@@ -1,4 +1,4 @@
-// Brings words to another format: SHIFT fractional bits fewer.
+// Brings words to another format: words of OUT bits with SHIFT fractional bits fewer.
 #ifndef HASS_RESCALE_H
 #define HASS_RESCALE_H
 
@@ -7,20 +7,21 @@
 
 namespace hass {
 
-template <int BITS, int WORDS, int S, int SHIFT>
-void rescale(int frames, hls::stream<vec<ap_int<BITS>, S> >& in,
-             hls::stream<vec<ap_int<BITS>, S> >& out) {
+template <int OUT, int WORDS, int S, int SHIFT, int IN>
+void rescale(int frames, hls::stream<vec<ap_int<IN>, S> >& in,
+             hls::stream<vec<ap_int<OUT>, S> >& out) {
     HASS_COUNT_PROCESS("rescale")
     for (int frame = 0; frame < frames; ++frame) {
         for (int beat = 0; beat < WORDS / S; ++beat) {
 #pragma HLS PIPELINE II=1
             HASS_COUNT_ITERATION
-            vec<ap_int<BITS>, S> words = in.read();
+            const vec<ap_int<IN>, S> words = in.read();
+            vec<ap_int<OUT>, S> rescaled;
             for (int s = 0; s < S; ++s) {
 #pragma HLS UNROLL
-                words[s] = requantise<BITS, SHIFT>(words[s]);
+                rescaled[s] = requantise<OUT, SHIFT>(words[s]);
             }
-            out.write(words);
+            out.write(rescaled);
         }
     }
 }
