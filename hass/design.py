@@ -167,7 +167,9 @@ class Design:
         summary: of ``plan.estimate`` on ``device``.
         densities: Conv2d layer -> measured densities; empty without a profile.
         output_max_abs: layer -> largest |output| seen; empty without a profile.
-        accuracy: measured in floating point, clips applied; None where it was not.
+        accuracy: measured in floating point, clips applied; None where it was not. Of a search
+            with word lengths of layers, on the selection and test splits, with the words of these
+            layers rounded (``narrow``).
         integer_accuracy: of the integers that the hardware computes (``integer_accuracy``), by
             the reference, on at most ``MOST_IMAGES`` images of a split; None where it was not.
         dense: the dense design of the same search, or None.

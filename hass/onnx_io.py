@@ -14,6 +14,7 @@ from .handlers.lower import lower
 from .handlers.model_file import load_model_file
 from .handlers.write import FREE_THRESHOLD, FREE_WEIGHT, write
 from .rewrites import run_passes
+from .values import FixedPoint
 
 __all__ = [
     "FREE_THRESHOLD",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 _NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
+_NO_OPERANDS: Mapping[str, FixedPoint] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +122,7 @@ def write_model(
     act_thresholds: Mapping[str, float] = _NO_THRESHOLDS,
     taps: Sequence[str] = (),
     free: str | None = None,
+    operands: Mapping[str, FixedPoint] = _NO_OPERANDS,
 ) -> bytes:
     """The IR as an ONNX model: opset 17, IR version 8.
 
@@ -135,9 +138,11 @@ def write_model(
             is that layer's input after the clip, ``out:<layer>`` any layer's output.
         free: a Conv2d layer without a threshold whose clips are inputs of the model:
             ``FREE_THRESHOLD`` () and ``FREE_WEIGHT``, in the shape of its weights.
+        operands: Conv2d layer -> format of few bits that the layer's input is rounded to, half up,
+            before its clip.
 
     Raises:
-        GraphError: if a threshold or a tap names no such layer, a threshold is not >= 0, or there
-            is no such layer to be free.
+        GraphError: if a threshold, a format or a tap names no such layer, a threshold is not >= 0,
+            or there is no such layer to be free.
     """
-    return write(graph, weights, act_thresholds, taps, free)
+    return write(graph, weights, act_thresholds, taps, free, operands)

@@ -35,6 +35,7 @@ LAYERS = {
     "hass.rewrites": 2,
     "hass.exact_sums": 3,
     "hass.measure": 3,
+    "hass.narrow": 2,
     "hass.prune": 3,
     "hass.reference": 3,
     "hass.sparsity": 3,

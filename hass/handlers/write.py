@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from .. import ops
 from ..errors import GraphError
 from ..graph import FloatArray, Graph, Layer, Weights
+from ..values import FixedPoint
 from .clips import non_negative_layers, replaced_relus
 from .values import frame_dims
 
@@ -28,15 +29,19 @@ def write(
     act_thresholds: Mapping[str, float],
     taps: Sequence[str],
     free: str | None,
+    operands: Mapping[str, FixedPoint],
 ) -> bytes:
     """See ``onnx_io.write_model``."""
     thresholds = _checked_thresholds(graph, act_thresholds)
+    for name in operands:
+        if name not in graph or not isinstance(graph[name].op, ops.Conv2d):
+            raise GraphError(f"{graph.name}: word lengths of {name!r}: no such Conv2d")
     tapped = {tap: _tapped_layer(graph, tap) for tap in dict.fromkeys(taps)}
     if free is not None and (
         free not in graph or not isinstance(graph[free].op, ops.Conv2d) or free in thresholds
     ):
         raise GraphError(f"{graph.name}: free layer {free!r}: no such Conv2d without a threshold")
-    return _Writer(graph, weights, thresholds, tapped, free).run()
+    return _Writer(graph, weights, thresholds, tapped, free, operands).run()
 
 
 def _checked_thresholds(graph: Graph, act_thresholds: Mapping[str, float]) -> dict[str, float]:
@@ -67,8 +72,10 @@ class _Writer:
         thresholds: Mapping[str, float],
         tapped: Mapping[str, Layer],
         free: str | None,
+        operands: Mapping[str, FixedPoint],
     ) -> None:
         self._free = free
+        self._operands = operands
         self._graph = graph
         self._weights = weights
         self._thresholds = thresholds
@@ -79,11 +86,14 @@ class _Writer:
         self._constants: set[str] = set()
         self._tensors: dict[str, str] = {}  # layer -> tensor
         self._clipped: dict[tuple[str, float], str] = {}
+        self._rounded: dict[tuple[str, FixedPoint], str] = {}
         self._non_negative = non_negative_layers(graph) if thresholds else frozenset()
         kept = {layer.name for tap, layer in tapped.items() if tap.startswith("out:")}
+        # what is clipped after it was rounded is not clipped where the stream is made
+        on_streams = {name: t for name, t in thresholds.items() if name not in operands}
         self._thresholded = {
             name: threshold
-            for name, threshold in replaced_relus(graph, thresholds).items()
+            for name, threshold in replaced_relus(graph, on_streams).items()
             if kept.isdisjoint({name, *(edge.dst for edge in graph.out_edges(name))})
         }
 
@@ -92,6 +102,8 @@ class _Writer:
         for layer in self._graph:
             sources = [self._tensors[edge.src] for edge in self._graph.in_edges(layer.name)]
             if isinstance(layer.op, ops.Conv2d):
+                if layer.name in self._operands:
+                    sources = [self._operand(layer.name, sources[0])]
                 sources = [self._clip(layer.name, sources[0])]
                 if layer.name == self._free:
                     sources = [self._freely_clipped(sources[0])]
@@ -141,9 +153,9 @@ class _Writer:
         threshold = self._thresholds.get(conv, 0.0)
         source = self._graph.in_edges(conv)[0].src
         origin = self._origin(source)
-        if threshold == 0 or origin in self._thresholded:
+        if threshold == 0 or (origin in self._thresholded and conv not in self._operands):
             return tensor
-        key = (origin, threshold)
+        key = (tensor, threshold)
         if key not in self._clipped:
             output = f"clip:{len(self._clipped)}"
             if source in self._non_negative:
@@ -152,6 +164,28 @@ class _Writer:
                 self._two_sided(tensor, output, threshold)
             self._clipped[key] = output
         return self._clipped[key]
+
+    def _operand(self, conv: str, tensor: str) -> str:
+        """The input of a convolution rounded half up and saturated; made once for all that round
+        the stream alike. Exact: words have few bits, steps are powers of two."""
+        fmt = self._operands[conv]
+        key = (tensor, fmt)
+        if key not in self._rounded:
+            output = f"words:{len(self._rounded)}"
+            names = ("steps", "step", "half", "low", "high")
+            step = 2.0**-fmt.frac_bits
+            steps, small, half, low, high = (
+                self._constant(f"{output}:{name}", np.asarray(value, np.float32))
+                for name, value in zip(
+                    names, (1.0 / step, step, 0.5, fmt.low, fmt.high), strict=True
+                )
+            )
+            scaled = self._node("Mul", [tensor, steps], f"{output}:scaled")
+            moved = self._node("Add", [scaled, half], f"{output}:moved")
+            whole = self._node("Floor", [moved], f"{output}:whole")
+            held = self._node("Clip", [whole, low, high], f"{output}:held")
+            self._rounded[key] = self._node("Mul", [held, small], output)
+        return self._rounded[key]
 
     def _two_sided(self, tensor: str, output: str, threshold: float) -> None:
         """``thresholded(x) - thresholded(-x)``, exact because one of the two is always zero.

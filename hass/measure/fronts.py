@@ -15,6 +15,7 @@ import numpy as np
 from .. import ops
 from ..cuts import Cut, all_cuts, cutting_order, graph_between
 from ..graph import FloatArray, Graph, Weights, macs_per_frame
+from ..narrow import Narrowed
 from ..onnx_io import write_model
 from ..prune import pruned_weights
 from ..sparsity import Settings
@@ -67,6 +68,7 @@ class Fronts:
         graph, weights: the dense network.
         dataset: labelled images.
         split, limit: the first so many of which split; None: all.
+        narrow: of clipped weights: the network's narrow words; None: there are none.
         kept_words: of all maps that are kept between calls.
     """
 
@@ -77,6 +79,7 @@ class Fronts:
         dataset: Dataset,
         split: Split,
         limit: int | None,
+        narrow: Callable[[Weights], Narrowed] | None = None,
         kept_words: int = KEPT_WORDS,
     ) -> None:
         require_images(dataset, split)
@@ -84,6 +87,7 @@ class Fronts:
         self._dataset, self._split = dataset, split
         count = dataset.count(split)
         self._total = count if limit is None else min(count, limit)
+        self._narrow = narrow
         self._order = cutting_order(graph)
         self._cuts = cuts_before(graph)
         self._kept_words = kept_words
@@ -122,7 +126,7 @@ class Fronts:
         behind = graph_between(self._graph, self._order, cut, None).graph
         pruned = pruned_weights(self._weights, settings)
         thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
-        session = open_session(write_model(behind, pruned, act_thresholds=thresholds))
+        session = self._session(behind, pruned, thresholds)
         kept = None if cut is None else self._front(cut)
         hits = np.zeros(self._total, dtype=np.bool_)
         done = 0
@@ -144,13 +148,20 @@ class Fronts:
                 break
         return hits[:done]
 
+    def _session(self, part: Graph, weights: Weights, thresholds: Mapping[str, float]) -> Session:
+        words = Narrowed(weights, {}) if self._narrow is None else self._narrow(weights)
+        operands = words.within(part)
+        return open_session(
+            write_model(part, words.weights, act_thresholds=thresholds, operands=operands)
+        )
+
     def _front(self, cut: Cut) -> _Kept:
         """The part before a cut; others' maps are dropped, the oldest first, where all of both
         are too many."""
         kept = self._kept.get(cut.last)
         if kept is None:
             part = graph_between(self._graph, self._order, None, cut).graph
-            kept = _Kept(open_session(write_model(part, self._weights)), [])
+            kept = _Kept(self._session(part, self._weights, {}), [])
             self._kept[cut.last] = kept
         self._kept.move_to_end(cut.last)
         words: Mapping[str, int] = {

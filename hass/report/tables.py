@@ -252,6 +252,10 @@ def origin_table(run: Run) -> Table:
             f"activations {bits.act_bits}, weights {bits.weight_bits}, accumulators "
             f"{bits.acc_bits} bits",
         ),
+        *(
+            (f"  of {shown(name)}", f"{own.act_bits}, {own.weight_bits}, {own.acc_bits} bits")
+            for name, own in design.layer_arithmetic.items()
+        ),
         ("Folding solver", shown(design.plan.solver)),
         ("Objective", str(design.plan.objective)),
     ]

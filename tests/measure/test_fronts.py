@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from measured_networks import dataset_for
 from small_graphs import random_weights, residual_graph
 
 from hass.graph import Graph, Weights
-from hass.measure import Dataset, Fronts, Split, fronts, measure_hits
+from hass.measure import Dataset, Fronts, Split, fronts, measure_hits, measure_profile
 from hass.measure.session import Session, open_session
+from hass.narrow import Narrowed, narrowed
 from hass.onnx_io import write_model
 from hass.prune import pruned_weights
-from hass.sparsity import Settings, SparsitySetting
+from hass.sparsity import NO_CLIPS, Settings, SparsitySetting
+from hass.values import Precision, arithmetic_of
 
 Network = tuple[Graph, Weights, Dataset]
 CLIP = SparsitySetting(0.4, 0.5)
@@ -30,10 +34,17 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
     return graph, weights.replace({"classes.bias": bias}), dataset
 
 
-def whole(network: Network, settings: Settings, limit: int | None = None) -> np.ndarray:
+def whole(
+    network: Network,
+    settings: Settings,
+    limit: int | None = None,
+    narrow: Callable[[Weights], Narrowed] | None = None,
+) -> np.ndarray:
     graph, weights, dataset = network
     thresholds = {name: setting.act_threshold for name, setting in settings.items()}
-    model = write_model(graph, pruned_weights(weights, settings), act_thresholds=thresholds)
+    pruned = pruned_weights(weights, settings)
+    words = Narrowed(pruned, {}) if narrow is None else narrow(pruned)
+    model = write_model(graph, words.weights, act_thresholds=thresholds, operands=words.operands)
     return measure_hits(model, dataset, Split.SELECTION, limit=limit)
 
 
@@ -49,6 +60,25 @@ def test_answers_are_those_of_the_whole_network(network: Network) -> None:
         different.add(tuple(found.tolist()))
     assert len(different) > 2  # the clips matter
     assert meter.hits({}).tolist() == whole(network, {}).tolist()
+
+
+def test_narrow_words_are_rounded_in_front_of_a_cut_and_behind_it(network: Network) -> None:
+    graph, weights, dataset = network
+    profile = measure_profile(graph, weights, dataset, NO_CLIPS, images=16)
+    own = dict.fromkeys((layer.name for layer in graph.convs), arithmetic_of(4))
+
+    def narrow(pruned: Weights) -> Narrowed:
+        precision = Precision(arithmetic_of(16), own)
+        return narrowed(graph, pruned, precision, profile.output_max_abs)
+
+    meter = Fronts(*network, Split.SELECTION, None, narrow)
+    cut = False
+    for layer in graph.convs:
+        settings = {layer.name: CLIP}
+        cut = cut or meter.cut_for(settings) is not None
+        found = meter.hits(settings).tolist()
+        assert found == whole(network, settings, narrow=narrow).tolist()
+    assert cut and found != whole(network, settings).tolist()
 
 
 def test_the_front_runs_once(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
