@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .cuts import WHOLE
 from .design import Design, formats_of
 from .errors import GraphError, ProfileError
+from .fixed_point import NumberFormats
 from .graph import Graph, Weights
 from .measure import Dataset, ProgressCallback, Split, require_images
 from .measure.accuracy import batch_size, count_correct
@@ -49,17 +52,40 @@ def measure_integer_accuracy(
     """
     if design.model.part != WHOLE:
         raise GraphError(f"{graph.name}: accuracy is of whole networks only")
-    require_images(dataset, split)
     pruned = pruned_weights(weights, design.settings)
     formats = formats_of(design, graph, pruned)
     thresholds = act_thresholds_of(design.settings)
+    return integer_top1(
+        graph, pruned, formats, thresholds, dataset, split, limit=limit, progress=progress
+    )
+
+
+def integer_top1(
+    graph: Graph,
+    weights: Weights,
+    formats: NumberFormats,
+    act_thresholds: Mapping[str, float],
+    dataset: Dataset,
+    split: Split,
+    *,
+    limit: int = MOST_IMAGES,
+    progress: ProgressCallback | None = None,
+) -> Accuracy:
+    """Top-1 of a network in integers.
+
+    Args:
+        graph, weights, formats, act_thresholds: as of ``run_reference``.
+        dataset, split, limit, progress: as of ``measure_integer_accuracy``, which says what is
+            raised.
+    """
+    require_images(dataset, split)
     last = graph.of_type(Output)[0]
     if last.out.pixels != 1:
         raise ProfileError(f"{graph.name}: puts out {last.out}, expected one number per class")
     total = min(dataset.count(split), limit)
     correct = done = 0
     for batch in dataset.batches(split, batch_size(dataset.frame.words), total):
-        words = run_reference(graph, pruned, formats, thresholds, batch.images)[last.name]
+        words = run_reference(graph, weights, formats, act_thresholds, batch.images)[last.name]
         correct += count_correct(words.reshape(len(words), -1), batch.labels, dataset)
         done += batch.labels.size
         if progress is not None:

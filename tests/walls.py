@@ -53,6 +53,7 @@ LAYERS = {
     "hass.recover": 7,
     "hass.report": 7,
     "hass.user_files": 7,
+    "hass.word_choice": 7,
     "hass": 8,  # the package's own face only, not what lies in it
     "hass.cli": 8,
 }
