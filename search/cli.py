@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from hass.cli.common import (
-    bits_option,
     clock_option,
     data_option,
     front_option,
@@ -21,6 +20,13 @@ from hass.design_file import design_json
 
 from .show import best_text, front_text, print_comparison, shown_search
 from .spec import GOAL_NAMES, STRATEGY_NAMES, SearchSpec
+
+
+def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    words = [word.strip() for word in value.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise click.BadParameter(f"{value!r}: expected numbers of bits, as 16 or 16,8,4")
+    return tuple(map(int, words))
 
 
 @click.command(name="search")
@@ -101,7 +107,16 @@ from .spec import GOAL_NAMES, STRATEGY_NAMES, SearchSpec
     help="Name of the study in the storage; without it one that follows from the arguments.",
 )
 @clock_option()
-@bits_option()
+@click.option(
+    "--bits",
+    metavar="BITS[,BITS...]",
+    default="16",
+    show_default=True,
+    callback=_to_bits,
+    help="Word length of activations and weights: 16, 8 or 4. With several, as 16,8,4, single "
+    "layers have fewer bits than the first says, where that makes the pipeline faster and costs "
+    "little accuracy in integers.",
+)
 @click.option(
     "--profile-images",
     type=click.IntRange(min=1),
@@ -131,7 +146,7 @@ def command(
     storage: str | None,
     study: str | None,
     clock_mhz: float | None,
-    bits: int,
+    bits: tuple[int, ...],
     profile_images: int,
     selection_images: int | None,
     as_json: bool,
@@ -171,7 +186,8 @@ def command(
         profile_images=profile_images,
         selection_limit=selection_images,
         clock_mhz=clock_mhz,
-        bits=bits,
+        bits=bits[0],
+        layer_bits=bits[1:],
         storage=storage,
         study=study,
     )

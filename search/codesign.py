@@ -31,7 +31,7 @@ from hass.folding import (
 from hass.graph import Graph, Weights
 from hass.measure import Dataset, measure_alone
 from hass.sparsity import LayerSparsity, Settings, SparsityProfile, SparsitySetting
-from hass.values import Arithmetic
+from hass.values import Precision
 
 from .clips import LayerFacts, setting_of
 from .hooks import SearchHooks, stage_progress
@@ -149,7 +149,7 @@ class Ground:
     images: int
     seed: int
     clock_mhz: float | None
-    arithmetic: Arithmetic
+    arithmetic: Precision
     objective: Objective = FASTEST
 
 
@@ -177,6 +177,10 @@ def codesign(
         ground.graph, ground.device, names, levels, ground.clock_mhz, ground.arithmetic
     )
     return CoDesign(tuple(facts), curves, joint, ground.objective)
+
+
+def _own(precision: Precision) -> JsonValue:
+    return {name: repr(own) for name, own in precision.layers.items()}
 
 
 def _curves_of(
@@ -214,7 +218,7 @@ def _content(ground: Ground, settings: Settings) -> dict[str, JsonValue]:
         "images": ground.images,
         "seed": ground.seed,
         "clock": ground.clock_mhz,
-        "arithmetic": repr(ground.arithmetic),
+        "arithmetic": [repr(ground.arithmetic.default), _own(ground.arithmetic)],
         "cost model": COST_MODEL_VERSION,
         "settings": {n: [s.weight_sparsity, s.act_threshold] for n, s in settings.items()},
     }

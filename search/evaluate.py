@@ -30,7 +30,7 @@ from hass.folding import (
     WeightsAt,
     solve,
 )
-from hass.graph import Graph, macs_per_frame
+from hass.graph import Graph, Weights, macs_per_frame
 from hass.integer_accuracy import MOST_IMAGES, measure_integer_accuracy
 from hass.measure import (
     Dataset,
@@ -44,10 +44,13 @@ from hass.measure import (
     require_images,
     surely_lost,
 )
+from hass.narrow import Narrowed, narrowed
 from hass.onnx_io import ImportedModel, read_model, write_model
 from hass.ops import Input
 from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
+from hass.values import Precision
+from hass.word_choice import WordTask
 
 from .clips import LayerFacts, layer_facts
 from .codesign import CoDesign, Ground, clipped_layers, codesign
@@ -56,6 +59,7 @@ from .known import NOTHING_KNOWN, Known
 from .sensitivity import sensitivities
 from .spec import SearchSpec
 from .strategy import Hopeless
+from .words import chosen_words
 
 ROUNDING = 1e-9  # of shares that are compared with the floor
 DENSE_ENGINES = frozenset({EngineKind.DENSE})
@@ -147,17 +151,35 @@ class Problem:
     @cached_property
     def unclipped_hits(self) -> Hits:
         """The images of the selection split that the network gets right with nothing clipped."""
-        return self._selection_hits(NO_CLIPS)
+        if not self.spec.layer_bits:
+            return self._selection_hits(self._fronts, NO_CLIPS)
+        return self._selection_hits(self._fronts_of(None), NO_CLIPS)
 
     @cached_property
     def _fronts(self) -> Fronts:
-        return Fronts(
+        return self._fronts_of(self._narrowed if self.words.layers else None)
+
+    def _fronts_of(self, narrow: Callable[[Weights], Narrowed] | None) -> Fronts:
+        graph, weights, limit = self.model.graph, self.model.weights, self.spec.selection_limit
+        return Fronts(graph, weights, self.data, Split.SELECTION, limit, narrow)
+
+    @cached_property
+    def words(self) -> Precision:
+        """Word lengths of all designs but the dense one, measured or read from the search's
+        folder."""
+        task = WordTask(
             self.model.graph,
             self.model.weights,
+            self.unclipped_profile,
             self.data,
-            Split.SELECTION,
-            self.spec.selection_limit,
+            (self.spec.bits, *self.spec.layer_bits),
         )
+        return chosen_words(task, self.device, self.spec, self.known, self.hooks)
+
+    def _narrowed(self, weights: Weights) -> Narrowed:
+        """The network's narrow words, by the ranges that it has unclipped."""
+        ranges = self.unclipped_profile.output_max_abs
+        return narrowed(self.model.graph, weights, self.words, ranges)
 
     @cached_property
     def facts(self) -> tuple[LayerFacts, ...]:
@@ -197,16 +219,16 @@ class Problem:
             self.spec.profile_images,
             self.spec.seed,
             self.spec.clock_mhz,
-            self.spec.arithmetic,
+            self.words,
             self.objective,
         )
         return codesign(ground, facts, curves, self.known, self.hooks)
 
     def _selection_hits(
-        self, settings: Settings, enough: Callable[[Hits], bool] | None = None
+        self, fronts: Fronts, settings: Settings, enough: Callable[[Hits], bool] | None = None
     ) -> Hits:
         progress = stage_progress(self.hooks, f"accuracy ({Split.SELECTION.value})")
-        return self._fronts.hits(settings, progress=progress, enough=enough)
+        return fronts.hits(settings, progress=progress, enough=enough)
 
     def _limit(self, split: Split) -> int | None:
         return self.spec.selection_limit if split is Split.SELECTION else None
@@ -220,28 +242,34 @@ class Problem:
         fastest one: what others are compared with, whatever it lacks.
         """
         profile = self.unclipped_profile
-        plan = self.solved(profile, DENSE_ENGINES)
+        words = Precision(self.spec.arithmetic)
+        plan = self.solved(profile, DENSE_ENGINES, words)
         if isinstance(plan, Infeasibility) and self.objective.min_fps is not None:
-            plan = self.solved(profile, DENSE_ENGINES, FASTEST)
-        return self._evaluation(plan, profile, self.unclipped_accuracy)
+            plan = self.solved(profile, DENSE_ENGINES, words, FASTEST)
+        return self._evaluation(plan, profile, self.unclipped_accuracy, words)
 
     def evaluate(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
         """A design of all engine kinds under some clips.
 
         Accuracy comes first, so that a hopeless trial costs little: a folding often takes longer.
         """
+        words = self.words
         if not settings:
-            plan = self.solved(self.unclipped_profile, ALL_ENGINES)
-            return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
+            selection = self.unclipped_accuracy
+            if words.layers:
+                selection = accuracy_of(self._selection_hits(self._fronts, NO_CLIPS))
+            plan = self.solved(self.unclipped_profile, ALL_ENGINES, words)
+            return self._evaluation(plan, self.unclipped_profile, selection, words)
         enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
-        hits = self._selection_hits(settings, enough)
+        hits = self._selection_hits(self._fronts, settings, enough)
         selection = accuracy_of(hits)
         lost = enough is not None and self._lost(hits) > self._allowed
         if lost or len(hits) < len(self.unclipped_hits):
             dense = accuracy_of(self.unclipped_hits[: len(hits)])
             return Evaluation(Stopped(selection, dense), None, selection, None)
         profile = self._measured_profile(settings)
-        return self._evaluation(self.solved(profile, ALL_ENGINES), profile, selection)
+        plan = self.solved(profile, ALL_ENGINES, words)
+        return self._evaluation(plan, profile, selection, words)
 
     @cached_property
     def _allowed(self) -> int:
@@ -256,12 +284,14 @@ class Problem:
         dense = self.unclipped_hits
         return surely_lost(dense, hits, len(dense), self._allowed)
 
-    def test_accuracy(self, settings: Settings) -> Accuracy:
-        """Accuracy on the held-out split; for what is final only."""
+    def test_accuracy(self, design: Design) -> Accuracy:
+        """Accuracy on the held-out split, with narrow words rounded; for what is final only."""
+        graph, settings = self.model.graph, design.settings
         thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
         pruned = pruned_weights(self.model.weights, settings)
+        words = narrowed(graph, pruned, design.precision, design.output_max_abs)
         return measure_accuracy(
-            write_model(self.model.graph, pruned, act_thresholds=thresholds),
+            write_model(graph, words.weights, act_thresholds=thresholds, operands=words.operands),
             self.data,
             Split.TEST,
             progress=stage_progress(self.hooks, f"accuracy ({Split.TEST.value})"),
@@ -288,10 +318,11 @@ class Problem:
         self,
         profile: SparsityProfile,
         engines: frozenset[EngineKind],
+        words: Precision,
         objective: Objective | None = None,
     ) -> FoldingPlan | Infeasibility:
-        """The best folding of the network with these kinds of engines, for the search's objective
-        or another one."""
+        """The best folding of the network with these kinds of engines and word lengths, for the
+        search's objective or another one."""
         self.hooks.stage("folding", 0, 1)
         return solve(
             self.model.graph,
@@ -299,7 +330,7 @@ class Problem:
             profile=profile,
             engines=engines,
             objective=objective or self.objective,
-            arithmetic=self.spec.arithmetic,
+            arithmetic=words,
             clock_mhz=self.spec.clock_mhz,
             weights=WeightsAt.ON_CHIP,  # the only ones that are emitted
         )
@@ -309,6 +340,7 @@ class Problem:
         plan: FoldingPlan | Infeasibility,
         profile: SparsityProfile,
         selection: Accuracy | None,
+        words: Precision,
     ) -> Evaluation:
         densities = mean_densities(self.model.graph, profile)
         if isinstance(plan, Infeasibility):
@@ -318,7 +350,7 @@ class Problem:
             self.device,
             plan,
             provenance_now(seed=self.spec.seed, strategy=self.spec.strategy),
-            arithmetic=self.spec.arithmetic,
+            arithmetic=words,
             profile=profile,
             data=DataRef(self.spec.data, self.data.digest),
             accuracy=DesignAccuracy(profile.accuracy, selection, None),

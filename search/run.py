@@ -87,7 +87,7 @@ def measure_final(problem: Problem, log: TrialLog) -> None:
 def _measured(problem: Problem, design: Design, what: Measured) -> Accuracy:
     match what:
         case Measured.TEST:
-            return problem.test_accuracy(design.settings)
+            return problem.test_accuracy(design)
         case Measured.INTEGER_SELECTION:
             return problem.integer_accuracy(design, Split.SELECTION)
         case Measured.INTEGER_TEST:
@@ -107,6 +107,7 @@ def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     return {
         **{name: getattr(spec, name) for name in _ASKED},
         **_asked_of_designs(spec),
+        **({"layer_bits": list(spec.layer_bits)} if spec.layer_bits else {}),
         "objective": asdict(spec.objective),
         "model": problem.model.sha256,
         "graph": problem.model.graph.digest,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import pydantic
@@ -26,7 +28,9 @@ GOAL_NAMES = tuple(measure.value for measure in Measure if measure is not Measur
 PACED = frozenset({Measure.DSP.value, Measure.LUT.value, Measure.ENERGY.value})  # need a throughput
 EXTENDABLE = frozenset({"trials", "front"})  # what a resumed search may ask for differently
 # Left out of spec.toml where it is as ever: searches that are older than the choice go on.
-_USUAL = {"goal": Measure.THROUGHPUT.value}
+_USUAL: Mapping[str, object] = MappingProxyType(
+    {"goal": Measure.THROUGHPUT.value, "layer_bits": ()}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class SearchSpec:
         selection_limit: selection images per accuracy, or None for all.
         clock_mhz: clock of the designs, or None for the device's.
         bits: word length of activations and weights, one of ``ACC_BITS``.
+        layer_bits: fewer ones, descending, that single layers may have instead.
         storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder; files
             have it without its password.
         study: name of the study in the storage, or None for one made from this spec.
@@ -85,6 +90,7 @@ class SearchSpec:
     selection_limit: int | None = None
     clock_mhz: float | None = None
     bits: int = 16
+    layer_bits: tuple[int, ...] = ()
     storage: str | None = field(default=None, repr=False)  # it may hold a password
     study: str | None = None
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
@@ -124,6 +130,12 @@ class SearchSpec:
                     "at least 1",
                 ),
                 ("bits", self.bits in ACC_BITS, f"one of {_list(tuple(map(str, ACC_BITS)))}"),
+                (
+                    "layer_bits",
+                    all(one in ACC_BITS and one < self.bits for one in self.layer_bits)
+                    and list(self.layer_bits) == sorted(set(self.layer_bits), reverse=True),
+                    f"descending, below bits, of {_list(tuple(map(str, ACC_BITS)))}",
+                ),
                 ("clock_mhz", self.clock_mhz is None or self.clock_mhz > 0, "above 0"),
             )
             if not good
@@ -146,7 +158,7 @@ class SearchSpec:
 
     @property
     def arithmetic(self) -> Arithmetic:
-        """Word lengths of the designs."""
+        """Word lengths of the dense design, and of layers that have no others."""
         return arithmetic_of(self.bits)
 
 
@@ -176,6 +188,7 @@ class _SpecFile(StrictRecord):
     selection_limit: int | None = None
     clock_mhz: float | None = None
     bits: int
+    layer_bits: list[int] = pydantic.Field(default_factory=list)  # TOML has no tuples
     storage: str | None = None
     study: str | None = None
     objective: _Objective
@@ -187,7 +200,7 @@ def _shown(spec: SearchSpec) -> dict[str, object]:
 
 
 def spec_toml(spec: SearchSpec) -> str:
-    """The content of ``spec.toml``; what is None is left out, and so are passwords."""
+    """The content of ``spec.toml``; what is None or as usual is left out, and so are passwords."""
     content = {
         name: value
         for name, value in _shown(spec).items()
@@ -220,6 +233,7 @@ def read_spec(path: str | Path) -> SearchSpec:
     except pydantic.ValidationError as error:
         raise mistakes_of(error, path) from None
     values = data.model_dump(exclude={"schema_version", "objective"})
+    values["layer_bits"] = tuple(data.layer_bits)
     try:
         return SearchSpec(**values, objective=ObjectiveWeights(**data.objective.model_dump()))
     except SpecError as error:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hass.measure import GroupLosses, clip_losses
+from hass.design import Design
+from hass.device import Resources, load_device
+from hass.measure import GroupLosses, Split, clip_losses, measure_accuracy
+from hass.narrow import narrowed
+from hass.onnx_io import write_model
 from hass.search import codesign as codesign_module
 from hass.search import sensitivity as sensitivity_module
+from hass.search import words as words_module
 from hass.search.codesign import LEVELS, LOSSES, CoDesign, level_losses
 from hass.search.evaluate import Problem, open_problem
 from hass.search.hooks import SilentHooks
 from hass.search.known import Known
 from hass.search.sensitivity import ENOUGH, SHARES, LossCurve, Sensitivity, sensitivities
 from hass.search.spec import SearchSpec
+from hass.search.strategy import Hopeless
 from hass.search.strategy_default import OFFSETS
+from hass.values import Precision, arithmetic_of
 
 CURVE = LossCurve((0.0, 0.2, 0.4, 0.6), (0.0, 0.01, 0.01, 0.04))
 
@@ -121,3 +129,33 @@ def test_what_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:
     assert known.text("a", {"x": 1}) is None and known.arrays("a", {"x": 1}) is None
     Known().keep_text("a", {}, 1)  # nowhere to keep it
     assert Known().text("a", {}) is None
+
+
+def test_word_lengths_are_chosen_once_and_trials_are_measured_with_them(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spec = replace(problem.spec, layer_bits=(8, 4), accuracy_drop=40.0)
+    known = Known(tmp_path / "words")
+    small = replace(load_device("zcu104"), budget=Resources(9_000, 18_000, 24, 40, 0))
+    narrow = replace(problem, spec=spec, device=small, known=known)
+    own = narrow.words.layers
+    assert own and {words.act_bits for words in own.values()} <= {8, 4}
+    evaluation = narrow.evaluate({}, Hopeless.MEASURED)
+    design = evaluation.answer
+    assert isinstance(design, Design)
+    assert design.precision == narrow.words
+    # trials have the accuracy of the rounded words
+    graph, weights = problem.model.graph, problem.model.weights
+    words = narrowed(graph, weights, narrow.words, narrow.unclipped_profile.output_max_abs)
+    assert set(words.operands) == set(own)
+    rounded = write_model(graph, words.weights, operands=words.operands)
+    assert evaluation.selection == measure_accuracy(rounded, problem.data, Split.SELECTION)
+    assert narrow.test_accuracy(design) == measure_accuracy(rounded, problem.data, Split.TEST)
+    assert narrow.integer_accuracy(design, Split.SELECTION).images == 16
+    dense = narrow.dense()
+    assert isinstance(dense.answer, Design)
+    assert not dense.answer.layer_arithmetic and dense.selection == narrow.unclipped_accuracy
+    # read again, not measured
+    monkeypatch.setattr(words_module, "measure_word_losses", None)
+    assert replace(narrow).words == narrow.words
+    assert problem.words == Precision(arithmetic_of(16))

@@ -28,6 +28,7 @@ FULL = SearchSpec(
     profile_images=16,
     selection_limit=100,
     clock_mhz=187.5,
+    layer_bits=(8, 4),
     storage="sqlite:///x.db",
     objective=ObjectiveWeights(0.3, 2.0, 0.0),
 )
@@ -77,6 +78,12 @@ def test_all_bad_values_are_told_at_once() -> None:
         "accuracy_drop",
         "profile_images",
     ]
+
+
+@pytest.mark.parametrize("layer_bits", [(16,), (4, 8), (8, 8), (12,)])
+def test_bits_of_layers_are_fewer_and_descend(layer_bits: tuple[int, ...]) -> None:
+    with pytest.raises(SpecError, match=r"layer_bits: got .*, expected descending, below bits"):
+        SearchSpec("m", "d", "p", layer_bits=layer_bits)
 
 
 @pytest.mark.parametrize("goal", ["dsp", "lut", "energy"])
