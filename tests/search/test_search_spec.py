@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from hass.cli import main
 from hass.errors import SpecError
 from hass.pareto import Measure
 from hass.search import ObjectiveWeights, SearchSpec, read_spec, write_spec
@@ -121,3 +123,18 @@ def test_only_trials_and_front_may_change() -> None:
         "spec.toml: seed",
         "spec.toml: clock_mhz",
     ]
+
+
+def test_the_flag_for_bits_of_layers(tiny_model: Path, tiny_data: Path, tmp_path: Path) -> None:
+    def search(bits: str) -> Result:
+        words = ["search", tiny_model, "--data", tiny_data, "--device", "pynq-z2", "--trials", 2]
+        words += ["--profile-images", 4, "--bits", bits, "-o", tmp_path / "out"]
+        return CliRunner().invoke(main, [str(word) for word in words])
+
+    assert search("16,8").exit_code == 0
+    spec = read_spec(tmp_path / "out/spec.toml")
+    assert (spec.bits, spec.layer_bits) == (16, (8,))
+    assert search("16,8").exit_code == 0  # the same search
+    for bits, told in (("16", "layer_bits"), ("16,", "16,8,4"), ("8,16", "descending, below bits")):
+        done = search(bits)
+        assert done.exit_code == 2 and told in done.stderr
