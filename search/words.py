@@ -18,8 +18,9 @@ from .sensitivity import measured_images
 from .spec import SearchSpec
 
 # Of the accuracy that may be lost, by word lengths alone, before anything is clipped; trials then
-# measure what both lose together.
-SHARE_OF_DROP = 0.25
+# measure what both lose together. Of ResNet-20's 500 images two more are wrong with nearly any
+# layers of 8 bits, and two more right: a quarter of a point, one image, would refuse them all.
+SHARE_OF_DROP = 0.5
 
 
 def chosen_words(
