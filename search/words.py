@@ -18,8 +18,8 @@ from .sensitivity import measured_images
 from .spec import SearchSpec
 
 # Of the accuracy that may be lost, by word lengths alone, before anything is clipped; trials then
-# measure what both lose together. ResNet-20 on a ZCU104 takes 12,288 cycles instead of 22,101 with 16
-# layers of 8 bits, of whose 500 images 3 more are wrong, while of others more are right: half a
+# measure what both lose together. ResNet-20 on a ZCU104 takes 12,288 cycles instead of 22,101 with
+# 16 layers of 8 bits, of whose 500 images 3 more are wrong, while of others more are right: half a
 # point, 2 images, refused that, and clips alone then reached 16,384.
 SHARE_OF_DROP = 0.75
 
