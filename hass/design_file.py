@@ -18,6 +18,7 @@ from .errors import GraphError, Mistake, SpecError
 from .files import JsonValue, canonical_json, write_text_atomic
 from .folding.plan import FoldingPlan
 from .near import unreadable
+from .setting_record import setting_json
 from .sparsity import Accuracy
 from .validation import mistakes_of
 
@@ -125,7 +126,7 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         "integer_accuracy": splits_json(design.integer_accuracy),
         "dense": dense,
         "trials": design.trials,
-        "settings": {name: asdict(setting) for name, setting in design.settings.items()},
+        "settings": {name: setting_json(setting) for name, setting in design.settings.items()},
         "foldings": {name: asdict(folding) for name, folding in plan.foldings.items()},
         "layers": [layer_json(name, layer) for name, layer in estimate.layers.items()],
         "fifos": [asdict(fifo) for fifo in estimate.fifos],

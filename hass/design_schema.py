@@ -24,7 +24,8 @@ from .design import (
 from .device import Device, Family, Resources
 from .folding.objective import FASTEST, Goal, Objective
 from .folding.plan import FoldingPlan
-from .sparsity import Accuracy, SparsitySetting
+from .setting_record import SettingRecord
+from .sparsity import Accuracy
 from .validation import StrictRecord
 from .values import Arithmetic
 
@@ -202,11 +203,6 @@ class _Objective(_Strict):
         return Objective(self.goal, self.min_fps)
 
 
-class _Setting(_Strict):
-    weight_sparsity: Annotated[float, pydantic.Field(ge=0, lt=1)]
-    act_threshold: Amount
-
-
 class _Density(_Strict):
     weight_density: Share
     act_density: Share
@@ -310,7 +306,7 @@ class DesignFile(_Summary):
     integer_accuracy: _DesignAccuracy | None
     dense: _Result | None
     trials: Count | None
-    settings: dict[str, _Setting]
+    settings: dict[str, SettingRecord]
     foldings: dict[str, _Folding]
     layers: tuple[_Layer, ...]
     fifos: tuple[_Fifo, ...]
@@ -350,9 +346,7 @@ class DesignFile(_Summary):
             data=None if self.data is None else DataRef(**self.data.model_dump()),
             device=self.device.value(),
             arithmetic=self.arithmetic.value(),
-            settings={
-                k: SparsitySetting(**v.model_dump()) for k, v in _ordered(self.settings, order)
-            },
+            settings={k: v.value() for k, v in _ordered(self.settings, order)},
             plan=self._plan(foldings, estimate),
             summary=self.summary(),
             densities={

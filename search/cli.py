@@ -19,7 +19,7 @@ from hass.cli.common import (
 from hass.design_file import design_json
 
 from .show import best_text, print_comparison, shown_search
-from .spec import STRATEGY_NAMES, SearchSpec
+from .spec import CLIPS, STRATEGY_NAMES, SearchSpec
 
 
 @click.command(name="search")
@@ -80,6 +80,16 @@ from .spec import STRATEGY_NAMES, SearchSpec
     metavar="NAME",
     help="Name of the study in the storage; without it one that follows from the arguments.",
 )
+@click.option(
+    "--clips",
+    metavar="FAMILY",
+    default=CLIPS,
+    show_default=True,
+    help="Which weights are compared when a share of a layer's smallest is clipped: of the whole "
+    "layer (magnitude); of each output channel (filter); of every M neighbouring input channels "
+    "(n:4; 2:4 for layers that keep 2 of 4 or all); or F x C blocks of neighbouring output and "
+    "input channels (block:4x1).",
+)
 @clock_option()
 @bits_option()
 @click.option(
@@ -107,6 +117,7 @@ def command(
     workers: int,
     storage: str | None,
     study: str | None,
+    clips: str,
     clock_mhz: float | None,
     bits: int,
     profile_images: int,
@@ -139,6 +150,7 @@ def command(
         selection_limit=selection_images,
         clock_mhz=clock_mhz,
         bits=bits,
+        clips=clips,
         storage=storage,
         study=study,
     )

@@ -47,6 +47,7 @@ from .known import NOTHING_KNOWN, Known
 from .sensitivity import sensitivities
 from .spec import SearchSpec
 from .strategy import Hopeless
+from .weight_clips import weight_clips_of
 
 ROUNDING = 1e-9  # of shares that are compared with the floor
 DENSE_ENGINES = frozenset({EngineKind.DENSE})
@@ -160,7 +161,13 @@ class Problem:
             images=self.spec.profile_images,
             seed=self.spec.seed,
         )
-        return layer_facts(self.model.graph, self.model.weights, self.unclipped_profile, magnitudes)
+        return layer_facts(
+            self.model.graph,
+            self.model.weights,
+            self.unclipped_profile,
+            magnitudes,
+            weight_clips_of(self.spec.clips),
+        )
 
     def _measured_profile(self, settings: Settings) -> SparsityProfile:
         return measure_profile(

@@ -32,7 +32,7 @@ from .outputs import (
     write_report_page,
 )
 from .pareto import best_of
-from .spec import SearchSpec, check_resumable, read_spec, spec_toml, write_spec
+from .spec import CLIPS, SearchSpec, check_resumable, read_spec, spec_toml, write_spec
 from .team import Team, Watch, new_owner
 from .trial import accuracy_shortfall
 from .trial_log import TrialLog, quiet_optuna, study_name
@@ -97,6 +97,7 @@ def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     spec = problem.spec
     return {
         **{name: getattr(spec, name) for name in _ASKED},
+        **({} if spec.clips == CLIPS else {"clips": spec.clips}),  # as in studies of before
         "objective": asdict(spec.objective),
         "model": problem.model.sha256,
         "graph": problem.model.graph.digest,

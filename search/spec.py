@@ -17,8 +17,10 @@ from hass.validation import StrictRecord, mistakes_of
 from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
 from .urls import shown_url
+from .weight_clips import CLIPS_NAMES, weight_clips_of
 
 SCHEMA_VERSION = 2  # 1 knew 16-bit words only
+CLIPS = "magnitude"
 STRATEGY_NAMES = ("default", "tpe", "hill-climb")
 EXTENDABLE = frozenset({"trials"})  # what a resumed search may ask for differently
 
@@ -55,6 +57,7 @@ class SearchSpec:
         selection_limit: selection images per accuracy, or None for all.
         clock_mhz: clock of the designs, or None for the device's.
         bits: word length of activations and weights, one of ``ACC_BITS``.
+        clips: how weights are clipped, see ``weight_clips_of``.
         storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder; files
             have it without its password.
         study: name of the study in the storage, or None for one made from this spec.
@@ -72,6 +75,7 @@ class SearchSpec:
     selection_limit: int | None = None
     clock_mhz: float | None = None
     bits: int = 16
+    clips: str = CLIPS
     storage: str | None = field(default=None, repr=False)  # it may hold a password
     study: str | None = None
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
@@ -91,6 +95,7 @@ class SearchSpec:
                     "at least 1",
                 ),
                 ("bits", self.bits in ACC_BITS, f"one of {_list(tuple(map(str, ACC_BITS)))}"),
+                ("clips", _clips_known(self.clips), CLIPS_NAMES),
                 ("clock_mhz", self.clock_mhz is None or self.clock_mhz > 0, "above 0"),
             )
             if not good
@@ -102,6 +107,14 @@ class SearchSpec:
     def arithmetic(self) -> Arithmetic:
         """Word lengths of the designs."""
         return arithmetic_of(self.bits)
+
+
+def _clips_known(name: str) -> bool:
+    try:
+        weight_clips_of(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _list(names: tuple[str, ...]) -> str:
@@ -127,6 +140,7 @@ class _SpecFile(StrictRecord):
     selection_limit: int | None = None
     clock_mhz: float | None = None
     bits: int
+    clips: str = CLIPS
     storage: str | None = None
     study: str | None = None
     objective: _Objective
@@ -138,8 +152,13 @@ def _shown(spec: SearchSpec) -> dict[str, object]:
 
 
 def spec_toml(spec: SearchSpec) -> str:
-    """The content of ``spec.toml``; what is None is left out, and so are passwords."""
+    """The content of ``spec.toml``; what is None is left out, and so are passwords.
+
+    So is what older searches could only have: their studies are named by this text.
+    """
     content = {name: value for name, value in _shown(spec).items() if value is not None}
+    if spec.clips == CLIPS:
+        del content["clips"]
     return tomli_w.dumps({"schema_version": SCHEMA_VERSION, **content})
 
 

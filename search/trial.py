@@ -12,6 +12,7 @@ from hass.files import canonical_json
 from hass.folding import Infeasibility
 from hass.sparsity import Settings
 
+from .clips import clip_key
 from .codesign import clipped_layers
 from .evaluate import ROUNDING, Evaluation, Problem, Stopped
 from .record import Origin, TrialRecord, TrialState
@@ -121,9 +122,6 @@ def supposed(history: History, under_way: Sequence[UnderWay], space: Space) -> H
 
 def clips_digest(origin: Origin, settings: Settings) -> str:
     """The same for trials that evaluate the same: clips, and which engines there are."""
-    clips = {
-        layer: [setting.weight_sparsity, setting.act_threshold]
-        for layer, setting in settings.items()
-    }
+    clips = {layer: clip_key(setting) for layer, setting in settings.items()}
     text = canonical_json({"dense": origin is Origin.DENSE, "clips": clips})
     return hashlib.sha256(text.encode()).hexdigest()[:24]

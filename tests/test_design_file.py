@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hass.clip_family import family_of
 from hass.cost.foldings import EngineKind, Folding, MemoryKind
 from hass.cost.result import Estimate, FifoEstimate, LayerEstimate
 from hass.cuts import Part
@@ -47,6 +48,7 @@ DEVICE = Device(
 COUNTS = st.integers(0, 10**9)
 POSITIVE = st.integers(1, 10**9)
 AMOUNTS = st.floats(0, 1e12)
+FAMILIES = st.sampled_from(["magnitude", "filter", "n:4", "block:4x1"]).map(family_of)
 SHARES = st.floats(0, 1)
 RESOURCES = st.builds(Resources, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
 MEMORIES = st.sampled_from(MemoryKind)
@@ -104,7 +106,9 @@ def designs(draw: st.DrawFn) -> Design:
             st.builds(Arithmetic, st.integers(2, 18), st.integers(2, 18), st.integers(18, 48))
         ),
         settings={
-            name: SparsitySetting(draw(st.floats(0, 1, exclude_max=True)), draw(AMOUNTS))
+            name: SparsitySetting(
+                draw(st.floats(0, 1, exclude_max=True)), draw(AMOUNTS), draw(FAMILIES)
+            )
             for name in draw(some)
         },
         plan=FoldingPlan(
@@ -271,6 +275,11 @@ def test_all_mistakes_are_told_at_once_with_their_place() -> None:
         ("layers", [], "layers and foldings name the same layers"),
         ("settings", {"beta": {"weight_sparsity": 0.5, "act_threshold": 0.0}}, "beta"),
         ("settings", {"alpha": {"weight_sparsity": 1.0, "act_threshold": 0.0}}, "less than 1"),
+        (
+            "settings",
+            {"alpha": {"weight_sparsity": 0.5, "act_threshold": 0.0, "weight_family": "2:4"}},
+            "settings.alpha.weight_family: got '2:4', expected one of magnitude, filter, n:M",
+        ),
         ("accuracy", {"calibration": None, "selection": None}, "accuracy.test"),
         ("arithmetic", {"act_bits": 99, "weight_bits": 8, "acc_bits": 32}, "2..18"),
     ],
@@ -278,6 +287,11 @@ def test_all_mistakes_are_told_at_once_with_their_place() -> None:
 def test_what_does_not_hold_together_is_refused(key: str, value: object, complaint: str) -> None:
     with pytest.raises(SpecError, match=complaint):
         parse_design(_edited(lambda content: content.update({key: value})), "d.json")
+
+
+def test_files_of_before_families_are_as_they_were() -> None:
+    content = json.loads(canonical_json(design_json(simple_design())))
+    assert set(content["settings"]["alpha"]) == {"weight_sparsity", "act_threshold"}
 
 
 def test_a_dense_design_that_does_not_hold_together_is_refused() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..clip_family import FAMILY_NAMES
 from ..design_file import accuracy_json
 from ..measure import Split, measure_profile, open_dataset, write_profile
 from ..onnx_io import read_model
@@ -32,7 +33,8 @@ from .common import (
     "  hass profile model.onnx --data data/ -o profile.json\n"
     "  hass profile model.onnx --data data/ --settings settings.json --json\n\n"
     "\b\nsettings.json:\n"
-    '  {"conv1": {"weight_sparsity": 0.5, "act_threshold": 0.1}}'
+    '  {"conv1": {"weight_sparsity": 0.5, "act_threshold": 0.1, "weight_family": "n:4"}}\n\n'
+    f"weight_family says which weights are compared: {FAMILY_NAMES}; magnitude without it."
 )
 @model_argument()
 @data_option()
@@ -105,6 +107,7 @@ def _print(profile: SparsityProfile) -> None:
             [
                 name,
                 None if setting is None else percent(setting.weight_sparsity),
+                None if setting is None else str(setting.weight_family),
                 None if setting is None else setting.act_threshold,
                 percent(layer.weight_density),
                 percent(layer.act_density),
@@ -115,6 +118,7 @@ def _print(profile: SparsityProfile) -> None:
         [
             "layer",
             "weight_sparsity asked",
+            "weight_family",
             "act_threshold",
             "weight_density",
             "act_density",

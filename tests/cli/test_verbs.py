@@ -50,6 +50,18 @@ def settings_file(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) ->
     return path
 
 
+def test_profile_of_a_family_of_clips(tiny_model: Path, tiny_data: Path, tmp_path: Path) -> None:
+    names = [layer.name for layer in read_model(tiny_model).graph.convs]
+    asked = {name: {"weight_sparsity": 0.5, "weight_family": "n:4"} for name in names}
+    (tmp_path / "clips.json").write_text(json.dumps(asked))
+    clips = ("--settings", tmp_path / "clips.json")
+    layers = run_json("profile", tiny_model, "--data", tiny_data, *clips)["layers"]
+    assert isinstance(layers, dict)
+    # the first layer has 2 channels, of which n = 2 are kept
+    assert [layer["weight_density"] for layer in layers.values()] == [1.0, 0.5, 0.5]
+    assert "n:4" in run("profile", tiny_model, "--data", tiny_data, *clips).stdout
+
+
 @pytest.fixture(scope="module")
 def profile_file(
     tmp_path_factory: pytest.TempPathFactory,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ from hass.search.codesign import LEVELS, LOSSES, CoDesign, level_losses
 from hass.search.evaluate import Problem, open_problem
 from hass.search.hooks import SilentHooks
 from hass.search.known import Known
-from hass.search.sensitivity import ENOUGH, SHARES, LossCurve, Sensitivity, sensitivities
+from hass.search.sensitivity import (
+    ENOUGH,
+    SHARES,
+    LossCurve,
+    LossSteps,
+    Sensitivity,
+    sensitivities,
+)
 from hass.search.spec import SearchSpec
 from hass.search.strategy_default import OFFSETS
 
@@ -41,6 +49,31 @@ def test_roots_of_losses_are_interpolated() -> None:
 
 def test_curves_reach_as_far_as_they_are_asked_for() -> None:
     assert max(LOSSES) / 2**OFFSETS.low <= ENOUGH
+
+
+def test_steps_are_taken_whole() -> None:
+    steps = LossSteps((0.0, 0.25, 0.5), (0.0, 0.01, 0.01))
+    assert [steps.share_at(loss) for loss in (0.0, 0.009, 0.01, 1.0)] == [0.0, 0.0, 0.5, 0.5]
+    assert [steps.within(loss) for loss in (0.0, 0.009, 0.01, 1.0)] == [0.0, 0.0, 0.01, 0.01]
+
+
+@pytest.mark.parametrize(("clips", "shares"), [("filter", SHARES), ("2:4", (0.5,))])
+def test_losses_and_options_are_of_the_family(
+    problem: Problem, clips: str, shares: tuple[float, ...]
+) -> None:
+    of_family = replace(problem, spec=replace(problem.spec, clips=clips))
+    kept = lambda: set(problem.known.folder.glob("*-*"))  # type: ignore[union-attr]  # noqa: E731
+    assert problem.codesign.clips(0.5, {})
+    before = kept()
+    found = of_family.codesign
+    assert len(kept()) > len(before)  # nothing of another family is taken for its own
+    last = found.facts[-1].name
+    assert found.curves[last].weight.shares == (0.0, *shares)
+    settings = of_family.codesign.clips(1.0, {})
+    clipped = [s for s in settings.values() if s.weight_sparsity > 0]
+    assert clipped and {str(s.weight_family) for s in clipped} == {clips.replace("2", "n")}
+    for setting in clipped:
+        assert clips == "filter" or setting.weight_sparsity == 0.5
 
 
 def test_levels_lose_what_the_clips_do() -> None:
