@@ -11,19 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from . import ops
 from .errors import GraphError
-from .graph import Graph, Layer
+from .graph import Graph, Layer, Weights
 
 IndexArray = npt.NDArray[np.int64]
 Channel = tuple[str, int]  # (layer, channel of its output)
 Removed = Mapping[str, tuple[int, ...]]  # Conv2d layer -> output channels, ascending
-NO_CHANNELS: Removed = MappingProxyType({})
+ROUNDING = 1e-9  # a share of k / n, as floating point has it, is k of n
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +156,39 @@ def classes_by_layer(graph: Graph) -> dict[str, tuple[ChannelClass, ...]]:
     for channels in channel_classes(graph):
         found.setdefault(channels.filters[0][0], []).append(channels)
     return {name: tuple(classes) for name, classes in found.items()}
+
+
+def ranked_classes(graph: Graph, weights: Weights) -> dict[str, tuple[ChannelClass, ...]]:
+    """``classes_by_layer``, of each layer those first that matter least.
+
+    What a class weighs is the sum over its filters of their mean magnitude relative to that of all
+    filters of their layer; the first of equal ones comes first.
+    """
+    means = {}
+    for layer in graph.convs:
+        sizes = np.abs(weights[f"{layer.name}.weight"]).mean(axis=(1, 2, 3), dtype=np.float64)
+        means[layer.name] = sizes / (sizes.mean() or 1.0)
+
+    def weight(found: ChannelClass) -> float:
+        return float(sum(means[name][channel] for name, channel in found.filters))
+
+    by_layer = classes_by_layer(graph)
+    return {name: tuple(sorted(classes, key=weight)) for name, classes in by_layer.items()}
+
+
+def smallest_channels(
+    ranked: Mapping[str, tuple[ChannelClass, ...]], shares: Mapping[str, float]
+) -> Removed:
+    """The channels to remove for shares of what can be removed, rounded down.
+
+    Args:
+        ranked: of ``ranked_classes``.
+        shares: layer -> share of its classes, 0..1; layers without a class do not matter.
+    """
+    chosen: list[ChannelClass] = []
+    for name, classes in ranked.items():
+        chosen += classes[: int(shares.get(name, 0.0) * len(classes) + ROUNDING)]
+    return as_removed(chosen)
 
 
 def removed_classes(graph: Graph, removed: Removed) -> tuple[ChannelClass, ...]:

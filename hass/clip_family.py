@@ -80,13 +80,22 @@ class Blocks:
         return f"block:{self.filters}x{self.channels}"
 
 
-ClipFamily: TypeAlias = LayerMagnitude | FilterMagnitude | Neighbours | Blocks
+@dataclass(frozen=True, slots=True)
+class WholeChannels:
+    """Output channels, with all that is tied to them (``channels``). No clip of one layer: it makes
+    another, narrower network (``narrow``), whose layers are then not clipped by this family."""
+
+    def __str__(self) -> str:
+        return "channel"
+
+
+ClipFamily: TypeAlias = LayerMagnitude | FilterMagnitude | Neighbours | Blocks | WholeChannels
 MAGNITUDE = LayerMagnitude()
 FAMILY_NAMES = "magnitude, filter, n:M (as n:4) or block:FxC (as block:4x1)"
 
 
 def family_of(text: str) -> ClipFamily:
-    """The family of a name; undoes ``str``.
+    """The family of a name, of those that clip layers; undoes ``str``.
 
     >>> family_of("n:4"), str(family_of("block:4x2"))
     (Neighbours(m=4), 'block:4x2')

@@ -223,10 +223,16 @@ class _Model(_Strict):
     graph_digest: str
     weights_digest: str
     part: _Part = _Part(after=None, until=None)  # version 1 knows whole networks only
+    removed_channels: dict[str, tuple[Count, ...]] = pydantic.Field(default_factory=dict)
 
     def value(self) -> ModelRef:
         return ModelRef(
-            self.path, self.sha256, self.graph_digest, self.weights_digest, self.part.value()
+            self.path,
+            self.sha256,
+            self.graph_digest,
+            self.weights_digest,
+            self.part.value(),
+            self.removed_channels,
         )
 
 

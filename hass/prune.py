@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .clip_family import Blocks, FilterMagnitude, LayerMagnitude, Neighbours
+from .clip_family import Blocks, FilterMagnitude, LayerMagnitude, Neighbours, WholeChannels
 from .errors import ProfileError
 from .graph import FloatArray, Weights
 from .sparsity import Settings, SparsitySetting
@@ -38,7 +38,7 @@ def pruned_weights(weights: Weights, settings: Settings) -> Weights:
         settings: Conv2d layer -> what is asked of it.
 
     Raises:
-        ProfileError: if a setting names a layer without weights.
+        ProfileError: if a setting names a layer without weights, or whole channels.
     """
     unknown = sorted(name for name in settings if f"{name}.weight" not in weights)
     if unknown:
@@ -64,6 +64,11 @@ def _clipped(magnitudes: FloatArray, setting: SparsitySetting) -> Mask:
             return _smallest_share(rows, share).reshape(magnitudes.shape)
         case Neighbours() as family:
             return _clipped_neighbours(magnitudes, family.m, family.clipped(share))
+        case WholeChannels():
+            raise ProfileError(
+                "whole channels are no clip of a layer: take them out of the network "
+                "(`hass prune`), and clip what is left"
+            )
         case Blocks(filters, channels):
             means = _block_means(magnitudes, filters, channels)
             chosen = _smallest_share(means.reshape(1, -1), share).reshape(means.shape)

@@ -88,7 +88,14 @@ def read_settings(path: str | Path, graph: Graph) -> Settings:
     """
     data, is_design = _read(path)
     if is_design:
-        settings = parse_design(data, path).settings
+        design = parse_design(data, path)
+        if design.model.removed_channels and design.model.graph_digest != graph.digest:
+            raise SpecError.at(
+                f"{path}: model.removed_channels",
+                f"a network that is narrower than {graph.name}",
+                "a design of the same network; `hass prune --design` writes the narrower one",
+            )
+        settings = design.settings
     else:
         try:
             records = _SETTINGS.validate_json(data)

@@ -49,6 +49,7 @@ COUNTS = st.integers(0, 10**9)
 POSITIVE = st.integers(1, 10**9)
 AMOUNTS = st.floats(0, 1e12)
 FAMILIES = st.sampled_from(["magnitude", "filter", "n:4", "block:4x1"]).map(family_of)
+REMOVED = ({}, {"alpha": (0, 2), "beta": (1,)})
 SHARES = st.floats(0, 1)
 RESOURCES = st.builds(Resources, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
 MEMORIES = st.sampled_from(MemoryKind)
@@ -99,7 +100,11 @@ def designs(draw: st.DrawFn) -> Design:
     estimate = draw(estimates())
     some = st.dictionaries(st.sampled_from(sorted(estimate.layers)), st.just(0), max_size=3)
     return Design(
-        model=draw(st.builds(ModelRef, *[st.text(max_size=8)] * 4)),
+        model=draw(
+            st.builds(
+                ModelRef, *[st.text(max_size=8)] * 4, removed_channels=st.sampled_from(REMOVED)
+            )
+        ),
         data=draw(st.none() | st.builds(DataRef, st.text(max_size=8), st.text(max_size=8))),
         device=DEVICE,
         arithmetic=draw(

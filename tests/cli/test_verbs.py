@@ -74,6 +74,18 @@ def profile_file(
     return path
 
 
+def test_prune_writes_a_narrower_network(tiny_model: Path, tmp_path: Path) -> None:
+    narrower = tmp_path / "narrower.onnx"
+    printed = run_json("prune", tiny_model, "--share", "0.5", "-o", narrower)
+    # conv1 and conv2 are added, so 2 of 4 channels are left of both
+    assert printed["kept_macs_per_frame"] == 30 * 2 * 9 * 2 + 30 * 2 * 9 * 2 + 6
+    convs = read_model(narrower).graph.convs
+    assert [layer.out.channels for layer in convs] == [2, 2, 3]
+    assert run("prune", tiny_model, "--share", "0").stdout.count("100.0 %") == 4
+    refused = CliRunner().invoke(main, ["prune", str(tiny_model)])
+    assert refused.exit_code == 2 and "--share" in refused.output
+
+
 def test_import_json(tiny_model: Path, tmp_path: Path) -> None:
     printed = run_json("import", tiny_model, "-o", tmp_path / "graph.json")
     layers = printed["layers"]
