@@ -11,6 +11,7 @@ from typing import Annotated
 
 import pydantic
 
+from .channels import Removed
 from .cost import EngineKind, Folding, MemoryKind, layer_shapes
 from .cost.buffers import settled
 from .design_file import parse_design
@@ -78,6 +79,16 @@ def _refuse_unknown(given: Collection[str], known: Collection[str], path: object
         )
 
 
+def read_removed_channels(path: str | Path) -> Removed:
+    """The channels that a design has removed of its file's network; none of a file of settings.
+
+    Raises:
+        SpecError: if the file cannot be read, or is a design with mistakes.
+    """
+    data, is_design = _read(path)
+    return parse_design(data, path).model.removed_channels if is_design else {}
+
+
 def read_settings(path: str | Path, graph: Graph) -> Settings:
     """Clips from ``{layer: {"weight_sparsity": 0.5, "act_threshold": 0.1}}`` or from a design.
 
@@ -92,8 +103,8 @@ def read_settings(path: str | Path, graph: Graph) -> Settings:
         if design.model.removed_channels and design.model.graph_digest != graph.digest:
             raise SpecError.at(
                 f"{path}: model.removed_channels",
-                f"a network that is narrower than {graph.name}",
-                "a design of the same network; `hass prune --design` writes the narrower one",
+                f"a narrower network than {graph.name}",
+                "a design of the same network",
             )
         settings = design.settings
     else:

@@ -199,7 +199,7 @@ def plain_trial(problem: Problem, settings: Settings) -> tuple[int, int]:
         images=problem.spec.profile_images,
         seed=problem.spec.seed,
     )
-    plan = problem.solved(profile, ALL_ENGINES)
+    plan = problem.solved(problem.model, profile, ALL_ENGINES)
     cycles = 0 if isinstance(plan, Infeasibility) else plan.estimate.frame_ii_cycles
     return accuracy.correct, cycles
 

@@ -88,7 +88,7 @@ from .spec import CLIPS, STRATEGY_NAMES, SearchSpec
     help="Which weights are compared when a share of a layer's smallest is clipped: of the whole "
     "layer (magnitude); of each output channel (filter); of every M neighbouring input channels "
     "(n:4; 2:4 for layers that keep 2 of 4 or all); or F x C blocks of neighbouring output and "
-    "input channels (block:4x1).",
+    "input channels (block:4x1). channel: whole output channels go, and the network gets narrower.",
 )
 @clock_option()
 @bits_option()

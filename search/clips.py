@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hass.channels import classes_by_layer
 from hass.clip_family import MAGNITUDE, ROUNDING, ClipFamily
 from hass.files import JsonValue
 from hass.graph import Graph, Weights, macs_per_frame
@@ -31,7 +32,8 @@ class LayerFacts:
         weight_quantiles: (101,) the same over its non-zero weights.
         weight_zero_share: share of its weights that are zero unclipped.
         weight_family: how its weights are clipped.
-        weight_shares: of its weights, ascending, the only ones that may be clipped; None: any.
+        weight_shares: of its weights, or of the classes of channels that it leads, ascending, the
+            only ones that may be clipped; None: any.
     """
 
     name: str
@@ -65,6 +67,7 @@ def layer_facts(
         magnitudes: ``hass.measure.input_magnitudes``.
         clips: how the search clips weights.
     """
+    led = classes_by_layer(graph)
     return tuple(
         _facts_of(
             layer.name,
@@ -72,7 +75,10 @@ def layer_facts(
             profile.layers[layer.name].pair_density,
             magnitudes[layer.name],
             np.abs(weights[f"{layer.name}.weight"]),
-            clips,
+            clips.family,
+            weight_shares(
+                clips, weights[f"{layer.name}.weight"].shape[1], len(led.get(layer.name, ()))
+            ),
         )
         for layer in graph.convs
     )
@@ -84,7 +90,8 @@ def _facts_of(
     pair_density: float,
     acts: tuple[float, ...],
     weights: npt.NDArray[np.float32],
-    clips: WeightClips,
+    family: ClipFamily,
+    shares: tuple[float, ...] | None,
 ) -> LayerFacts:
     nonzero = weights[weights > 0]
     if nonzero.size:
@@ -98,8 +105,8 @@ def _facts_of(
         acts,
         tuple(float(q) for q in quantiles),
         1 - nonzero.size / weights.size,
-        clips.family,
-        weight_shares(clips, weights.shape[1]),
+        family,
+        shares,
     )
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from hass.channels import ChannelClass, ranked_classes
 from hass.cost import EngineKind
 from hass.design import (
     DataRef,
@@ -35,15 +36,17 @@ from hass.measure import (
     require_images,
     surely_lost,
 )
-from hass.onnx_io import ImportedModel, read_model, write_model
+from hass.onnx_io import ImportedModel, read_model, without, write_model
 from hass.ops import Input
 from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
 
+from .channel_plan import ChannelPlan, channel_losses, work_of
 from .clips import LayerFacts, layer_facts
 from .codesign import CoDesign, Ground, clipped_layers, codesign
 from .hooks import SearchHooks, stage_progress
 from .known import NOTHING_KNOWN, Known
+from .narrower import narrower
 from .sensitivity import sensitivities
 from .spec import SearchSpec
 from .strategy import Hopeless
@@ -103,16 +106,28 @@ def accuracy_of(hits: Hits) -> Accuracy:
     return Accuracy(int(np.count_nonzero(hits)), len(hits))
 
 
-def mean_densities(graph: Graph, profile: SparsityProfile) -> MeanDensities:
-    """The densities of a profile's layers in three numbers."""
+def mean_densities(whole: Graph, graph: Graph, profile: SparsityProfile) -> MeanDensities:
+    """The densities of a profile's layers in three numbers.
+
+    Args:
+        whole: the network that is searched; what it has more than ``graph`` counts as weights that
+            are zero.
+        graph: what was measured, perhaps narrower.
+        profile: of ``graph``.
+    """
     macs = {layer.name: macs_per_frame(graph, layer.name) for layer in graph.convs}
-    total = sum(macs.values())
+    left = sum(macs.values())
+    total = sum(macs_per_frame(whole, layer.name) for layer in whole.convs)
 
-    def mean(name: str) -> float:
+    def summed(name: str) -> float:
         layers: Mapping[str, object] = profile.layers
-        return float(sum(macs[k] * getattr(layers[k], name) for k in macs) / total)
+        return float(sum(macs[k] * getattr(layers[k], name) for k in macs))
 
-    return MeanDensities(mean("weight_density"), mean("act_density"), mean("pair_density"))
+    return MeanDensities(
+        summed("weight_density") / total,
+        summed("act_density") / left,
+        summed("pair_density") / total,
+    )
 
 
 @dataclass(frozen=True)
@@ -129,7 +144,7 @@ class Problem:
     @cached_property
     def unclipped_profile(self) -> SparsityProfile:
         """The profile with nothing clipped."""
-        return self._measured_profile(NO_CLIPS)
+        return self._measured_profile(self.model, NO_CLIPS)
 
     @cached_property
     def unclipped_accuracy(self) -> Accuracy:
@@ -139,17 +154,19 @@ class Problem:
     @cached_property
     def unclipped_hits(self) -> Hits:
         """The images of the selection split that the network gets right with nothing clipped."""
-        return self._selection_hits(NO_CLIPS)
+        return self._selection_hits(self.model, NO_CLIPS)
 
     @cached_property
     def _fronts(self) -> Fronts:
-        return Fronts(
-            self.model.graph,
-            self.model.weights,
-            self.data,
-            Split.SELECTION,
-            self.spec.selection_limit,
-        )
+        return self._fronts_of(self.model)
+
+    def _fronts_of(self, model: ImportedModel) -> Fronts:
+        limit = self.spec.selection_limit
+        return Fronts(model.graph, model.weights, self.data, Split.SELECTION, limit)
+
+    @cached_property
+    def _ranked(self) -> Mapping[str, tuple[ChannelClass, ...]]:
+        return ranked_classes(self.model.graph, self.model.weights)
 
     @cached_property
     def facts(self) -> tuple[LayerFacts, ...]:
@@ -169,16 +186,31 @@ class Problem:
             weight_clips_of(self.spec.clips),
         )
 
-    def _measured_profile(self, settings: Settings) -> SparsityProfile:
+    def _measured_profile(self, model: ImportedModel, settings: Settings) -> SparsityProfile:
         return measure_profile(
-            self.model.graph,
-            self.model.weights,
+            model.graph,
+            model.weights,
             self.data,
             settings,
             images=self.spec.profile_images,
             seed=self.spec.seed,
             progress=stage_progress(self.hooks, "profile"),
         )
+
+    @cached_property
+    def channel_plan(self) -> ChannelPlan:
+        """What whole channels and clips of activations cost and save, measured or read."""
+        facts = clipped_layers(self.facts)
+        graph, weights = self.model.graph, self.model.weights
+        alone = [replace(layer, weight_shares=()) for layer in facts]  # channels are not clips
+        acts = sensitivities(graph, weights, self.data, alone, self.known, self.hooks)
+        leaders = [layer.name for layer in facts if layer.weight_shares]
+        channels = channel_losses(graph, weights, self.data, leaders, self.known, self.hooks)
+        curves = {
+            **{("act", name): curve.act for name, curve in acts.items()},
+            **{("weight", name): curve for name, curve in channels.items()},
+        }
+        return ChannelPlan(facts, work_of(graph, self.facts, self._ranked), curves)
 
     @cached_property
     def codesign(self) -> CoDesign:
@@ -200,10 +232,14 @@ class Problem:
         return codesign(ground, facts, curves, self.known, self.hooks)
 
     def _selection_hits(
-        self, settings: Settings, enough: Callable[[Hits], bool] | None = None
+        self,
+        model: ImportedModel,
+        settings: Settings,
+        enough: Callable[[Hits], bool] | None = None,
     ) -> Hits:
         progress = stage_progress(self.hooks, f"accuracy ({Split.SELECTION.value})")
-        return self._fronts.hits(settings, progress=progress, enough=enough)
+        fronts = self._fronts if model is self.model else self._fronts_of(model)
+        return fronts.hits(settings, progress=progress, enough=enough)
 
     def _limit(self, split: Split) -> int | None:
         return self.spec.selection_limit if split is Split.SELECTION else None
@@ -216,8 +252,8 @@ class Problem:
         it sets the floor for all others.
         """
         profile = self.unclipped_profile
-        plan = self.solved(profile, DENSE_ENGINES)
-        return self._evaluation(plan, profile, self.unclipped_accuracy)
+        plan = self.solved(self.model, profile, DENSE_ENGINES)
+        return self._evaluation(self.model, plan, profile, self.unclipped_accuracy)
 
     def evaluate(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
         """A design of all engine kinds under some clips.
@@ -225,17 +261,20 @@ class Problem:
         Accuracy comes first, so that a hopeless trial costs little: a folding often takes longer.
         """
         if not settings:
-            plan = self.solved(self.unclipped_profile, ALL_ENGINES)
-            return self._evaluation(plan, self.unclipped_profile, self.unclipped_accuracy)
+            profile = self.unclipped_profile
+            plan = self.solved(self.model, profile, ALL_ENGINES)
+            return self._evaluation(self.model, plan, profile, self.unclipped_accuracy)
+        model, clips = narrower(self.model, self._ranked, settings)
         enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
-        hits = self._selection_hits(settings, enough)
+        hits = self._selection_hits(model, clips, enough)
         selection = accuracy_of(hits)
         lost = enough is not None and self._lost(hits) > self._allowed
         if lost or len(hits) < len(self.unclipped_hits):
             dense = accuracy_of(self.unclipped_hits[: len(hits)])
             return Evaluation(Stopped(selection, dense), None, selection, None)
-        profile = self._measured_profile(settings)
-        return self._evaluation(self.solved(profile, ALL_ENGINES), profile, selection)
+        profile = self._measured_profile(model, clips)
+        plan = self.solved(model, profile, ALL_ENGINES)
+        return self._evaluation(model, plan, profile, selection)
 
     @cached_property
     def _allowed(self) -> int:
@@ -250,12 +289,13 @@ class Problem:
         dense = self.unclipped_hits
         return surely_lost(dense, hits, len(dense), self._allowed)
 
-    def test_accuracy(self, settings: Settings) -> Accuracy:
-        """Accuracy on the held-out split; for what is final only."""
+    def test_accuracy(self, design: Design) -> Accuracy:
+        """Accuracy of a design on the held-out split; for what is final only."""
+        model, settings = without(self.model, design.model.removed_channels), design.settings
         thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
-        pruned = pruned_weights(self.model.weights, settings)
+        pruned = pruned_weights(model.weights, settings)
         return measure_accuracy(
-            write_model(self.model.graph, pruned, act_thresholds=thresholds),
+            write_model(model.graph, pruned, act_thresholds=thresholds),
             self.data,
             Split.TEST,
             progress=stage_progress(self.hooks, f"accuracy ({Split.TEST.value})"),
@@ -263,10 +303,11 @@ class Problem:
 
     def integer_accuracy(self, design: Design, split: Split) -> Accuracy:
         """Accuracy of what a design's hardware computes; for what is final only."""
+        model = without(self.model, design.model.removed_channels)
         return measure_integer_accuracy(
             design,
-            self.model.graph,
-            self.model.weights,
+            model.graph,
+            model.weights,
             self.data,
             split,
             limit=min(MOST_IMAGES, self._limit(split) or MOST_IMAGES),
@@ -274,12 +315,12 @@ class Problem:
         )
 
     def solved(
-        self, profile: SparsityProfile, engines: frozenset[EngineKind]
+        self, model: ImportedModel, profile: SparsityProfile, engines: frozenset[EngineKind]
     ) -> FoldingPlan | Infeasibility:
-        """The fastest folding of the network with these kinds of engines."""
+        """The fastest folding of a network with these kinds of engines."""
         self.hooks.stage("folding", 0, 1)
         return solve(
-            self.model.graph,
+            model.graph,
             self.device,
             profile=profile,
             engines=engines,
@@ -290,15 +331,16 @@ class Problem:
 
     def _evaluation(
         self,
+        model: ImportedModel,
         plan: FoldingPlan | Infeasibility,
         profile: SparsityProfile,
         selection: Accuracy | None,
     ) -> Evaluation:
-        densities = mean_densities(self.model.graph, profile)
+        densities = mean_densities(self.model.graph, model.graph, profile)
         if isinstance(plan, Infeasibility):
             return Evaluation(plan, profile.accuracy, selection, densities)
         design = build_design(
-            model_ref(self.model),
+            model_ref(model),
             self.device,
             plan,
             provenance_now(seed=self.spec.seed, strategy=self.spec.strategy),

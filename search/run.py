@@ -85,7 +85,7 @@ def measure_final(problem: Problem, log: TrialLog) -> None:
 def _measured(problem: Problem, design: Design, what: Measured) -> Accuracy:
     match what:
         case Measured.TEST:
-            return problem.test_accuracy(design.settings)
+            return problem.test_accuracy(design)
         case Measured.INTEGER_SELECTION:
             return problem.integer_accuracy(design, Split.SELECTION)
         case Measured.INTEGER_TEST:

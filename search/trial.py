@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
+from hass.clip_family import WholeChannels
 from hass.design import Design
 from hass.device import RESOURCE_NAMES
 from hass.files import canonical_json
@@ -18,9 +19,10 @@ from .evaluate import ROUNDING, Evaluation, Problem, Stopped
 from .record import Origin, TrialRecord, TrialState
 from .strategy import History, Proposal, Space, Strategy, Tried
 from .strategy_climb import HillClimbStrategy
-from .strategy_default import DefaultStrategy
+from .strategy_default import Chooser, DefaultStrategy
 from .strategy_tpe import TpeStrategy
 from .trial_notes import Running, UnderWay
+from .weight_clips import weight_clips_of
 
 
 def strategy_of(problem: Problem) -> Strategy:
@@ -32,11 +34,13 @@ def strategy_of(problem: Problem) -> Strategy:
         case "hill-climb":
             return HillClimbStrategy(problem.facts)
         case _:
-            return DefaultStrategy(
-                [layer.name for layer in clipped_layers(problem.facts)],
-                lambda: problem.codesign,
-                spec.accuracy_drop,
-            )
+            layers = [layer.name for layer in clipped_layers(problem.facts)]
+            return DefaultStrategy(layers, lambda: _chooser(problem), spec.accuracy_drop)
+
+
+def _chooser(problem: Problem) -> Chooser:
+    whole_channels = isinstance(weight_clips_of(problem.spec.clips).family, WholeChannels)
+    return problem.channel_plan if whole_channels else problem.codesign
 
 
 def next_proposal(strategy: Strategy, history: History) -> Proposal | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from hass.clip_family import FAMILY_NAMES, ClipFamily, Neighbours, family_of
+from hass.clip_family import FAMILY_NAMES, ClipFamily, Neighbours, WholeChannels, family_of
 
-CLIPS_NAMES = f"{FAMILY_NAMES}, or N:M (as 2:4)"
+CLIPS_NAMES = f"channel, N:M (as 2:4), {FAMILY_NAMES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,14 @@ class WeightClips:
 
 
 def weight_clips_of(text: str) -> WeightClips:
-    """What a name means: a family's, or ``2:4`` for layers that are clipped to it or not at all.
+    """What a name means: a family's, ``channel``, or ``2:4`` for layers that are clipped to it or
+    not at all.
 
     Raises:
         ValueError: saying what was expected.
     """
+    if text == str(WholeChannels()):
+        return WeightClips(WholeChannels())
     if found := re.fullmatch(r"([1-9]\d?):([1-9]\d?)", text):
         kept, m = int(found[1]), int(found[2])
         if kept < m:
@@ -40,13 +43,16 @@ def weight_clips_of(text: str) -> WeightClips:
         raise ValueError(f"one of {CLIPS_NAMES}") from None
 
 
-def weight_shares(clips: WeightClips, channels: int) -> tuple[float, ...] | None:
+def weight_shares(clips: WeightClips, channels: int, led: int) -> tuple[float, ...] | None:
     """Shares of a layer's weights that a search may clip, ascending; None: any.
 
     Args:
         clips: of the search.
         channels: of one group of the layer.
+        led: classes of channels that the layer leads.
     """
+    if isinstance(clips.family, WholeChannels):
+        return tuple(gone / led for gone in range(1, led))
     if not isinstance(clips.family, Neighbours):
         return None
     m = clips.family.m

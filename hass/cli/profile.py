@@ -9,10 +9,10 @@ import click
 from ..clip_family import FAMILY_NAMES
 from ..design_file import accuracy_json
 from ..measure import Split, measure_profile, open_dataset, write_profile
-from ..onnx_io import read_model
+from ..onnx_io import read_model, without
 from ..ops import Input
 from ..sparsity import NO_CLIPS, SparsityProfile
-from ..user_files import read_settings
+from ..user_files import read_removed_channels, read_settings
 from .common import (
     Cell,
     data_option,
@@ -42,7 +42,8 @@ from .common import (
     "--settings",
     "settings_path",
     metavar="FILE",
-    help="Clips per layer (see below), or a design whose clips are used; none without it.",
+    help="Clips per layer (see below), or a design whose clips are used, and whose network where "
+    "channels were removed; none without it.",
 )
 @click.option(
     "--images",
@@ -65,8 +66,11 @@ def command(
 ) -> None:
     """Measure densities and accuracy of a model on labelled images."""
     imported = read_model(model)
+    settings = NO_CLIPS
+    if settings_path is not None:
+        imported = without(imported, read_removed_channels(settings_path))
+        settings = read_settings(settings_path, imported.graph)
     graph = imported.graph
-    settings = NO_CLIPS if settings_path is None else read_settings(settings_path, graph)
     dataset = open_dataset(data, graph.of_type(Input)[0].out, seed=seed)
     available = dataset.count(Split.CALIBRATION)
     if available < images:

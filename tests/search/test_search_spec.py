@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hass.clip_family import MAGNITUDE, Blocks, Neighbours
+from hass.clip_family import MAGNITUDE, Blocks, Neighbours, WholeChannels
 from hass.errors import SpecError
 from hass.search import ObjectiveWeights, SearchSpec, read_spec, write_spec
 from hass.search.spec import check_resumable, spec_toml
@@ -90,6 +90,7 @@ def test_a_spec_of_before_families_has_the_same_text(tmp_path: Path) -> None:
     [
         ("magnitude", WeightClips(MAGNITUDE)),
         ("block:4x1", WeightClips(Blocks(4, 1))),
+        ("channel", WeightClips(WholeChannels())),
         ("n:8", WeightClips(Neighbours(8))),
         ("2:4", WeightClips(Neighbours(4), 2)),
     ],
@@ -107,11 +108,13 @@ def test_other_names_of_clips_are_refused(name: str) -> None:
 
 
 def test_shares_that_a_pattern_can_clip() -> None:
-    assert weight_shares(WeightClips(Neighbours(4)), 16) == (0.25, 0.5, 0.75)
-    assert weight_shares(WeightClips(Neighbours(4), 2), 16) == (0.5,)
-    assert weight_shares(WeightClips(Neighbours(4)), 2) == (0.75,)  # keeps one of two
-    assert weight_shares(WeightClips(Neighbours(4)), 1) == ()  # depthwise
-    assert weight_shares(WeightClips(MAGNITUDE), 1) is None
+    assert weight_shares(WeightClips(Neighbours(4)), 16, 0) == (0.25, 0.5, 0.75)
+    assert weight_shares(WeightClips(Neighbours(4), 2), 16, 0) == (0.5,)
+    assert weight_shares(WeightClips(Neighbours(4)), 2, 0) == (0.75,)  # keeps one of two
+    assert weight_shares(WeightClips(Neighbours(4)), 1, 0) == ()  # depthwise
+    assert weight_shares(WeightClips(MAGNITUDE), 1, 0) is None
+    assert weight_shares(WeightClips(WholeChannels()), 16, 4) == (0.25, 0.5, 0.75)
+    assert weight_shares(WeightClips(WholeChannels()), 16, 1) == ()
 
 
 def test_only_trials_may_change() -> None:
