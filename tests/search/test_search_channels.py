@@ -149,11 +149,11 @@ def test_settings_of_channels_become_another_network(problem: Problem) -> None:
     whole = mean_densities(model.graph, model.graph, profile)
     narrow = mean_densities(model.graph, smaller.graph, narrow_profile)
     assert whole.weight_density == 1.0
-    macs = [
-        sum(macs_per_frame(g, n) for n in (first, second, last))
-        for g in (smaller.graph, model.graph)
-    ]
-    assert narrow.weight_density == pytest.approx(macs[0] / macs[1])
+    left, total = (
+        sum(macs_per_frame(graph, name) for name in (first, second, last))
+        for graph in (smaller.graph, model.graph)
+    )
+    assert narrow.weight_density == pytest.approx(left / total)
 
 
 def test_a_searched_design_is_of_the_narrower_network(
