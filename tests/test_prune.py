@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -31,6 +31,7 @@ arrays = hnp.arrays(
 )
 
 
+@settings(deadline=None)
 @given(arrays, st.floats(0.0, 1.0, exclude_max=True))
 def test_exactly_the_smallest_with_ties_by_index(array: np.ndarray, sparsity: float) -> None:
     weights = Weights({"a.weight": array, "a.bias": np.ones(3)})
@@ -99,6 +100,7 @@ families = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(arrays, families, st.sampled_from([0.1, 0.25, 1 / 3, 0.5, 2 / 3, 0.75, 0.95]))
 def test_each_family_clips_what_a_loop_over_its_sets_clips(
     array: np.ndarray, family: ClipFamily, share: float
@@ -126,6 +128,7 @@ def test_every_share_of_n_is_n() -> None:
         assert Neighbours(m).clipped(1 - 1e-12) == m - 1
 
 
+@settings(deadline=None)
 @given(families)
 def test_names_of_families_are_read_again(family: ClipFamily) -> None:
     assert family_of(str(family)) == family
