@@ -26,9 +26,11 @@ from hass.sparsity import Settings
 from .clips import LayerFacts, setting_of
 from .hooks import SearchHooks, stage_progress
 from .known import Known
-from .sensitivity import SHARES, LossCurve, measured_images
+from .sensitivity import ENOUGH, SHARES, LossCurve, measured_images
 
-LEVELS = (0.0, *SHARES)  # of an operand: which share goes
+ACT_LEVELS = (0.0, *SHARES)  # which share of the words goes
+# Which share of the channels goes: finer, as a channel is dear, and of layers as wide as most are.
+CHANNEL_LEVELS = (0.0, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4)
 SMALLEST_LOSS = 1e-9  # of a step, in nats, that work is divided by
 
 FloatArray = npt.NDArray[np.float64]
@@ -61,7 +63,7 @@ class Work:
         words = np.ones(len(self.active_macs))
         for (kind, layer), level in levels.items():
             if kind == "act":
-                words[self.places[layer]] -= LEVELS[level]
+                words[self.places[layer]] -= ACT_LEVELS[level]
             else:
                 out -= self.outputs[layer][level]
                 taken -= self.inputs[layer][level]
@@ -86,11 +88,11 @@ def work_of(
     outputs, inputs = {}, {}
     for leader, classes in ranked.items():
         gone: dict[str, FloatArray] = {}
-        for level, share in enumerate(LEVELS):
+        for level, share in enumerate(CHANNEL_LEVELS):
             for found in classes[: int(share * len(classes))]:
                 for name, _ in found.channels:
-                    gone.setdefault(name, np.zeros(len(LEVELS)))[level] += 1
-        outs, ins = (np.zeros((len(LEVELS), len(convs))) for _ in range(2))
+                    gone.setdefault(name, np.zeros(len(CHANNEL_LEVELS)))[level] += 1
+        outs, ins = (np.zeros((len(CHANNEL_LEVELS), len(convs))) for _ in range(2))
         for conv in convs:
             source = graph[graph.in_edges(conv.name)[0].src]
             if conv.name in gone:
@@ -109,7 +111,7 @@ class ChannelPlan:
     Attributes:
         facts: of the layers that may be clipped.
         work: of the network.
-        curves: what the levels of each operand lose.
+        curves: what the levels of each operand lose, as many of the first as matter.
     """
 
     facts: tuple[LayerFacts, ...]
@@ -135,7 +137,7 @@ class ChannelPlan:
         while True:
             best: tuple[float, Kind, int] | None = None
             for kind, costs in losses.items():
-                for level in range(levels[kind] + 1, len(LEVELS)):
+                for level in range(levels[kind] + 1, len(costs)):
                     cost = float(costs[level] - costs[levels[kind]])
                     if cost > left:
                         break
@@ -154,8 +156,8 @@ class ChannelPlan:
         settings = {
             layer.name: setting_of(
                 layer,
-                act_share=LEVELS[levels["act", layer.name]],
-                weight_sparsity=LEVELS[levels.get(("weight", layer.name), 0)],
+                act_share=ACT_LEVELS[levels["act", layer.name]],
+                weight_sparsity=CHANNEL_LEVELS[levels.get(("weight", layer.name), 0)],
             )
             for layer in self.facts
         }
@@ -172,6 +174,8 @@ def channel_losses(
 ) -> dict[str, LossCurve]:
     """Layer that leads classes -> what the network loses without a share of them, measured once.
 
+    A curve ends, as those of clips do, at the first share that loses ``ENOUGH``.
+
     Args:
         graph, weights: the dense network.
         dataset: its images.
@@ -185,23 +189,35 @@ def channel_losses(
     measure: NetworkLosses | None = None
     curves = {}
     for done, leader in enumerate(leaders):
-        removed = [smallest_channels(ranked, {leader: share}) for share in SHARES]
+        removed = [smallest_channels(ranked, {leader: share}) for share in CHANNEL_LEVELS[1:]]
         of: dict[str, JsonValue] = {
             "graph": graph.digest,
             "weights": weights.digest,
             "data": dataset.digest,
             "images": images,
+            "enough": ENOUGH,
             "removed": [{n: list(channels) for n, channels in r.items()} for r in removed],
         }
         found = known.text("channels", of)
-        if not isinstance(found, list) or len(found) != len(SHARES):
+        losses = _numbers(found, len(removed))
+        if losses is None:
             measure = measure or NetworkLosses(graph, weights, dataset, images)
-            found = []
+            losses = []
             for channels in removed:
                 narrowed = without_channels(graph, weights, channels)
-                found.append(measure.loss(narrowed.graph, narrowed.weights))
-            known.keep_text("channels", of, found)
-        rising = np.maximum.accumulate([0.0, *map(float, found)])
-        curves[leader] = LossCurve(LEVELS, tuple(rising.tolist()))
+                losses.append(measure.loss(narrowed.graph, narrowed.weights))
+                if losses[-1] >= ENOUGH:
+                    break
+            known.keep_text("channels", of, [*losses])
+        rising = np.maximum.accumulate([0.0, *losses])
+        curves[leader] = LossCurve(CHANNEL_LEVELS[: len(rising)], tuple(rising.tolist()))
         progress(done + 1, len(leaders))
     return curves
+
+
+def _numbers(found: JsonValue, most: int) -> list[float] | None:
+    """Losses as they were kept; None if they are not."""
+    if not isinstance(found, list) or not 1 <= len(found) <= most:
+        return None
+    numbers = [loss for loss in found if isinstance(loss, float)]
+    return numbers if len(numbers) == len(found) else None

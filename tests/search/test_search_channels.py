@@ -20,7 +20,7 @@ from hass.narrow import without_channels
 from hass.prune import pruned_weights
 from hass.search import SearchSpec, run_search
 from hass.search import channel_plan as channel_plan_module
-from hass.search.channel_plan import LEVELS, ChannelPlan, work_of
+from hass.search.channel_plan import ACT_LEVELS, CHANNEL_LEVELS, ChannelPlan, work_of
 from hass.search.clips import LayerFacts
 from hass.search.evaluate import Problem, mean_densities, open_problem
 from hass.search.hooks import SilentHooks
@@ -41,7 +41,10 @@ TIED: Chain = [
     ("sum", ops.Add(), ["project", "fork"]),
     ("fc", ops.Conv2d(3, (6, 5)), ["sum"]),
 ]
-RISING = LossCurve(LEVELS, tuple(level**2 for level in LEVELS))
+RISING = {
+    kind: LossCurve(levels, tuple(level**2 for level in levels))
+    for kind, levels in (("act", ACT_LEVELS), ("weight", CHANNEL_LEVELS))
+}
 
 
 def facts_of(graph: Graph) -> tuple[LayerFacts, ...]:
@@ -70,14 +73,14 @@ def plan() -> ChannelPlan:
     facts = facts_of(graph)
     work = work_of(graph, facts, ranked_classes(graph, weights))
     kinds = [("act", f.name) for f in facts] + [("weight", "stem"), ("weight", "expand")]
-    return ChannelPlan(facts, work, dict.fromkeys(kinds, RISING))
+    return ChannelPlan(facts, work, {kind: RISING[kind[0]] for kind in kinds})
 
 
 def test_work_is_that_of_the_narrower_network(plan: ChannelPlan) -> None:
     graph, weights = network(TIED, FeatureMap(6, 5, 3))
     ranked = ranked_classes(graph, weights)
     for levels in ({"stem": 3}, {"expand": 8}, {"stem": 6, "expand": 2}):
-        shares = {name: LEVELS[level] for name, level in levels.items()}
+        shares = {name: CHANNEL_LEVELS[level] for name, level in levels.items()}
         narrowed = without_channels(graph, weights, smallest_channels(ranked, shares)).graph
         macs = sum(macs_per_frame(narrowed, layer.name) for layer in narrowed.convs)
         found = plan.work.total({("weight", name): level for name, level in levels.items()})
