@@ -12,8 +12,7 @@ from .design import Design, DesignAccuracy, EstimateSummary
 from .errors import Mistake, SpecError
 from .files import JsonValue
 from .report import svg
-from .report.run import load_best
-from .report.tables import images_per_cycle_per_dsp
+from .report.run import gain_over, load_best
 from .report.words import number, percent, short
 from .sparsity import Accuracy
 
@@ -35,6 +34,9 @@ class Entry:
         latency_us: of one frame alone, pipeline fill included.
         dsp, lut, ff, bram18, uram: amounts.
         images_per_cycle_per_dsp: 1 / (frame_ii_cycles * dsp).
+        energy_proxy_pj: of a frame; for ratios only, see ``cost.energy``.
+        objective: what the design was folded for: ``throughput``, ``dsp at 1,000 fps``, ...
+        objective_gain: by what factor it is better at that than the first entry.
         multiplier_bound_share: share of clock * multipliers / active MACs per frame.
         throughput_ratio: throughput as a multiple of the first entry's.
         efficiency_ratio: images_per_cycle_per_dsp as a multiple of the first entry's.
@@ -57,6 +59,9 @@ class Entry:
     bram18: int
     uram: int
     images_per_cycle_per_dsp: float | None
+    energy_proxy_pj: int | None
+    objective: str
+    objective_gain: float | None
     multiplier_bound_share: float
     throughput_ratio: float
     efficiency_ratio: float | None
@@ -167,7 +172,7 @@ def to_svg(entries: Sequence[Entry]) -> str:
 def _entry(name: str, design: Design, base: EstimateSummary) -> Entry:
     summary, accuracy = design.summary, design.accuracy or DesignAccuracy()
     integers = design.integer_accuracy or DesignAccuracy()
-    efficiency, of_base = images_per_cycle_per_dsp(summary), images_per_cycle_per_dsp(base)
+    efficiency, of_base = summary.images_per_cycle_per_dsp, base.images_per_cycle_per_dsp
     resources = summary.resources
     return Entry(
         name=name,
@@ -187,6 +192,9 @@ def _entry(name: str, design: Design, base: EstimateSummary) -> Entry:
         bram18=resources.bram18,
         uram=resources.uram,
         images_per_cycle_per_dsp=efficiency,
+        energy_proxy_pj=summary.energy_proxy_pj,
+        objective=str(design.plan.objective),
+        objective_gain=gain_over(design, base),
         multiplier_bound_share=summary.multiplier_bound_share,
         throughput_ratio=summary.throughput_fps / base.throughput_fps,
         efficiency_ratio=efficiency / of_base if efficiency and of_base else None,

@@ -68,7 +68,10 @@ class DataRef:
 
 @dataclass(frozen=True, slots=True)
 class EstimateSummary:
-    """An estimate in a few numbers; ``utilisation`` is the share of what the part has."""
+    """An estimate in a few numbers; ``utilisation`` is the share of what the part has.
+
+    ``energy_proxy_pj`` is no measured energy: see ``cost.energy``; None in files older than it.
+    """
 
     frame_ii_cycles: int
     throughput_fps: float
@@ -79,6 +82,13 @@ class EstimateSummary:
     bottleneck: str
     active_macs_per_frame: float
     multiplier_bound_share: float
+    energy_proxy_pj: int | None = None
+
+    @property
+    def images_per_cycle_per_dsp(self) -> float | None:
+        """Efficiency: frames per cycle and DSP; None for a design without DSPs."""
+        dsp = self.resources.dsp
+        return 1 / (self.frame_ii_cycles * dsp) if dsp else None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "utilisation", MappingProxyType(dict(self.utilisation)))
@@ -96,6 +106,7 @@ def summarise(estimate: Estimate, device: Device) -> EstimateSummary:
         bottleneck=estimate.bottleneck,
         active_macs_per_frame=estimate.active_macs_per_frame,
         multiplier_bound_share=estimate.multiplier_bound_share,
+        energy_proxy_pj=estimate.energy_proxy_pj,
     )
 
 

@@ -46,6 +46,7 @@ def summary_json(summary: EstimateSummary) -> dict[str, JsonValue]:
         "bottleneck": summary.bottleneck,
         "active_macs_per_frame": summary.active_macs_per_frame,
         "multiplier_bound_share": summary.multiplier_bound_share,
+        "energy_proxy_pj": summary.energy_proxy_pj,
     }
 
 
@@ -71,6 +72,7 @@ def layer_json(name: str, layer: LayerEstimate) -> dict[str, JsonValue]:
         "active_macs": layer.active_macs,
         "resources": asdict(layer.resources),
         "off_chip_bits": layer.off_chip_bits,
+        "energy_proxy_pj": layer.energy_proxy_pj,
     }
 
 

@@ -105,6 +105,7 @@ class _Summary(_Strict):
     bottleneck: str
     active_macs_per_frame: Amount
     multiplier_bound_share: Amount
+    energy_proxy_pj: Count | None = None  # here and of layers: absent in files older than it
 
     def summary(self) -> EstimateSummary:
         return EstimateSummary(
@@ -117,6 +118,7 @@ class _Summary(_Strict):
             bottleneck=self.bottleneck,
             active_macs_per_frame=self.active_macs_per_frame,
             multiplier_bound_share=self.multiplier_bound_share,
+            energy_proxy_pj=self.energy_proxy_pj,
         )
 
 
@@ -159,6 +161,7 @@ class _Layer(_Strict):
     active_macs: Amount
     resources: _Resources
     off_chip_bits: Count = 0
+    energy_proxy_pj: Count | None = None
 
     def value(self, folding: Folding) -> LayerEstimate:
         return LayerEstimate(
@@ -170,6 +173,7 @@ class _Layer(_Strict):
             self.active_macs,
             self.resources.value(),
             self.off_chip_bits,
+            self.energy_proxy_pj,
         )
 
 

@@ -10,6 +10,7 @@ from hass.cli.common import (
     bits_option,
     clock_option,
     data_option,
+    front_option,
     json_option,
     model_argument,
     print_json,
@@ -18,8 +19,8 @@ from hass.cli.common import (
 )
 from hass.design_file import design_json
 
-from .show import best_text, print_comparison, shown_search
-from .spec import CLIPS, STRATEGY_NAMES, SearchSpec
+from .show import best_text, front_text, print_comparison, shown_search
+from .spec import CLIPS, GOAL_NAMES, STRATEGY_NAMES, SearchSpec
 
 
 @click.command(name="search")
@@ -51,6 +52,25 @@ from .spec import CLIPS, STRATEGY_NAMES, SearchSpec
     default="default",
     show_default=True,
     help="How to choose the clips; tpe is the paper's method, hill-climb two thresholds for all.",
+)
+@click.option(
+    "--objective",
+    "goal",
+    type=click.Choice(GOAL_NAMES),
+    default="throughput",
+    show_default=True,
+    help="What designs are to be best at: throughput; latency of one frame alone; few DSP or LUT; "
+    "efficiency, images per cycle and DSP; or energy, a proxy of what a frame takes.",
+)
+@click.option(
+    "--min-fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Frames per second that are required; dsp, lut and energy need it.",
+)
+@front_option(
+    "Two measures that the front in pareto.csv and its hypervolume are of: accuracy, or what "
+    "--objective takes; may change when the same command goes on with a search.  [default: "
+    "accuracy and the objective]"
 )
 @click.option(
     "--accuracy-drop",
@@ -112,6 +132,9 @@ def command(
     output: str | None,
     trials: int,
     strategy: str,
+    goal: str,
+    min_fps: float | None,
+    front: tuple[str, str] | None,
     accuracy_drop: float,
     seed: int,
     workers: int,
@@ -128,12 +151,19 @@ def command(
 
     Every trial clips weights and activations layer by layer, measures accuracy and sparsity on
     real images, and folds the network for the part. Trial 0 is the dense design. The best
-    design is the fastest that fits and keeps the accuracy; only it and the dense one are run
-    on the test split, and in the integers that the hardware computes.
+    design is the one of those that fit and keep the accuracy that is best at the objective; only
+    it and the dense one are run on the test split, and in the integers that the hardware computes.
+
+    The hypervolume that is shown is the area between the front and the dense design, which is 1 in
+    all measures; in accuracy it is the share that is kept of what may be lost.
 
     \b
-    Example:
+    Examples:
       hass search resnet20.onnx --data cifar10/dataset.toml --device zcu104 -o out
+      hass search resnet20.onnx --data cifar10/dataset.toml --device zcu104 -o small \\
+        --objective dsp --min-fps 10000
+      hass search resnet20.onnx --data cifar10/dataset.toml --device zcu104 -o lean \\
+        --objective energy --min-fps 5000 --front throughput,energy
     """
     from .crew import Crew  # here, as these load Optuna and onnxruntime
     from .run import run_search
@@ -144,6 +174,9 @@ def command(
         device=device,
         trials=trials,
         strategy=strategy,
+        goal=goal,
+        min_fps=min_fps,
+        front=front,
         accuracy_drop=accuracy_drop,
         seed=seed,
         profile_images=profile_images,
@@ -155,7 +188,7 @@ def command(
         study=study,
     )
     folder = Path(f"{Path(model).stem}-{Path(device).stem}" if output is None else output)
-    with shown_search() as hooks:
+    with shown_search(spec.measure, spec.aim) as hooks:
         outcome = run_search(spec, folder, hooks, Crew(workers))
     for note in outcome.notes:
         talk(f"note: {note}")
@@ -163,7 +196,7 @@ def command(
     if outcome.interrupted:
         raise KeyboardInterrupt(
             f"{results.finished} of {outcome.wanted} trials are kept in {folder}, "
-            f"{best_text(results.best)}; the same command goes on from there"
+            f"{best_text(results.best, spec.measure)}; the same command goes on from there"
         )
     if results.best_design is None:
         talk(f"no design yet after {results.finished} trial(s); see {folder}")
@@ -172,5 +205,6 @@ def command(
         print_json(design_json(results.best_design))
     else:
         print_comparison(results.dense_design, results.best_design)
-        talk(f"{results.finished} trials; {best_text(results.best)}")
+        reached = best_text(results.best, spec.measure) + front_text(results.last, spec.aim)
+        talk(f"{results.finished} trials; {reached}")
         talk(f"files: {folder}/best.json, report.html, trials.csv, pareto.csv, designs/")

@@ -18,7 +18,16 @@ import numpy.typing as npt
 from hass.cost import COST_MODEL_VERSION
 from hass.device import Device
 from hass.files import JsonValue
-from hass.folding import Curve, Joint, TableCache, fastest_within, joint_curves, joint_of
+from hass.folding import (
+    FASTEST,
+    Curve,
+    Joint,
+    Objective,
+    TableCache,
+    best_within,
+    joint_curves,
+    joint_of,
+)
 from hass.graph import Graph, Weights
 from hass.measure import Dataset, measure_alone
 from hass.sparsity import LayerSparsity, Settings, SparsityProfile, SparsitySetting
@@ -46,17 +55,19 @@ class CoDesign:
         facts: of the layers that may be clipped.
         curves: what clipping them costs.
         joint: their foldings at each of ``LEVELS``.
+        objective: what the clips are to buy.
     """
 
     facts: tuple[LayerFacts, ...]
     curves: Mapping[str, Sensitivity]
     joint: Joint
+    objective: Objective = FASTEST
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "curves", MappingProxyType(dict(self.curves)))
 
     def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
-        """The clips that buy most throughput for a sum of losses.
+        """The clips that buy most of the objective for a sum of losses; see ``best_within``.
 
         Args:
             budget: sum of all losses.
@@ -67,7 +78,7 @@ class CoDesign:
             for layer in self.facts
         }
         losses = {name: level_losses(self.curves[name], *pair) for name, pair in both.items()}
-        best = fastest_within(self.joint, losses, budget, SHARE)
+        best = best_within(self.joint, losses, budget, self.objective, SHARE)
         if best is None:
             return {}
         nothing = SparsitySetting()
@@ -127,6 +138,7 @@ class Ground:
         images, seed: of profiles.
         clock_mhz: of the designs; None: the device's.
         arithmetic: word lengths of the designs.
+        objective: what the designs are to be best at.
     """
 
     graph: Graph
@@ -138,6 +150,7 @@ class Ground:
     seed: int
     clock_mhz: float | None
     arithmetic: Arithmetic
+    objective: Objective = FASTEST
 
 
 def codesign(
@@ -163,7 +176,7 @@ def codesign(
     joint = joint_of(
         ground.graph, ground.device, names, levels, ground.clock_mhz, ground.arithmetic
     )
-    return CoDesign(tuple(facts), curves, joint)
+    return CoDesign(tuple(facts), curves, joint, ground.objective)
 
 
 def _curves_of(

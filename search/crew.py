@@ -152,7 +152,7 @@ class _Parent:
         """
         hooks, trials = self._problem.hooks, self._problem.spec.trials
         history = self._log.history()
-        told = Told(hooks, history)
+        told = Told(hooks, self._problem.spec, history)
         watch = Watch(self._crew.lease_seconds)  # what no worker of this parent owns
         in_a_row = 0
         try:

@@ -21,7 +21,16 @@ from hass.design import (
 )
 from hass.device import Device, load_device
 from hass.errors import GraphError
-from hass.folding import ALL_ENGINES, FoldingPlan, Infeasibility, WeightsAt, solve
+from hass.folding import (
+    ALL_ENGINES,
+    FASTEST,
+    FoldingPlan,
+    Goal,
+    Infeasibility,
+    Objective,
+    WeightsAt,
+    solve,
+)
 from hass.graph import Graph, macs_per_frame
 from hass.integer_accuracy import MOST_IMAGES, measure_integer_accuracy
 from hass.measure import (
@@ -206,10 +215,8 @@ class Problem:
         acts = sensitivities(graph, weights, self.data, alone, self.known, self.hooks)
         leaders = [layer.name for layer in facts if layer.weight_shares]
         channels = channel_losses(graph, weights, self.data, leaders, self.known, self.hooks)
-        curves = {
-            **{("act", name): curve.act for name, curve in acts.items()},
-            **{("weight", name): curve for name, curve in channels.items()},
-        }
+        curves = {("act", name): curve.act for name, curve in acts.items()}
+        curves |= {("weight", name): curve for name, curve in channels.items()}
         return ChannelPlan(facts, work_of(graph, self.facts, self._ranked), curves)
 
     @cached_property
@@ -228,6 +235,7 @@ class Problem:
             self.spec.seed,
             self.spec.clock_mhz,
             self.spec.arithmetic,
+            self.objective,
         )
         return codesign(ground, facts, curves, self.known, self.hooks)
 
@@ -249,10 +257,13 @@ class Problem:
 
         The profile changes nothing about dense engines; it makes their share of the multiplier
         bound comparable with that of the others. The accuracy is measured even if nothing fits:
-        it sets the floor for all others.
+        it sets the floor for all others. A dense design that is slower than is required is the
+        fastest one: what others are compared with, whatever it lacks.
         """
         profile = self.unclipped_profile
         plan = self.solved(self.model, profile, DENSE_ENGINES)
+        if isinstance(plan, Infeasibility) and self.objective.min_fps is not None:
+            plan = self.solved(self.model, profile, DENSE_ENGINES, FASTEST)
         return self._evaluation(self.model, plan, profile, self.unclipped_accuracy)
 
     def evaluate(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
@@ -314,16 +325,27 @@ class Problem:
             progress=stage_progress(self.hooks, f"accuracy in integers ({split.value})"),
         )
 
+    @property
+    def objective(self) -> Objective:
+        """What designs are folded for."""
+        return Objective(Goal(self.spec.goal), self.spec.min_fps)
+
     def solved(
-        self, model: ImportedModel, profile: SparsityProfile, engines: frozenset[EngineKind]
+        self,
+        model: ImportedModel,
+        profile: SparsityProfile,
+        engines: frozenset[EngineKind],
+        objective: Objective | None = None,
     ) -> FoldingPlan | Infeasibility:
-        """The fastest folding of a network with these kinds of engines."""
+        """The best folding of a network with these kinds of engines, for the search's objective or
+        another one."""
         self.hooks.stage("folding", 0, 1)
         return solve(
             model.graph,
             self.device,
             profile=profile,
             engines=engines,
+            objective=objective or self.objective,
             arithmetic=self.spec.arithmetic,
             clock_mhz=self.spec.clock_mhz,
             weights=WeightsAt.ON_CHIP,  # the only ones that are emitted

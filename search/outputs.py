@@ -10,10 +10,12 @@ from pathlib import Path
 from hass.design import Design, DesignAccuracy, DesignResult
 from hass.design_file import design_json, parse_design
 from hass.files import canonical_json, make_folder, write_text_atomic
+from hass.pareto import pareto_front
 from hass.sparsity import Accuracy
 
-from .pareto import best_of, pareto_front
+from .pareto import best_of, with_hypervolumes
 from .record import Origin, TrialRecord, TrialState, records_csv
+from .spec import SearchSpec
 from .trial_log import TrialLog
 from .trial_notes import DESIGN
 
@@ -33,7 +35,7 @@ class Results:
 
     Attributes:
         records: trials that ended, by number.
-        front: those that fit the part and that none beats, fastest first.
+        front: those that none beats in the measures asked for, best in the second one first.
         best: the best one, or None.
         best_design, dense_design: complete, with their accuracy on the test split and in
             integers where it was measured; None where there is none.
@@ -44,6 +46,12 @@ class Results:
     best: TrialRecord | None
     best_design: Design | None
     dense_design: Design | None
+
+    @property
+    def last(self) -> TrialRecord | None:
+        """The finished trial with the highest number."""
+        done = [record for record in self.records if record.state is TrialState.COMPLETE]
+        return done[-1] if done else None
 
     @property
     def finished(self) -> int:
@@ -96,10 +104,10 @@ def _final(log: TrialLog, record: TrialRecord | None) -> Design | None:
     )
 
 
-def gather(log: TrialLog) -> Results:
+def gather(log: TrialLog, spec: SearchSpec) -> Results:
     """The results so far."""
-    records = log.records()
-    best, dense = best_of(records), dense_of(records)
+    records = with_hypervolumes(log.records(), spec.aim)
+    best, dense = best_of(records, spec.measure), dense_of(records)
     dense_design = _final(log, dense)
     best_design = _final(log, best)
     if best_design is not None:
@@ -112,7 +120,8 @@ def gather(log: TrialLog) -> Results:
                 dense_design.summary, dense_design.accuracy, dense_design.integer_accuracy
             ),
         )
-    return Results(records, pareto_front(records), best, best_design, dense_design)
+    front = pareto_front(records, spec.aim)
+    return Results(records, front, best, best_design, dense_design)
 
 
 def _design_texts(log: TrialLog, results: Results) -> dict[str, str]:

@@ -39,9 +39,12 @@ class TrialRecord:
             images only.
         selection_images: images that ``selection_top1`` is of; where stopped, perhaps only the
             first so many.
-        throughput_fps .. uram: of the plan; None if nothing fits the part, or if stopped.
+        throughput_fps .. energy_proxy_pj: of the plan; None if nothing fits the part, or if
+            stopped. The last is no measured energy: see ``hass.cost.energy``.
         weight_density, act_density, pair_density: means over layers, weighted with MACs.
         objective: what the strategy maximises.
+        hypervolume: of the front after this trial (``hass.pareto``); follows from the other
+            numbers, and from the measures that the search is asked for, so it is not journalled.
     """
 
     number: int
@@ -60,10 +63,12 @@ class TrialRecord:
     dsp: int | None = None
     bram18: int | None = None
     uram: int | None = None
+    energy_proxy_pj: int | None = None
     weight_density: float | None = None
     act_density: float | None = None
     pair_density: float | None = None
     objective: float | None = None
+    hypervolume: float | None = None
 
     @property
     def fits(self) -> bool:
@@ -72,7 +77,8 @@ class TrialRecord:
 
 
 COLUMNS = tuple(field.name for field in fields(TrialRecord))
-NUMBERS = COLUMNS[3:]  # what a trial's journal entry holds besides its number, state and origin
+# what a trial's journal entry holds besides its number, state and origin
+NUMBERS = tuple(name for name in COLUMNS[3:] if name != "hypervolume")
 
 
 def _cell(value: object) -> str:

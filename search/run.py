@@ -12,6 +12,7 @@ from hass.design import Design, arithmetic_title
 from hass.errors import HassError, InfeasibleError
 from hass.files import JsonValue, make_folder, remove_leftovers
 from hass.measure import Split
+from hass.pareto import Measure
 from hass.sparsity import Accuracy
 
 from .crew import ALONE, Crew, run_crew
@@ -74,7 +75,8 @@ class SearchOutcome:
 def measure_final(problem: Problem, log: TrialLog) -> None:
     """Measure the best and the dense design on the held-out split and in integers, once."""
     records = log.records()
-    final = dict.fromkeys(r for r in (dense_of(records), best_of(records)) if r is not None)
+    best = best_of(records, problem.spec.measure)
+    final = dict.fromkeys(r for r in (dense_of(records), best) if r is not None)
     for what in Measured:  # first what takes less time, of both
         for record in final:
             design = kept_design(log, record)
@@ -92,12 +94,20 @@ def _measured(problem: Problem, design: Design, what: Measured) -> Accuracy:
             return problem.integer_accuracy(design, Split.TEST)
 
 
+def _asked_of_designs(spec: SearchSpec) -> Mapping[str, JsonValue]:
+    """Goal and required throughput; nothing of the fastest: studies older than goals go on."""
+    if (spec.measure, spec.min_fps) == (Measure.THROUGHPUT, None):
+        return {}
+    return {"goal": spec.goal, "min_fps": spec.min_fps}
+
+
 def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     """What trials depend on: the spec, and the content of the files that it names."""
     spec = problem.spec
     return {
         **{name: getattr(spec, name) for name in _ASKED},
         **({} if spec.clips == CLIPS else {"clips": spec.clips}),  # as in studies of before
+        **_asked_of_designs(spec),
         "objective": asdict(spec.objective),
         "model": problem.model.sha256,
         "graph": problem.model.graph.digest,
@@ -134,6 +144,13 @@ def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str,
     dense = dense_of(results.records)
     integers = below_floor_in_integers(results, spec)
     notes = () if integers is None else (integers,)
+    slow = spec.min_fps is not None and results.best is None and results.finished >= spec.trials
+    if slow and dense is not None and dense.fits:
+        raise InfeasibleError(
+            f"no design reaches {spec.min_fps:,.10g} frames per second within {spec.accuracy_drop} "
+            f"points of the dense design, which reaches {dense.throughput_fps:,.1f}; levers: a "
+            "lower --min-fps; a larger --accuracy-drop; more --trials; a larger part"
+        )
     if dense is None or dense.fits:
         return notes
     reason = log.outcome(dense.number, REASON)
@@ -188,7 +205,9 @@ def run_search(
         problem = open_problem(spec, listener, Known(folder / KNOWN))
         if not resumed:
             write_spec(spec, kept)
-        name = spec.study or study_name(spec_toml(replace(spec, trials=1, storage=None)))
+        name = spec.study or study_name(
+            spec_toml(replace(spec, trials=1, storage=None, front=None))
+        )
         with closing(TrialLog.open(folder, spec.storage, name)) as log:
             log.bind(_identity(problem))
             if resumed:
@@ -230,9 +249,9 @@ def _searched(
     except KeyboardInterrupt:
         interrupted = True
     except HassError:
-        write_outputs(log, gather(log), folder)
+        write_outputs(log, gather(log, problem.spec), folder)
         raise
-    results = gather(log)
+    results = gather(log, problem.spec)
     write_outputs(log, results, folder)
     notes.extend(_conclusion(results, log, problem.spec))
     if results.best is not None:

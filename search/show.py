@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hass.cli.common import Cell, on_terminal, percent, print_table, progress_bars, talk
 from hass.design import Design, DesignAccuracy, arithmetic_title
+from hass.pareto import USUAL, Aim, Measure
 from hass.sparsity import Accuracy
 
 from .hooks import SearchHooks
@@ -18,33 +19,48 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-def best_text(best: TrialRecord | None) -> str:
+def _figures_text(record: TrialRecord, goal: Measure) -> str:
+    return f"{goal.text(goal.of(record))}, {percent(record.selection_top1)}"
+
+
+def best_text(best: TrialRecord | None, goal: Measure = Measure.THROUGHPUT) -> str:
     """The best trial so far in a few words."""
     if best is None:
         return "no design yet"
-    return (
-        f"best {best.throughput_fps:,.0f} fps, {percent(best.selection_top1)} (trial {best.number})"
-    )
+    return f"best {_figures_text(best, goal)} (trial {best.number})"
 
 
-def record_text(record: TrialRecord) -> str:
+def front_text(record: TrialRecord | None, aim: Aim) -> str:
+    """How far the front has come with a trial, in a few words."""
+    if record is None or record.hypervolume is None:
+        return ""
+    return f"; hypervolume of {' and '.join(aim.pair)} {record.hypervolume:.4g}"
+
+
+def record_text(
+    record: TrialRecord, goal: Measure = Measure.THROUGHPUT, min_fps: float | None = None
+) -> str:
     """A finished trial in a line."""
     if record.stopped:
         return (
             f"trial {record.number} ({record.origin}): {percent(record.selection_top1)} of "
             f"{record.selection_images} images, below the accuracy floor"
         )
-    if not record.fits:
-        return f"trial {record.number} ({record.origin}): does not fit the part"
+    asked = "" if min_fps is None else f" at {min_fps:,.10g} fps"
+    if record.throughput_fps is None:
+        return f"trial {record.number} ({record.origin}): does not fit the part{asked}"
     verdict = "" if record.feasible else ", below the accuracy floor"
-    return (
-        f"trial {record.number} ({record.origin}): {record.throughput_fps:,.0f} fps, "
-        f"{percent(record.selection_top1)}{verdict}"
-    )
+    if min_fps is not None and record.throughput_fps < min_fps:
+        verdict = f", only {record.throughput_fps:,.0f} of {min_fps:,.10g} fps"
+    return f"trial {record.number} ({record.origin}): {_figures_text(record, goal)}{verdict}"
 
 
 class LineHooks:
     """A line per trial, where stderr is no terminal."""
+
+    def __init__(self, goal: Measure = Measure.THROUGHPUT, aim: Aim = USUAL) -> None:
+        self._goal = goal
+        self._aim = aim
 
     def begun(self, finished: int, total: int) -> None:
         """Where it starts."""
@@ -56,16 +72,26 @@ class LineHooks:
 
     def tried(self, record: TrialRecord, best: TrialRecord | None) -> None:
         """The trial and the best."""
-        talk(f"{record_text(record)}; {best_text(best)}")
+        told = record_text(record, self._goal, self._aim.min_fps)
+        talk(f"{told}; {best_text(best, self._goal)}{front_text(record, self._aim)}")
 
 
 class BarHooks:
     """Two bars: the trials with the best so far, and the stage of the trial that runs."""
 
-    def __init__(self, bars: Progress, trials: TaskID, stage: TaskID) -> None:
+    def __init__(
+        self,
+        bars: Progress,
+        trials: TaskID,
+        stage: TaskID,
+        goal: Measure = Measure.THROUGHPUT,
+        aim: Aim = USUAL,
+    ) -> None:
         self._bars = bars
         self._trials = trials
         self._stage = stage
+        self._goal = goal
+        self._aim = aim
 
     def begun(self, finished: int, total: int) -> None:
         """Where it starts."""
@@ -77,25 +103,20 @@ class BarHooks:
 
     def tried(self, record: TrialRecord, best: TrialRecord | None) -> None:
         """The upper bar."""
-        self._bars.update(self._trials, advance=1, description=best_text(best))
+        text = best_text(best, self._goal) + front_text(record, self._aim)
+        self._bars.update(self._trials, advance=1, description=text)
 
 
 @contextmanager
-def shown_search() -> Iterator[SearchHooks]:
+def shown_search(goal: Measure = Measure.THROUGHPUT, aim: Aim = USUAL) -> Iterator[SearchHooks]:
     """Hooks that show a search on stderr: bars on a terminal, else lines."""
     if not on_terminal(sys.stderr):
-        yield LineHooks()
+        yield LineHooks(goal, aim)
         return
     bars = progress_bars()
     with bars:
         trials = bars.add_task("no design yet", total=None)
-        yield BarHooks(bars, trials, bars.add_task("  reading", total=None))
-
-
-def images_per_cycle_per_dsp(design: Design) -> float | None:
-    """Efficiency: images per cycle and DSP; None for a design without DSPs."""
-    dsp = design.summary.resources.dsp
-    return 1 / (design.summary.frame_ii_cycles * dsp) if dsp else None
+        yield BarHooks(bars, trials, bars.add_task("  reading", total=None), goal, aim)
 
 
 def _ratio(best: float | None, dense: float | None) -> str | None:
@@ -133,7 +154,7 @@ def _accuracy_titles(best: Design) -> list[str]:
 
 def _figures(design: Design | None) -> list[float | int | None]:
     if design is None:
-        return [None] * 9
+        return [None] * len(FIGURES)
     summary = design.summary
     resources = summary.resources
     return [
@@ -145,7 +166,8 @@ def _figures(design: Design | None) -> list[float | int | None]:
         resources.ff,
         resources.bram18,
         resources.uram,
-        images_per_cycle_per_dsp(design),
+        summary.images_per_cycle_per_dsp,
+        summary.energy_proxy_pj,
     ]
 
 
@@ -159,6 +181,7 @@ FIGURES = (
     "BRAM18",
     "URAM",
     "images/cycle/DSP",
+    "energy proxy, pJ",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import tomli_w
 from hass.errors import Mistake, SpecError
 from hass.files import write_text_atomic
 from hass.near import unreadable
+from hass.pareto import Aim, Measure, usual_pair
 from hass.validation import StrictRecord, mistakes_of
 from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
@@ -22,7 +24,11 @@ from .weight_clips import CLIPS_NAMES, weight_clips_of
 SCHEMA_VERSION = 2  # 1 knew 16-bit words only
 CLIPS = "magnitude"
 STRATEGY_NAMES = ("default", "tpe", "hill-climb")
-EXTENDABLE = frozenset({"trials"})  # what a resumed search may ask for differently
+GOAL_NAMES = tuple(measure.value for measure in Measure if measure is not Measure.ACCURACY)
+PACED = frozenset({Measure.DSP.value, Measure.LUT.value, Measure.ENERGY.value})  # need a throughput
+EXTENDABLE = frozenset({"trials", "front"})  # what a resumed search may ask for differently
+# Left out of spec.toml where it is as ever: searches that are older than the choice go on.
+_USUAL = {"goal": Measure.THROUGHPUT.value, "clips": CLIPS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,10 @@ class SearchSpec:
         device: name of a known device, or path of a device file (.toml).
         trials: finished trials to reach, the dense design included.
         strategy: one of ``STRATEGY_NAMES``.
+        goal: one of ``GOAL_NAMES``: what the designs are to be best at.
+        min_fps: frames per second that a design must reach in steady state, or None.
+        front: two names of ``hass.pareto.Measure``: what the front is of; None: accuracy and the
+            goal.
         accuracy_drop: points (0.01 of top-1) that a design may lose on the selection split
             against the dense design.
         seed: of the sampler and of what is sampled in the measurements.
@@ -69,6 +79,9 @@ class SearchSpec:
     device: str
     trials: int = 50
     strategy: str = "default"
+    goal: str = Measure.THROUGHPUT.value
+    min_fps: float | None = None
+    front: tuple[str, ...] | None = None
     accuracy_drop: float = 1.0
     seed: int = 0
     profile_images: int = 64
@@ -86,6 +99,26 @@ class SearchSpec:
             for name, good, expected in (
                 ("trials", self.trials >= 1, "at least 1"),
                 ("strategy", self.strategy in STRATEGY_NAMES, f"one of {_list(STRATEGY_NAMES)}"),
+                ("goal", self.goal in GOAL_NAMES, f"one of {_list(GOAL_NAMES)}"),
+                (
+                    "min_fps",
+                    self.min_fps is None or 0 < self.min_fps < math.inf,
+                    "frames per second above 0",
+                ),
+                (
+                    "min_fps",
+                    self.min_fps is not None or self.goal not in PACED,
+                    f"frames per second (--min-fps): {self.goal} alone says nothing of speed",
+                ),
+                (
+                    "front",
+                    self.front is None
+                    or (
+                        len(self.front) == len(set(self.front)) == 2
+                        and set(self.front) <= set(Measure)
+                    ),
+                    f"two of {_list(tuple(Measure))}",
+                ),
                 ("accuracy_drop", 0 <= self.accuracy_drop <= 100, "points in 0..100"),
                 ("seed", 0 <= self.seed < 2**32, "0 .. 2**32 - 1"),
                 ("profile_images", self.profile_images >= 1, "at least 1"),
@@ -102,6 +135,19 @@ class SearchSpec:
         ]
         if mistakes:
             raise SpecError(mistakes)
+
+    @property
+    def measure(self) -> Measure:
+        """What the goal is measured by."""
+        return Measure(self.goal)
+
+    @property
+    def aim(self) -> Aim:
+        """What the designs are compared by."""
+        if self.front is None:
+            return Aim(usual_pair(self.measure), self.accuracy_drop, self.min_fps)
+        first, second = map(Measure, self.front)
+        return Aim((first, second), self.accuracy_drop, self.min_fps)
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -134,6 +180,9 @@ class _SpecFile(StrictRecord):
     device: str
     trials: int
     strategy: str
+    goal: str = Measure.THROUGHPUT.value
+    min_fps: float | None = None
+    front: tuple[str, ...] | None = pydantic.Field(default=None, strict=False)
     accuracy_drop: float
     seed: int
     profile_images: int
@@ -152,13 +201,12 @@ def _shown(spec: SearchSpec) -> dict[str, object]:
 
 
 def spec_toml(spec: SearchSpec) -> str:
-    """The content of ``spec.toml``; what is None is left out, and so are passwords.
-
-    So is what older searches could only have: their studies are named by this text.
-    """
-    content = {name: value for name, value in _shown(spec).items() if value is not None}
-    if spec.clips == CLIPS:
-        del content["clips"]
+    """The content of ``spec.toml``; what is None is left out, and so are passwords."""
+    content = {
+        name: value
+        for name, value in _shown(spec).items()
+        if value is not None and value != _USUAL.get(name)
+    }
     return tomli_w.dumps({"schema_version": SCHEMA_VERSION, **content})
 
 
@@ -203,7 +251,7 @@ def check_resumable(spec: SearchSpec, kept: SearchSpec, where: str | Path) -> No
         where: its file, for messages.
 
     Raises:
-        SpecError: naming every key that differs, ``trials`` apart.
+        SpecError: naming every key that differs, those of ``EXTENDABLE`` apart.
     """
     asked, had = _shown(spec), _shown(kept)
     mistakes = [

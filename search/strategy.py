@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
+from hass.pareto import Measure
 from hass.sparsity import Settings
 
 from .record import Origin, TrialRecord
@@ -102,11 +103,12 @@ class Strategy(Protocol):
         """What the sampler maximises, for a trial against the reference design."""
 
 
-def throughput_ratio(record: TrialRecord, reference: TrialRecord) -> float:
-    """Throughput relative to the reference design's; 0 if nothing fits the part."""
-    if record.throughput_fps is None:
+def gain(record: TrialRecord, reference: TrialRecord, goal: Measure) -> float:
+    """By what factor a design is better at the goal than the reference; 0 if nothing fits."""
+    value = goal.of(record)
+    if value is None:
         return 0.0
-    return record.throughput_fps / (reference.throughput_fps or record.throughput_fps)
+    return goal.gain(value, goal.of(reference) or value)
 
 
 def dsp_ratio(record: TrialRecord, reference: TrialRecord) -> float:

@@ -2,7 +2,8 @@
 
 One threshold for all weights and one for all activations. From where it stands it tries a step of
 either, and takes the one that loses less accuracy per image per second won, until the accuracy
-floor is crossed.
+floor is crossed. With another goal than throughput it is the accuracy lost per what is won of that:
+microseconds, DSPs, ...
 """
 
 from __future__ import annotations
@@ -10,23 +11,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from hass.pareto import Measure
 from hass.sparsity import Settings
 
 from .clips import LARGEST_SHARE, LayerFacts, setting_of, share_below
 from .record import Origin, TrialRecord
-from .strategy import History, Hopeless, Proposal, Range, Space, Values, throughput_ratio
+from .strategy import History, Hopeless, Proposal, Range, Space, Values, gain
 
 WEIGHT, ACT = "steps:weight", "steps:act"
 STEPS = {WEIGHT: 0.001, ACT: 0.01}  # of the thresholds, as published
 MOST_STEPS = 10_000
+ROUNDING = 1e-9  # of accuracies
 Place = tuple[int, int]  # steps of the weights' threshold, of the activations'
 
 
 class HillClimbStrategy:
     """Two global thresholds, a step at a time."""
 
-    def __init__(self, facts: Sequence[LayerFacts]) -> None:
+    def __init__(
+        self,
+        facts: Sequence[LayerFacts],
+        goal: Measure = Measure.THROUGHPUT,
+        accuracy_drop: float = 1.0,
+    ) -> None:
         self._facts = tuple(facts)
+        self._goal = goal
+        self._bears = accuracy_drop / 100 + ROUNDING
 
     @property
     def space(self) -> Space:
@@ -58,9 +68,16 @@ class HillClimbStrategy:
                 if step not in tried:
                     values = dict(zip((WEIGHT, ACT), map(float, step), strict=True))
                     return Proposal(Origin.SEED, values)
-            place = min(steps, key=lambda step: loss_per_gain(tried[place], tried[step]))
-            if not tried[place].feasible or max(place) >= MOST_STEPS:
+            place = min(
+                steps, key=lambda step: loss_per_gain(tried[place], tried[step], self._goal)
+            )
+            if not self._goes_on(tried[place], history[0].record) or max(place) >= MOST_STEPS:
                 return None
+
+    def _goes_on(self, record: TrialRecord, dense: TrialRecord) -> bool:
+        """Whether the floor is not crossed; what is too slow yet may become faster."""
+        lost = (dense.selection_top1 or 0.0) - (record.selection_top1 or 0.0)
+        return record.feasible or (not record.fits and lost <= self._bears)
 
     def settings(self, values: Values) -> Settings:
         """The thresholds, in every layer."""
@@ -79,20 +96,24 @@ class HillClimbStrategy:
         return settings
 
     def score(self, record: TrialRecord, reference: TrialRecord) -> float:
-        """Throughput relative to the reference."""
-        return throughput_ratio(record, reference)
+        """Gain at the goal over the reference."""
+        return gain(record, reference, self._goal)
 
 
 def _place(values: Values) -> Place:
     return round(values[WEIGHT]), round(values[ACT])
 
 
-def loss_per_gain(before: TrialRecord, after: TrialRecord) -> tuple[float, float]:
-    """What a step costs: accuracy lost per image/s won, and of equal ones the accuracy lost.
+def loss_per_gain(
+    before: TrialRecord, after: TrialRecord, goal: Measure = Measure.THROUGHPUT
+) -> tuple[float, float]:
+    """What a step costs: accuracy lost per what is won of the goal (images/s), and of equal ones
+    the accuracy lost.
 
     A step that wins nothing is worth taking only where no other wins: thresholds go on growing
     over what a frame II's steps hide.
     """
     lost = (before.selection_top1 or 0.0) - (after.selection_top1 or 0.0)
-    won = (after.throughput_fps or 0.0) - (before.throughput_fps or 0.0)
+    now, then = goal.worth(after), goal.worth(before)
+    won = 0.0 if now is None else math.inf if then is None else now - then
     return (lost / won if won > 0 else math.inf), lost

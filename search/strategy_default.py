@@ -5,6 +5,11 @@ II that they can buy, as the folding solver's own tables say. What is left unkno
 the network bears within the accuracy asked for, a single number: a short ladder brackets it, each
 rung measured truly. What layers lose is known from a few images only, and adds up only roughly; so
 each loss has a factor 2**offset for TPE to find, near the best rung.
+
+With the goal DSP or LUT the clips are those with which the least of it does at the frame rate that
+is required, with efficiency those of the best product of frame II and DSPs, by the same tables.
+With latency and energy they are still those that buy throughput: the tables know neither the first
+frame nor the energy. Whatever the goal, trials are folded for it and judged by it.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
+from hass.pareto import Measure
 from hass.sparsity import NO_CLIPS, Settings
 
 from .pareto import best_of
@@ -24,7 +30,7 @@ from .strategy import (
     Range,
     Space,
     Values,
-    throughput_ratio,
+    gain,
 )
 
 LEVEL = "level"  # the root of the budget of loss, in nats
@@ -82,11 +88,17 @@ class DefaultStrategy:
         chooser: what their clips cost and buy; asked for when the first clips are chosen, as it
             takes long to measure and nothing may fit the part.
         accuracy_drop: points that a design may lose.
+        goal: what designs are to be best at.
     """
 
     def __init__(
-        self, layers: Sequence[str], chooser: Callable[[], Chooser], accuracy_drop: float
+        self,
+        layers: Sequence[str],
+        chooser: Callable[[], Chooser],
+        accuracy_drop: float,
+        goal: Measure = Measure.THROUGHPUT,
     ) -> None:
+        self._goal = goal
         self._layers = tuple(layers)
         self._chooser = chooser
         self._first = (FIRST_LOSS * accuracy_drop) ** 0.5
@@ -125,7 +137,7 @@ class DefaultStrategy:
         level = self._next_rung(rungs)
         if level is not None:
             return Proposal(Origin.SEED, self._at(level))
-        best = best_of(tried.record for tried in history)
+        best = best_of((tried.record for tried in history), self._goal)
         known = {tried.record.number: tried.values[LEVEL] for tried in history}
         level = SMALLEST_LEVEL if best is None else max(known[best.number], SMALLEST_LEVEL)
         near = Range(LEVELS.clamp(NEAR.low * level), LEVELS.clamp(NEAR.high * level))
@@ -163,5 +175,5 @@ class DefaultStrategy:
         return self._chooser().clips(named[LEVEL] ** 2, factors)
 
     def score(self, record: TrialRecord, reference: TrialRecord) -> float:
-        """Throughput relative to the reference; the accuracy floor is a constraint."""
-        return throughput_ratio(record, reference)
+        """Gain at the goal over the reference; the accuracy floor is a constraint."""
+        return gain(record, reference, self._goal)

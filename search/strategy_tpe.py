@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hass.pareto import Measure
 from hass.sparsity import Settings
 
 from .clips import LARGEST_SHARE, LayerFacts, setting_of
@@ -18,16 +19,22 @@ from .strategy import (
     Space,
     Values,
     dsp_ratio,
-    throughput_ratio,
+    gain,
 )
 
 
 class TpeStrategy:
     """Per Conv2d layer the share of weights and of non-zero inputs to clip, all left to TPE."""
 
-    def __init__(self, facts: Sequence[LayerFacts], weights: ObjectiveWeights) -> None:
+    def __init__(
+        self,
+        facts: Sequence[LayerFacts],
+        weights: ObjectiveWeights,
+        goal: Measure = Measure.THROUGHPUT,
+    ) -> None:
         self._facts = tuple(facts)
         self._weights = weights
+        self._goal = goal
 
     @property
     def space(self) -> Space:
@@ -70,12 +77,15 @@ class TpeStrategy:
         return {name: setting for name, setting in settings.items() if setting is not None}
 
     def score(self, record: TrialRecord, reference: TrialRecord) -> float:
-        """accuracy + l1 * sparsity + l2 * throughput - l3 * DSP; see ``ObjectiveWeights``."""
+        """accuracy + l1 * sparsity + l2 * throughput - l3 * DSP; see ``ObjectiveWeights``.
+
+        With another goal than throughput its gain over the reference takes throughput's place.
+        """
         sparsity = 0.0 if record.pair_density is None else 1 - record.pair_density
         top1 = record.selection_top1
         return (
             (0.0 if top1 is None else top1)
             + self._weights.l1 * sparsity
-            + self._weights.l2 * throughput_ratio(record, reference)
+            + self._weights.l2 * gain(record, reference, self._goal)
             - self._weights.l3 * dsp_ratio(record, reference)
         )

@@ -30,12 +30,14 @@ def strategy_of(problem: Problem) -> Strategy:
     spec = problem.spec
     match spec.strategy:
         case "tpe":
-            return TpeStrategy(problem.facts, spec.objective)
+            return TpeStrategy(problem.facts, spec.objective, spec.measure)
         case "hill-climb":
-            return HillClimbStrategy(problem.facts)
+            return HillClimbStrategy(problem.facts, spec.measure, spec.accuracy_drop)
         case _:
             layers = [layer.name for layer in clipped_layers(problem.facts)]
-            return DefaultStrategy(layers, lambda: _chooser(problem), spec.accuracy_drop)
+            return DefaultStrategy(
+                layers, lambda: _chooser(problem), spec.accuracy_drop, spec.measure
+            )
 
 
 def _chooser(problem: Problem) -> Chooser:
@@ -71,13 +73,16 @@ def part_excess(answer: Design | Infeasibility | Stopped) -> float:
     return max((a / b for a, b in zip(need, have, strict=True) if b), default=1.0) - 1.0
 
 
-def measured_record(running: Running, evaluation: Evaluation, floor: float | None) -> TrialRecord:
+def measured_record(
+    running: Running, evaluation: Evaluation, floor: float | None, min_fps: float | None = None
+) -> TrialRecord:
     """The numbers of a trial, its score apart.
 
     Args:
         running: the trial.
         evaluation: what was measured.
         floor: lowest accuracy allowed, or None for the dense design, which sets it.
+        min_fps: lowest throughput allowed, or None for any.
     """
     selection, calibration = evaluation.selection, evaluation.calibration
     top1 = None if selection is None else selection.top1
@@ -96,12 +101,14 @@ def measured_record(running: Running, evaluation: Evaluation, floor: float | Non
     if not isinstance(evaluation.answer, Design):
         return record
     summary = evaluation.answer.summary
+    fast = min_fps is None or summary.throughput_fps >= min_fps
     return replace(
         record,
-        feasible=top1 is not None and accuracy_shortfall(top1, floor) <= 0,
+        feasible=top1 is not None and fast and accuracy_shortfall(top1, floor) <= 0,
         throughput_fps=summary.throughput_fps,
         frame_ii_cycles=summary.frame_ii_cycles,
         latency_us=summary.latency_us,
+        energy_proxy_pj=summary.energy_proxy_pj,
         **{name: getattr(summary.resources, name) for name in RESOURCE_NAMES},
     )
 

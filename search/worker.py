@@ -12,11 +12,13 @@ from hass.design import Design
 from hass.design_file import design_json
 from hass.errors import InfeasibleError, OutputError
 from hass.files import canonical_json
+from hass.pareto import hypervolume
 
 from .evaluate import Evaluation, Problem, Stopped
 from .hooks import SearchHooks
 from .pareto import best_of
 from .record import Origin, TrialRecord
+from .spec import SearchSpec
 from .strategy import History, Strategy
 from .team import POLL_SECONDS, Team
 from .trial import (
@@ -46,11 +48,13 @@ class Told:
 
     Args:
         hooks: to be told.
+        spec: what the trials are compared by.
         history: trials that are known already.
     """
 
-    def __init__(self, hooks: SearchHooks, history: History) -> None:
+    def __init__(self, hooks: SearchHooks, spec: SearchSpec, history: History) -> None:
         self._hooks = hooks
+        self._spec = spec
         self._known = {tried.record.number for tried in history}
 
     def tell(self, history: History) -> int:
@@ -60,7 +64,8 @@ class Told:
         for record in new:
             self._known.add(record.number)
             seen = [other for other in records if other.number in self._known]
-            self._hooks.tried(record, best_of(seen))
+            front = hypervolume(seen, self._spec.aim)
+            self._hooks.tried(replace(record, hypervolume=front), best_of(seen, self._spec.measure))
         return len(new)
 
 
@@ -105,7 +110,7 @@ class Worker:
             InfeasibleError: if the smallest foldings do not fit the part.
             OutputError: if the study cannot be written.
         """
-        told = Told(self._problem.hooks, self._log.history())
+        told = Told(self._problem.hooks, self._spec, self._log.history())
         while True:
             self._team.give_up_the_dead(self._log)
             history = self._log.history()
@@ -210,7 +215,7 @@ class Worker:
         floor = None
         if before and before[0].selection_top1 is not None:
             floor = before[0].selection_top1 - self._spec.accuracy_drop / 100
-        record = measured_record(running, evaluation, floor)
+        record = measured_record(running, evaluation, floor, self._spec.min_fps)
         fitting = (known for known in before if known.fits)
         scored = replace(record, objective=self._strategy.score(record, next(fitting, record)))
         if isinstance(evaluation.answer, Stopped):  # images differ: against the same ones

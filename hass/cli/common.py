@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 from ..device import Device, device_names, load_device
 from ..errors import OutputError, SpecError
 from ..files import JsonValue, canonical_json
+from ..pareto import Measure
 from ..values import ACC_BITS
 
 if TYPE_CHECKING:
@@ -147,6 +148,22 @@ def seed_option() -> Callable[[F], F]:
     return click.option(
         "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
     )
+
+
+def _to_pair(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    names = [name.strip() for name in value.split(",")]
+    if len(names) != 2 or names[0] == names[1] or not set(names) <= set(Measure):
+        raise click.BadParameter(f"{value!r}: expected two of {', '.join(Measure)}, A,B")
+    return names[0], names[1]
+
+
+def front_option(help_text: str) -> Callable[[F], F]:
+    """``--front A,B``: passed on as ``front: tuple[str, str] | None``, names of ``Measure``."""
+    return click.option("--front", metavar="A,B", callback=_to_pair, help=help_text)
 
 
 def folder_option() -> Callable[[F], F]:

@@ -13,6 +13,7 @@ HEADINGS = (
     *("name", "network", "device", "top-1 selection", "(integers)", "top-1 test", "(integers)"),
     *("frames/s", "speed-up"),
     *("frame II", "latency us", "DSP", "LUT", "BRAM18", "URAM", "images/cycle/DSP", "ratio"),
+    *("energy proxy pJ", "objective", "gain"),
 )
 
 
@@ -28,7 +29,8 @@ def command(sources: tuple[str, ...], as_json: bool, as_csv: bool, output: Path 
     """Set designs or runs side by side; ratios are against the first.
 
     Each is a design file or the folder of a search, whose best design counts. Throughput is that
-    of the steady state; latency is that of one frame alone, fill included.
+    of the steady state; latency is that of one frame alone, fill included. The gain is in the
+    objective that a design was folded for, against the first.
     """
     from ..compare import compare, to_csv, to_json, to_svg  # here, as they take long to load
 
@@ -54,6 +56,7 @@ def command(sources: tuple[str, ...], as_json: bool, as_csv: bool, output: Path 
                     *(entry.frame_ii_cycles, entry.latency_us),
                     *(entry.dsp, entry.lut, entry.bram18, entry.uram),
                     *(entry.images_per_cycle_per_dsp, entry.efficiency_ratio),
+                    *(entry.energy_proxy_pj, entry.objective, entry.objective_gain),
                 ]
                 for entry in entries
             ],

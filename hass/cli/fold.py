@@ -87,6 +87,7 @@ def _check_flags(
     "  hass fold model.onnx --device zcu104 --profile profile.json --data data --bits 8\n"
     "  hass fold model.onnx --device pynq-z2 --engines dense --solver greedy --json\n"
     "  hass fold model.onnx --device zcu104 --objective dsp --min-fps 1000\n"
+    "  hass fold model.onnx --device zcu104 --profile profile.json --objective efficiency\n"
     "  hass fold model.onnx --device zcu104 --objective latency --time-limit 10 --prices\n"
     "  hass fold model.onnx --device pynq-z2 --partitions auto --batch 256 -o parts\n"
     "  hass fold model.onnx --device zcu102 --device zcu102 -o chain"
@@ -110,7 +111,8 @@ def _check_flags(
     default=Goal.THROUGHPUT.value,
     show_default=True,
     help="What is made best: throughput; latency of one frame alone; area, the largest share of "
-    "the budget; or the amount of one resource.",
+    "the budget; the amount of one resource; efficiency, images per cycle and DSP; or energy, a "
+    "proxy of what a frame takes.",
 )
 @click.option(
     "--min-fps",
@@ -208,8 +210,8 @@ def command(
     With --data the design states its accuracy on the calibration and selection splits, in floating
     point and in the integers that the hardware computes.
     """
-    if with_prices and goal == Goal.LATENCY.value:
-        raise SpecError.at("--prices", "--objective latency", "another objective")
+    if with_prices and not Goal(goal).priced:
+        raise SpecError.at("--prices", f"--objective {goal}", "another objective")
     device, target = devices[0], None if output is None else Path(output)
     in_parts = _check_flags(devices, counts, batch, Solver(solver), force=force)
     objective = Objective(Goal(goal), min_fps)

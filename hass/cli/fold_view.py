@@ -35,6 +35,10 @@ def proof(plan: FoldingPlan) -> str:
             claim = f"has its first frame through in less than {bound:,.0f} cycles"
         case Goal.AREA:
             claim = f"needs less than {percent(bound)} of the budget's scarcest resource"
+        case Goal.EFFICIENCY:
+            claim = f"has more than {1 / bound:.4g} images per cycle and DSP"
+        case Goal.ENERGY:
+            claim = f"takes less than {bound:,.0f} pJ of the energy proxy per frame"
         case goal:
             claim = f"needs less than {bound:,.0f} {goal.value}"
     return f"solver {plan.solver}: no folding that fits{kept} {claim}; gap {percent(plan.gap)}"

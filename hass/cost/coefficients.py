@@ -101,6 +101,15 @@ class OffChip(_Strict):
     burst_beats: SourcedCycles
 
 
+class Energy(_Strict):
+    """Relative weights of what is multiplied, added, read and moved."""
+
+    multiplier_pj_per_square_bit: Sourced
+    adder_pj_per_bit: Sourced
+    on_chip_pj_per_bit: Sourced
+    off_chip_pj_per_bit: Sourced
+
+
 class Coefficients(_Strict):
     """All of coefficients.toml."""
 
@@ -112,6 +121,7 @@ class Coefficients(_Strict):
     fabric: Fabric
     off_chip: OffChip
     pipeline: PipelineStages
+    energy: Energy
 
 
 @cache

@@ -13,6 +13,7 @@ from ..sparsity import LayerSparsity, SparsityProfile
 from ..values import Arithmetic
 from .buffers import fifo_entries
 from .depths import sized_fifo
+from .energy import energy_proxy_pj
 from .first_frame import first_frame
 from .flow import layer_shapes
 from .foldings import Folding, MemoryKind, as_arrays, streams_in
@@ -98,16 +99,19 @@ def estimate(
         if absent:
             raise ProfileError(f"the profile lacks layers {', '.join(absent)}")
     shapes = layer_shapes(graph, profile, passes_of(foldings))
-    known: dict[tuple[LayerShape, Folding, LayerSparsity | None], LayerCosts] = {}
-    costs = {}
+    known: dict[tuple[LayerShape, Folding, LayerSparsity | None], tuple[LayerCosts, int]] = {}
+    costs, energies = {}, {}
     for layer in graph:
         measured = None if profile is None else profile.layers.get(layer.name)
         same = shapes[layer.name], foldings[layer.name], measured
         if same not in known:
             shape, folding, _ = same
             arrays = as_arrays([folding])
-            known[same] = layer_costs(shape, arrays, measured, device.family, arithmetic)
-        costs[layer.name] = known[same]
+            known[same] = (
+                layer_costs(shape, arrays, measured, device.family, arithmetic),
+                int(energy_proxy_pj(shape, arrays, measured, arithmetic)[0]),
+            )
+        costs[layer.name], energies[layer.name] = known[same]
     times = first_frame(graph, shapes, foldings, costs)
     layers = {}
     fifos = []
@@ -127,6 +131,7 @@ def estimate(
             active_macs=active,
             resources=_resources(costs[layer.name]),
             off_chip_bits=int(costs[layer.name].off_chip_bits[0]),
+            energy_proxy_pj=energies[layer.name],
         )
         fifos.extend(_fifos(graph, layer.name, shapes[layer.name], folding, arithmetic))
     streamed = sum(item.off_chip_bits for item in layers.values())

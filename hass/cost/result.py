@@ -86,6 +86,7 @@ class LayerEstimate:
         active_macs: active MACs per frame (dense MACs without a profile).
         resources: of the layer, its stream ports and its input FIFOs.
         off_chip_bits: of weights, read from off-chip memory per frame.
+        energy_proxy_pj: of a frame, see ``energy``; None in files that are older than it.
     """
 
     folding: Folding
@@ -96,6 +97,7 @@ class LayerEstimate:
     active_macs: float
     resources: Resources
     off_chip_bits: int = 0
+    energy_proxy_pj: int | None = None
 
 
 Edge = tuple[str, str, int]  # src, dst, port
@@ -167,6 +169,13 @@ class Estimate:
     def off_chip_bits(self) -> int:
         """Bits of weights that are read from off-chip memory per frame."""
         return sum(layer.off_chip_bits for layer in self.layers.values())
+
+    @property
+    def energy_proxy_pj(self) -> int | None:
+        """Of a frame, over all layers: ``energy``; None where it is not known of one."""
+        known = [layer.energy_proxy_pj for layer in self.layers.values()]
+        total = sum(energy for energy in known if energy is not None)
+        return None if None in known else total
 
     @property
     def latency_us(self) -> float:

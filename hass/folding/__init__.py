@@ -2,7 +2,7 @@
 
 from .chain import solve_chain
 from .effort import Effort
-from .joint import Curve, Joint, JointChoice, fastest_within, joint_curves, joint_of
+from .joint import Curve, Joint, JointChoice, best_within, fastest_within, joint_curves, joint_of
 from .legal import ALL_ENGINES, legal_foldings
 from .levers import tried_levers
 from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
@@ -43,6 +43,7 @@ __all__ = [
     "TableCache",
     "Unpartitioned",
     "WeightsAt",
+    "best_within",
     "estimate_many",
     "fastest_within",
     "folding_space",

@@ -9,6 +9,7 @@ frame II and some prices, so answers are good, not proved.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +18,20 @@ import numpy.typing as npt
 from ..cost import off_chip_bound_cycles
 from ..cost.foldings import EngineKind, IntArray
 from ..device import Device
+from ..errors import SolverError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
-from .choice import Budget, FloatArray, IndexArray
+from .choice import NO_LIMIT, Budget, FloatArray, IndexArray
+from .efficient import quick_efficient
 from .effort import Effort
 from .exact import solve_exact
+from .least import Least, solve_least
 from .legal import ALL_ENGINES
+from .objective import Goal, Objective
 from .problem import problem_of
 from .rows import Rows, falls
+from .spend import Spend, amount
 from .tables import TABLES, TableCache
 
 _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
@@ -34,6 +40,7 @@ _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
 _DRAWN_PRICES = 6
 _LOSS_PRICES = (0.0, 0.2, 1.0, 3.0)
 _EFFORT = Effort(gap=0.003, nodes=0)  # clips are measured afterwards: near is good enough
+_DECIDING = Effort(gap=0.05, nodes=1000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,11 +79,13 @@ class Joint:
         layers: layer -> what there is to choose from.
         device: the part.
         least_cycles: what frame II cannot undercut whatever the layers do.
+        clock_mhz: of the designs.
     """
 
     layers: Mapping[str, _Layer]
     device: Device
     least_cycles: int
+    clock_mhz: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +158,8 @@ def joint_of(
         use = np.concatenate([curve.use for curve in curves])
         joined[layer.name] = _Layer(cycles[order], use[order], which[order])
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
-    return Joint(joined, device, off_chip_bound_cycles(graph, device, clock, arithmetic))
+    least = off_chip_bound_cycles(graph, device, clock, arithmetic)
+    return Joint(joined, device, least, clock)
 
 
 def fastest_within(
@@ -172,14 +182,68 @@ def fastest_within(
     Raises:
         SolverError: if an integer program fails.
     """
+    tables, budget = _posed(joint, losses, loss, share)
+    answer = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
+    return None if answer is None else _choice(joint, answer.rows)
+
+
+def best_within(
+    joint: Joint,
+    losses: Mapping[str, npt.NDArray[np.float64]],
+    loss: float,
+    objective: Objective,
+    share: float = 1.0,
+) -> JointChoice | None:
+    """The options that are best at an objective, where all fits and no more is lost than may be.
+
+    Of resources and of efficiency they are those with which the least is spent at the frame rate
+    that is required, or those with the best product. What curves do not tell, the first frame and
+    energy, is taken to go with throughput; and so is what is required, as long as it is out of
+    reach, or no choice is found.
+
+    Args: as of ``fastest_within``; of the frame time that is required the same ``share`` is used.
+
+    Raises:
+        SolverError: as of ``fastest_within``.
+    """
+    limit = objective.frame_ii_limit(joint.clock_mhz)
+    within = NO_LIMIT if limit is None else int(limit * share)
+    tables, budget = _posed(joint, losses, loss, share)
+    rows: IndexArray | None = None
+    match objective.goal:
+        case Goal.EFFICIENCY:
+            with suppress(SolverError):
+                product = quick_efficient(tables, budget, joint.least_cycles, within, _EFFORT)
+                rows = None if product is None else product.rows
+        case Goal.LUT | Goal.FF | Goal.DSP | Goal.BRAM18 | Goal.URAM:
+            spend = amount(objective.goal.columns[0], budget)
+            least = _least(tables, spend, joint.least_cycles, within)
+            rows = None if least is None else least.rows
+        case _:
+            pass
+    return fastest_within(joint, losses, loss, share) if rows is None else _choice(joint, rows)
+
+
+def _least(tables: Sequence[Rows], spend: Spend, least_cycles: int, limit: int) -> Least | None:
+    """By integer programs only where nothing is found without; None too where they do not tell."""
+    for effort in (_EFFORT, _DECIDING):
+        with suppress(SolverError):
+            return solve_least(tables, spend, least_cycles, limit, effort)
+    return None
+
+
+def _posed(
+    joint: Joint, losses: Mapping[str, npt.NDArray[np.float64]], loss: float, share: float
+) -> tuple[list[Rows], IntArray]:
+    """Tables with the loss as a sixth resource, and the budget."""
     amounts = np.floor(np.array(tuple(joint.device.budget)) * share)
     budget = np.append(amounts, loss * _LOSS_STEPS).astype(np.int64)
-    tables = [_table(layer, losses.get(name), budget) for name, layer in joint.layers.items()]
-    answer = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
-    if answer is None:
-        return None
+    return [_table(layer, losses.get(name), budget) for name, layer in joint.layers.items()], budget
+
+
+def _choice(joint: Joint, rows: IndexArray) -> JointChoice:
     options, cycles = {}, joint.least_cycles
-    for (name, layer), row in zip(joint.layers.items(), answer.rows.tolist(), strict=True):
+    for (name, layer), row in zip(joint.layers.items(), rows.tolist(), strict=True):
         options[name] = int(layer.option[row])
         cycles = max(cycles, int(layer.cycles[row]))
     return JointChoice(options, cycles)

@@ -25,8 +25,8 @@ from .milp import Undecided, find
 from .outline import quick_choice
 from .pareto import pareto_front
 from .repair import repaired, trimmed
+from .rows import Rows
 from .spend import Spend, priced_least
-from .tables import OptionTable
 
 _AGREED = 1e-4  # refining sketches further than this costs more than it saves
 _MAX_ROUNDS = 40
@@ -68,11 +68,11 @@ class _Start:
     least: tuple[float, ...]
 
 
-class _Rows:
+class _FastEnough:
     """The rows of all tables that are fast enough."""
 
     def __init__(
-        self, tables: Sequence[OptionTable], budget: IntArray, least_cycles: int, limit: int
+        self, tables: Sequence[Rows], budget: IntArray, least_cycles: int, limit: int
     ) -> None:
         self.tables = tables
         self.budget = budget
@@ -98,7 +98,7 @@ class _Rows:
         return join_options(parts, Budget(self.budget), self.least_cycles)
 
 
-def _started(rows: _Rows, spend: Spend) -> _Start | None:
+def _started(rows: _FastEnough, spend: Spend) -> _Start | None:
     """Sketches, refined at the prices that they lead to; None if prices prove that nothing fits."""
     chosen = rows.sketches()
     bound = 0.0
@@ -136,7 +136,7 @@ def _quick(options: Options, budget: IntArray) -> IndexArray | None:
     return quick_choice(within, relax(within))
 
 
-def _core(rows: _Rows, spend: Spend, start: _Start, budget: IntArray) -> Options | None:
+def _core(rows: _FastEnough, spend: Spend, start: _Start, budget: IntArray) -> Options | None:
     """Rows that a choice within ``budget`` can need, as far as prices and dominance tell; None if
     there is no such choice."""
     slack = float(start.rates @ np.maximum(budget, 0)) + PROOF_MARGIN - sum(start.least)
@@ -214,13 +214,13 @@ class _Search:
 
 
 def quick_least(
-    tables: Sequence[OptionTable], spend: Spend, least_cycles: int, limit: int
+    tables: Sequence[Rows], spend: Spend, least_cycles: int, limit: int
 ) -> Least | None:
     """A choice that spends little, and the bound that prices prove; without integer programs.
 
     Args: as of ``solve_least``. Returns None where no choice was found.
     """
-    rows = _Rows(tables, spend.budget, least_cycles, limit)
+    rows = _FastEnough(tables, spend.budget, least_cycles, limit)
     start = None if rows.empty or least_cycles > limit else _started(rows, spend)
     if start is None or start.found is None:
         return None
@@ -228,7 +228,7 @@ def quick_least(
 
 
 def solve_least(
-    tables: Sequence[OptionTable], spend: Spend, least_cycles: int, limit: int, effort: Effort
+    tables: Sequence[Rows], spend: Spend, least_cycles: int, limit: int, effort: Effort
 ) -> Least | None:
     """The choice within the budget that spends least at a frame II of at most ``limit``; of equal
     ones one from which no layer can be brought down in the other resources.
@@ -244,7 +244,7 @@ def solve_least(
         SolverError: if an integer program fails, or a limit is met before any choice is found.
     """
     left = Remaining(effort)
-    rows = _Rows(tables, spend.budget, least_cycles, limit)
+    rows = _FastEnough(tables, spend.budget, least_cycles, limit)
     if rows.empty or least_cycles > limit:
         return None
     start = _started(rows, spend)
@@ -273,7 +273,7 @@ def solve_least(
     return Least(_economical(rows, spend, start.sketch, kept), bound)
 
 
-def _economical(rows: _Rows, spend: Spend, sketch: Options, kept: IndexArray) -> IndexArray:
+def _economical(rows: _FastEnough, spend: Spend, sketch: Options, kept: IndexArray) -> IndexArray:
     """A choice that spends no more than ``kept`` and wastes nothing of the other resources: brought
     down from it, and from the cheapest that spends as little."""
     lean = _lean(rows, spend, kept)
@@ -290,7 +290,7 @@ def _economical(rows: _Rows, spend: Spend, sketch: Options, kept: IndexArray) ->
     return np.asarray(options.source[ends[int(np.argmin(totals))]])
 
 
-def _lean(rows: _Rows, spend: Spend, kept: IndexArray) -> IndexArray:
+def _lean(rows: _FastEnough, spend: Spend, kept: IndexArray) -> IndexArray:
     """Each layer's row with the smallest summed share of the budget, what is to be small weighed
     just so much that they together spend little more of it than ``kept``."""
     value = spend.value(rows.usage(kept))

@@ -21,13 +21,28 @@ class Goal(StrEnum):
     DSP = "dsp"
     BRAM18 = "bram18"
     URAM = "uram"
+    EFFICIENCY = "efficiency"  # images per cycle and DSP: smallest frame II times DSPs
+    ENERGY = "energy"  # of a frame, by the proxy of ``cost.energy``
 
     @property
     def unit(self) -> str:
-        """Of its values: cycles, an amount of a resource, or a share of the budget."""
-        if self in (Goal.THROUGHPUT, Goal.LATENCY):
-            return "cycles"
-        return "of the budget" if self is Goal.AREA else self.value
+        """Of its values: cycles, an amount of a resource, a share of the budget, ..."""
+        match self:
+            case Goal.THROUGHPUT | Goal.LATENCY:
+                return "cycles"
+            case Goal.AREA:
+                return "of the budget"
+            case Goal.EFFICIENCY:
+                return "cycles times DSP"
+            case Goal.ENERGY:
+                return "pJ of the energy proxy"
+            case _:
+                return self.value
+
+    @property
+    def priced(self) -> bool:
+        """Whether ``prices`` can tell what a resource is worth to it."""
+        return self not in (Goal.LATENCY, Goal.EFFICIENCY, Goal.ENERGY)
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -53,6 +68,14 @@ class Objective:
         if self.min_fps is not None and not 0.0 < self.min_fps < math.inf:
             raise ValueError(f"min_fps must be above 0, got {self.min_fps}")
 
+    def __str__(self) -> str:
+        """The goal and what is required, in words.
+
+        >>> str(Objective(Goal.DSP, 1000.0))
+        'dsp at 1,000 fps'
+        """
+        return self.goal.value + ("" if self.min_fps is None else f" at {self.min_fps:,.10g} fps")
+
     def frame_ii_limit(self, clock_mhz: float) -> int | None:
         """Largest frame II, in cycles, that the required throughput allows; None: any."""
         if self.min_fps is None:
@@ -71,6 +94,13 @@ class Objective:
                 return float(estimate.latency_cycles)
             case Goal.AREA:
                 return max(estimate.resources.utilisation(budget).values())
+            case Goal.EFFICIENCY:
+                return float(estimate.frame_ii_cycles * max(estimate.resources.dsp, 1))
+            case Goal.ENERGY:
+                energy = estimate.energy_proxy_pj
+                if energy is None:
+                    raise ValueError("the estimate is older than the energy proxy")
+                return float(energy)
             case _:
                 return float(getattr(estimate.resources, self.goal.value))
 

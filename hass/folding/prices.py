@@ -192,12 +192,12 @@ def prices(
         reach: slopes are means over the frame IIs within this factor of the plan's.
 
     Raises:
-        SpecError: if the plan is one of latency, which has no such prices.
+        SpecError: if the plan is one of latency, efficiency or energy, which have no such prices.
         ProfileError: if the profile does not belong to the graph.
     """
     goal = plan.objective.goal
-    if goal is Goal.LATENCY:
-        raise SpecError.at("prices", goal.value, "an objective other than latency")
+    if not goal.priced:
+        raise SpecError.at("prices", goal.value, "throughput, area or one resource")
     clock = plan.estimate.clock_mhz
     passes = passes_of(plan.foldings)
     streaming = Streaming(passes, passes) if passes else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -11,14 +11,17 @@ import numpy as np
 from ..cost import Estimate, estimate
 from ..cost.foldings import EngineKind
 from ..device import Device
+from ..errors import SolverError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
 from ..values import Arithmetic
 from .bound import relax
 from .choice import NO_LIMIT, IndexArray, join_options
+from .efficient import quick_efficient, solve_efficient
 from .effort import Effort, Remaining
 from .exact import Answer, solve_exact
 from .explain import joint_shortage, parts_lever, single_shortage, too_slow
+from .frugal import with_energy
 from .greedy import widened
 from .latency import solve_latency, swept_latency
 from .least import quick_least, solve_least
@@ -27,6 +30,7 @@ from .objective import FASTEST, Goal, Objective
 from .outline import priced_floor, quick_choice, sketched
 from .plan import FoldingPlan, Infeasibility, gap_above
 from .problem import Problem, problem_of
+from .rows import Rows
 from .spend import amount, whole_area
 from .streaming import Streaming, WeightsAt, counted, every_layer, large_layers, narrowed
 from .tables import TABLES, TableCache, option_costs, up_to
@@ -66,6 +70,12 @@ def _fastest(problem: Problem, solver: Solver, effort: Effort) -> _Found | None:
     return None if answer is None else _Found(answer.rows, answer.bound_cycles)
 
 
+def _cycles(problem: Problem, rows: IndexArray) -> int:
+    """Frame II of a choice."""
+    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, rows, strict=True)]
+    return max(problem.least_cycles, *cycles)
+
+
 def _greedy(problem: Problem, effort: Effort) -> Answer | None:
     sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
     start = quick_choice(sketch, relax(sketch))
@@ -80,12 +90,38 @@ def _smallest(
     problem: Problem, goal: Goal, limit: int | None, solver: Solver, effort: Effort
 ) -> _Found | None:
     budget = problem.budget.amounts
-    spend = whole_area(budget) if goal is Goal.AREA else amount(goal.columns[0], budget)
-    asked = problem.tables, spend, problem.least_cycles, NO_LIMIT if limit is None else limit
+    within = NO_LIMIT if limit is None else limit
+    tables: Sequence[Rows] = problem.tables
+    unit = 1
+    match goal:
+        case Goal.AREA:
+            spend = whole_area(budget)
+        case Goal.ENERGY:
+            column = with_energy(problem.tables, budget)
+            tables, spend, unit = column.tables, column.spend, column.step_pj
+        case _:
+            spend = amount(goal.columns[0], budget)
+    asked = tables, spend, problem.least_cycles, within
     answer = quick_least(*asked) if solver is Solver.GREEDY else None
-    if answer is None:  # greedy may miss what the integer program finds
-        answer = solve_least(*asked, effort)
-    return None if answer is None else _Found(answer.rows, float(answer.bound))
+    try:
+        if answer is None:  # greedy may miss what the integer program finds
+            answer = solve_least(*asked, effort)
+    except SolverError:
+        # so near to the fastest that nothing else was found: then that, of which nothing is proved
+        fast = _fastest(problem, Solver.EXACT, effort)
+        if fast is None or _cycles(problem, fast.rows) > within:
+            raise
+        return _Found(fast.rows, 0.0)
+    return None if answer is None else _Found(answer.rows, float(answer.bound * unit))
+
+
+def _efficient(
+    problem: Problem, limit: int | None, solver: Solver, effort: Effort
+) -> _Found | None:
+    within = NO_LIMIT if limit is None else limit
+    find = quick_efficient if solver is Solver.GREEDY else solve_efficient
+    answer = find(problem.tables, problem.budget.amounts, problem.least_cycles, within, effort)
+    return None if answer is None else _Found(answer.rows, answer.bound)
 
 
 def _fast_enough(problem: Problem, limit: int | None, effort: Effort) -> IndexArray | None:
@@ -93,8 +129,7 @@ def _fast_enough(problem: Problem, limit: int | None, effort: Effort) -> IndexAr
     found = _fastest(problem, Solver.EXACT, effort)
     if found is None or limit is None:
         return None if found is None else found.rows
-    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, found.rows, strict=True)]
-    if max(problem.least_cycles, *cycles) <= limit:
+    if _cycles(problem, found.rows) <= limit:
         return found.rows
     least = _smallest(problem, Goal.AREA, limit, Solver.EXACT, effort)
     return None if least is None else least.rows
@@ -243,6 +278,8 @@ def solve(
                     left,
                     lambda rows: judged(problem, rows).latency_cycles,
                 )
+            case Goal.EFFICIENCY:
+                found = _efficient(problem, limit, solver, left.effort())
             case _:
                 found = _smallest(problem, objective.goal, limit, solver, left.effort())
     on_chip = weights is WeightsAt.ON_CHIP or objective.goal is not Goal.THROUGHPUT
@@ -277,8 +314,7 @@ def solve(
 
 def _required(problem: Problem, found: _Found, limit: int, left: Remaining) -> _Found | None:
     """What was found if it is fast enough; otherwise whatever is, with the same bound."""
-    cycles = [int(t.cycles[row]) for t, row in zip(problem.tables, found.rows, strict=True)]
-    if max(problem.least_cycles, *cycles) <= limit:
+    if _cycles(problem, found.rows) <= limit:
         return found
     if found.bound > limit:
         return None

@@ -82,6 +82,10 @@ def _proof(plan: FoldingPlan) -> str:
             what = f"its first frame through in less than {number(plan.proved_bound)} cycles"
         case Goal.AREA:
             what = f"less than {percent(plan.proved_bound)} of the scarcest resource's budget"
+        case Goal.EFFICIENCY:
+            what = f"more than {number(1 / plan.proved_bound)} images per cycle and DSP"
+        case Goal.ENERGY:
+            what = f"less than {number(plan.proved_bound)} pJ of the energy proxy per frame"
         case _:
             what = f"less than {number(plan.proved_bound)} {goal.value.upper()}"
     text = f"o legal folding that fits{asked} has {what}"

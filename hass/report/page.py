@@ -11,15 +11,15 @@ from markupsafe import Markup
 
 from ..design import Design, arithmetic_title
 from ..files import write_text_atomic
+from ..pareto import Measure, Pair
 from .layer_plots import layer_pictures
 from .limits import limits
 from .pipeline import deep_fifos, pipeline_pictures
-from .run import Run, load_run
-from .run_plots import device_picture, pareto_picture
+from .run import Run, as_trial, gain_over, load_run, measure_of
+from .run_plots import device_picture, front_note, pareto_picture
 from .tables import (
     device_table,
     front_table,
-    images_per_cycle_per_dsp,
     layer_table,
     origin_table,
     source_table,
@@ -37,11 +37,12 @@ class Card:
     note: str
 
 
-def render_report(source: Path) -> str:
+def render_report(source: Path, pair: Pair | None = None) -> str:
     """The report of a search's folder, or of one design file, as an HTML page.
 
     Args:
         source: the folder (best.json, trials.csv, pareto.csv, designs/) or a design.json.
+        pair: measures of the front, instead of those of the search.
 
     Returns:
         one self-contained page: pictures inline, no script, no request; equal input gives equal
@@ -50,7 +51,7 @@ def render_report(source: Path) -> str:
     Raises:
         SpecError: if it is neither, or its files are wrong.
     """
-    return _page(load_run(source))
+    return _page(load_run(source, pair))
 
 
 def write_report(source: Path, target: Path) -> None:
@@ -81,6 +82,8 @@ def _page(run: Run) -> str:
         summary=summary_table(design),
         pareto=None if pareto is None else Markup(pareto),
         front=front_table(run) if run.trials else None,
+        front_title=" and ".join(run.aim.pair).capitalize(),
+        front_note=front_note(run),
         trials=len(run.trials),
         failed=run.failed,
         limits=limits(design),
@@ -101,13 +104,21 @@ def _resource(name: str) -> str:
     return (resources.files("hass.report") / name).read_text(encoding="utf-8")
 
 
-def _sentence(design: Design) -> str:
-    summary = design.summary
+def _reached(design: Design) -> str:
+    """What the design reaches at its objective, and how fast it is."""
+    summary, dense = design.summary, None if design.dense is None else design.dense.summary
     rate = f"{number(summary.throughput_fps)} frames/s in steady state"
-    text = f"{rate} on {shown(design.device.name)}"
-    if design.dense is not None:
-        times = ratio(summary.throughput_fps, design.dense.summary.throughput_fps)
-        text += f", {times} the dense design"
+    measure, place = measure_of(design), shown(design.device.name)
+    if measure is None or measure is Measure.THROUGHPUT:
+        times = "" if dense is None else ratio(summary.throughput_fps, dense.throughput_fps)
+        return f"{rate} on {place}" + (f", {times} the dense design" if times else "")
+    gain = None if dense is None else gain_over(design, dense)
+    better = "" if gain is None else f", {gain:.2f} times better than the dense design"
+    return f"{measure.text(measure.of(as_trial(summary)))} on {place}{better}, at {rate}"
+
+
+def _sentence(design: Design) -> str:
+    text = _reached(design)
     accuracy = design.accuracy
     if accuracy is not None and accuracy.test is not None:
         text += f", with {percent(accuracy.test.top1)} top-1 on held-out images"
@@ -124,8 +135,8 @@ def _sentence(design: Design) -> str:
 def _cards(design: Design) -> tuple[Card, ...]:
     new = design.summary
     old = None if design.dense is None else design.dense.summary
-    efficiency = images_per_cycle_per_dsp(new)
-    before = None if old is None else images_per_cycle_per_dsp(old)
+    efficiency = new.images_per_cycle_per_dsp
+    before = None if old is None else old.images_per_cycle_per_dsp
 
     def against(value: float | None, base: float | None) -> str:
         times = ratio(value, base)

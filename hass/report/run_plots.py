@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..design import Design, EstimateSummary
 from ..device import RESOURCE_NAMES
+from ..pareto import Figures, Measure
 from . import svg
-from .run import Run, Trial
+from .run import Run, Trial, as_trial
 from .words import number, percent
 
 if TYPE_CHECKING:
@@ -17,9 +18,34 @@ NAMED_POINTS = 300  # more points than these in a group are drawn at once, witho
 LOG_SPAN = 8.0  # throughputs that differ by more are drawn on a logarithmic axis
 
 
+def front_note(run: Run) -> str:
+    """What the picture of the front shows, and its hypervolume."""
+    up, across = run.aim.pair
+    text = (
+        "One point a finished trial. The line is the Pareto front: what is "
+        f"{'right' if across.more_is_better else 'left'} of it or "
+        f"{'above' if up.more_is_better else 'below'} it was not found."
+    )
+    if Measure.ACCURACY in run.aim.pair:
+        text += (
+            " Accuracy here is on the selection split, which the search optimises; only the "
+            "summary's test split is free of that choice."
+        )
+    if run.hypervolume is not None:
+        text += (
+            f" Hypervolume {number(run.hypervolume)}: the area between the front of the designs "
+            "that keep all constraints and the dense design, which is 1 in each measure"
+        )
+        if Measure.ACCURACY in run.aim.pair:
+            text += "; of accuracy, the share that is kept of what may be lost"
+        text += "."
+    return text
+
+
 def pareto_picture(run: Run) -> str | None:
-    """Accuracy on the selection split against throughput, all trials; None where none was run."""
-    points = [trial for trial in run.trials if _point(trial) is not None]
+    """The measures of the front against each other, all trials; None where none was run."""
+    points = [trial for trial in run.trials if _point(run, trial) is not None]
+    up, across = run.aim.pair
     if not points:
         return None
     with svg.drawing():
@@ -28,35 +54,41 @@ def pareto_picture(run: Run) -> str | None:
         tips: dict[str, str] = {}
         _groups(axes, run, points, tips)
         _named(axes, run, points, tips)
-        rates = [rate for trial in points if (rate := trial.throughput_fps)]
-        if max(rates) > LOG_SPAN * min(rates):
-            axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda rate, _: number(rate))
-        axes.set_xlabel("throughput in steady state, frames/s")
-        axes.set_ylabel("top-1 on the selection split, %")
+        for measure, place, axis in ((up, 1, axes.yaxis), (across, 0, axes.xaxis)):
+            shown = [xy[place] for trial in points if (xy := _point(run, trial))]
+            if measure is not Measure.ACCURACY and max(shown) > LOG_SPAN * min(shown) > 0:
+                (axes.set_yscale if place else axes.set_xscale)("log")
+            axis.set_major_formatter(lambda value, _: number(value))
+            axis.set_label_text(measure.heading)
         axes.grid(True)
         axes.margins(0.06, 0.08)
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=8.5)
         return svg.to_svg(
             drawn,
             "pareto",
-            "Accuracy against throughput, one point a trial",
+            f"{up} against {across}, one point a trial".capitalize(),
             f"{len(points)} finished trials, {len(run.front)} of them on the Pareto front; the "
             "table beside the picture lists the front.",
             tips,
         )
 
 
-def _point(trial: Trial) -> tuple[float, float] | None:
-    if trial.selection_top1 is None or not trial.throughput_fps:
-        return None
-    return trial.throughput_fps, 100 * trial.selection_top1
+def _shown(measure: Measure, trial: Figures) -> float | None:
+    """As an axis shows it."""
+    value = measure.of(trial)
+    return 100 * value if value is not None and measure is Measure.ACCURACY else value
+
+
+def _point(run: Run, trial: Figures) -> tuple[float, float] | None:
+    up, across = run.aim.pair
+    x, y = _shown(across, trial), _shown(up, trial)
+    return None if x is None or y is None or not trial.throughput_fps else (x, y)
 
 
 def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> None:
     front = sorted(
         (trial for trial in points if trial.number in run.front),
-        key=lambda trial: (trial.throughput_fps or 0.0, trial.number),
+        key=lambda trial: (run.aim.pair[1].of(trial) or 0.0, trial.number),
     )
     rest = [trial for trial in points if trial.number not in run.front]
     groups = (
@@ -65,8 +97,10 @@ def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> 
         ("Pareto front", front, "o", svg.BLUE, 7),
     )
     if front:
-        xs, ys = zip(*(xy for trial in front if (xy := _point(trial))), strict=True)
-        axes.plot(xs, ys, color=svg.BLUE, linewidth=1.2, drawstyle="steps-pre", zorder=2)
+        xs, ys = zip(*(xy for trial in front if (xy := _point(run, trial))), strict=True)
+        # between two points the front is at that of the two that is worse across, thus better up
+        style = "steps-pre" if run.aim.pair[1].more_is_better else "steps-post"
+        axes.plot(xs, ys, color=svg.BLUE, linewidth=1.2, drawstyle=style, zorder=2)
     for label, trials, marker, colour, size in groups:
         if len(trials) > NAMED_POINTS and trials is not front:
             batches = [trials]
@@ -75,8 +109,8 @@ def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> 
         for index, batch in enumerate(batches):
             gid = f"trial{batch[0].number}"
             axes.plot(
-                [xy[0] for trial in batch if (xy := _point(trial))],
-                [xy[1] for trial in batch if (xy := _point(trial))],
+                [xy[0] for trial in batch if (xy := _point(run, trial))],
+                [xy[1] for trial in batch if (xy := _point(run, trial))],
                 marker,
                 color=colour,
                 markersize=size,
@@ -88,20 +122,21 @@ def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> 
                 zorder=3,
             )
             if len(batch) == 1:
-                tips[gid] = _tip(batch[0])
+                tips[gid] = f"trial {batch[0].number}: {_tip(run, batch[0])}"
 
 
-def _tip(trial: Trial) -> str:
-    return (
-        f"trial {trial.number}: {number(trial.throughput_fps)} frames/s, "
-        f"{percent(trial.selection_top1, 2)}, {number(trial.dsp)} DSP"
-    )
+def _tip(run: Run, trial: Figures) -> str:
+    told = [f"{number(trial.throughput_fps)} frames/s", percent(trial.selection_top1, 2)]
+    told.append(f"{number(trial.dsp)} DSP")
+    said = (Measure.THROUGHPUT, Measure.ACCURACY, Measure.DSP)
+    told += [measure.text(measure.of(trial)) for measure in run.aim.pair if measure not in said]
+    return ", ".join(told)
 
 
 def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> None:
     """The two points that the summary compares, on top of the rest."""
     for trial in points:
-        xy = _point(trial)
+        xy = _point(run, trial)
         if trial.number == 0 and xy is not None:
             axes.plot(
                 *xy,
@@ -115,13 +150,12 @@ def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> N
                 gid="dense",
                 zorder=4,
             )
-            tips["dense"] = "dense, " + _tip(trial)
-    accuracy = None if run.best.accuracy is None else run.best.accuracy.selection
-    if accuracy is not None:
-        x, y = run.best.summary.throughput_fps, 100 * accuracy.top1
+            tips["dense"] = f"dense, trial 0: {_tip(run, trial)}"
+    best = as_trial(run.best.summary, run.best.accuracy)
+    xy = _point(run, best)
+    if xy is not None:
         axes.plot(
-            x,
-            y,
+            *xy,
             "*",
             color=svg.RED,
             markeredgecolor="white",
@@ -132,7 +166,7 @@ def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> N
             gid="best",
             zorder=5,
         )
-        tips["best"] = f"best: {number(x)} frames/s, {y:.2f} %"
+        tips["best"] = f"best: {_tip(run, best)}"
 
 
 def device_picture(design: Design, dense: EstimateSummary | None) -> str:

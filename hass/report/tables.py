@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ..cost.foldings import EngineKind, Folding, MemoryKind
-from ..design import Design, DesignAccuracy, EstimateSummary, arithmetic_title
+from ..design import Design, DesignAccuracy, arithmetic_title
 from ..device import RESOURCE_NAMES
+from ..pareto import Measure
 from ..sparsity import Accuracy
 from .limits import budget_shares
 from .run import Run
@@ -23,7 +25,7 @@ RESOURCE_TITLES = {
 
 FRONT_HEAD = (
     *("trial", "origin", "top-1, selection", "frames/s", "frame II", "latency, µs"),
-    *("pair density", "DSP", "LUT", "BRAM18", "URAM"),
+    *("pair density", "DSP", "LUT", "BRAM18", "URAM", "images/cycle/DSP", "energy proxy, pJ"),
 )
 LAYER_HEAD = (
     *("layer", "engine", "lanes in·out·group", "fine", "channels per segment"),
@@ -52,12 +54,6 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     marked: frozenset[int] = frozenset()
     numeric: bool = True
-
-
-def images_per_cycle_per_dsp(summary: EstimateSummary) -> float | None:
-    """Efficiency: frames per cycle and DSP; None for a design without DSPs."""
-    dsp = summary.resources.dsp
-    return 1 / (summary.frame_ii_cycles * dsp) if dsp else None
 
 
 def _split(accuracy: DesignAccuracy | None, split: str) -> Accuracy | None:
@@ -107,9 +103,11 @@ def summary_table(design: Design) -> Table:
     add("Frame II (cycles between frames, steady state)", both("frame_ii_cycles"))
     add("Latency of one frame alone, fill included (µs)", both("latency_us"))
     add("Pipeline depth (cycles, first word in to first out)", both("depth_cycles"))
-    efficiency = None if old is None else images_per_cycle_per_dsp(old)
-    add("Images per cycle per DSP", (images_per_cycle_per_dsp(new), efficiency))
+    efficiency = None if old is None else old.images_per_cycle_per_dsp
+    add("Images per cycle per DSP", (new.images_per_cycle_per_dsp, efficiency))
     add("Active MACs per frame", both("active_macs_per_frame"))
+    if new.energy_proxy_pj is not None:
+        add("Energy proxy of a frame (pJ of a 45 nm ASIC, for ratios)", both("energy_proxy_pj"))
     share = ABSENT if old is None else percent(old.multiplier_bound_share)
     rows.append(("Share of the multiplier bound", share, percent(new.multiplier_bound_share), ""))
     for name, title in RESOURCE_TITLES.items():
@@ -129,10 +127,11 @@ def summary_table(design: Design) -> Table:
 
 
 def front_table(run: Run) -> Table:
-    """The dense trial, the Pareto front and the chosen one, slowest first."""
+    """The dense trial, the Pareto front and the chosen one, worst in its second measure first."""
     chosen = run.chosen
     trials = [t for t in run.trials if t.number in run.front or t.number in (0, chosen)]
-    trials.sort(key=lambda trial: (trial.throughput_fps or 0.0, trial.number))
+    worth = run.aim.pair[1].worth
+    trials.sort(key=lambda t: (-math.inf if (w := worth(t)) is None else w, t.number))
     rows = [
         (
             str(trial.number) + (" (best)" if trial.number == chosen else ""),
@@ -146,11 +145,13 @@ def front_table(run: Run) -> Table:
             number(trial.lut),
             number(trial.bram18),
             number(trial.uram),
+            number(Measure.EFFICIENCY.of(trial)),
+            number(trial.energy_proxy_pj),
         )
         for trial in trials
     ]
     return Table(
-        "The Pareto front on the selection split, and the dense design",
+        f"The Pareto front of {' and '.join(run.aim.pair)}, and the dense design",
         FRONT_HEAD,
         tuple(rows),
         frozenset(i for i, trial in enumerate(trials) if trial.number == chosen),
@@ -255,6 +256,7 @@ def origin_table(run: Run) -> Table:
             f"{bits.acc_bits} bits",
         ),
         ("Folding solver", shown(design.plan.solver)),
+        ("Objective", str(design.plan.objective)),
     ]
     if made.strategy is not None:
         rows.append(("Search strategy", shown(made.strategy)))

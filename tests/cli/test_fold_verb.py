@@ -56,6 +56,8 @@ def test_every_objective(tiny_model: Path, tmp_path: Path, goal: Goal) -> None:
         (["--objective", "dsp", "--min-fps", "1000"], "fits and gives 1,000 fps needs less than"),
         (["--objective", "latency"], "has its first frame through in less than"),
         (["--objective", "area"], "% of the budget's scarcest resource"),
+        (["--objective", "efficiency"], "images per cycle and DSP"),
+        (["--objective", "energy", "--min-fps", "1000"], "pJ of the energy proxy per frame"),
     ],
 )
 def test_the_proof_is_said(tiny_model: Path, options: list[str], words: str) -> None:

@@ -383,6 +383,8 @@ def test_a_floor_that_is_kept_in_floating_point_only_is_told(
         (["--device", "nosuch"], 2),
         (["--strategy", "magic"], 2),
         (["--trials", "0"], 2),
+        (["--objective", "dsp"], 2),
+        (["--front", "accuracy"], 2),
         (["--data", "nosuch.npz"], 2),
         (["-o", "/proc/nowhere"], 6),
     ],

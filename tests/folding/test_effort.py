@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -10,12 +11,14 @@ from folding_cases import chain, part, table_of
 
 from hass import ops
 from hass.device import Resources
+from hass.errors import SolverError
 from hass.folding import (
     Effort,
     FoldingPlan,
     Goal,
     Objective,
     TableCache,
+    efficient,
     solve,
 )
 from hass.folding.choice import Budget
@@ -141,3 +144,50 @@ def test_a_clock_that_runs_out_stops_between_programs(monkeypatch: pytest.Monkey
     assert late is not None
     assert asked == []
     assert late.bound_cycles <= 9
+
+
+def test_where_no_small_choice_is_found_the_fastest_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(*args: object) -> None:
+        raise SolverError("a limit was met")
+
+    fastest = solve(NET, DEVICE)
+    assert isinstance(fastest, FoldingPlan)
+    # the package's attribute of that name is the function
+    monkeypatch.setattr(sys.modules["hass.folding.solve"], "solve_least", undecided)
+    fps = fastest.estimate.throughput_fps
+    plan = solve(NET, DEVICE, objective=Objective(Goal.DSP, fps))
+    assert isinstance(plan, FoldingPlan)
+    assert plan.foldings == fastest.foldings
+    assert (plan.proved_bound, plan.gap) == (0.0, plan.estimate.resources.dsp)
+    with pytest.raises(SolverError):
+        solve(NET, DEVICE, objective=Objective(Goal.DSP, 1.01 * fps))
+
+
+@pytest.mark.parametrize("quick", [None, "quick_least"])
+def test_efficiency_bears_frame_iis_that_stay_open(
+    quick: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    exact = solve(NET, DEVICE, objective=Objective(Goal.EFFICIENCY), effort=Effort())
+    assert isinstance(exact, FoldingPlan)
+
+    def undecided(*args: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise SolverError("a limit was met")
+
+    found = efficient.quick_least
+
+    def at_times(*args: object) -> object:
+        nonlocal asked
+        asked += 1
+        return None if asked % 2 == 0 else found(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(efficient, "solve_least", undecided)
+    if quick is not None:
+        monkeypatch.setattr(efficient, quick, at_times)
+    plan = solve(NET, DEVICE, objective=Objective(Goal.EFFICIENCY))
+    assert isinstance(plan, FoldingPlan) and asked > 2
+    best, value = (plan.objective.value(p.estimate, DEVICE.budget) for p in (exact, plan))
+    assert plan.proved_bound <= best <= value
+    assert plan.estimate.resources.fits(DEVICE.budget)

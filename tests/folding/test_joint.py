@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from hass.device import Device, load_device
-from hass.folding import Curve, Joint, fastest_within, joint_curves, joint_of, solve
+from hass.folding import (
+    Curve,
+    Goal,
+    Joint,
+    Objective,
+    best_within,
+    fastest_within,
+    joint_curves,
+    joint_of,
+    solve,
+)
 from hass.graph import Graph
 from hass.onnx_io import read_model
 from hass.sparsity import SparsityProfile
@@ -51,6 +61,55 @@ def test_no_choice_is_much_better(made_up: tuple[Graph, Device], seed: int, loss
     if found is not None and best is not None:
         assert found.frame_ii_cycles <= 1.1 * best.frame_ii_cycles
         assert sum(losses[name][found.options[name]] for name in chosen) <= loss + 1e-6
+
+
+@pytest.mark.parametrize("goal", [Goal.DSP, Goal.EFFICIENCY])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_choice_is_much_better_at_another_objective(
+    made_up: tuple[Graph, Device], goal: Goal, seed: int
+) -> None:
+    """Of each layer the cheapest row that is fast enough, in every choice of options, by hand."""
+    graph, device = made_up
+    rng = np.random.default_rng(seed)
+    budget = np.array(tuple(device.budget))
+    chosen = [layer.name for layer in graph.convs][:2]
+    curves = [random_curves(graph, rng, budget / 12) for _ in range(2)]  # all fits
+    losses = {name: np.array([0.0, rng.uniform(0.005, 0.03)]) for name in chosen}
+    joint = joint_of(graph, device, chosen, curves)
+    paced = Objective(goal, device.clock_mhz * 1e6 / 1500)
+    allowed, limit = 0.03, 1500
+
+    def fewest(picks: dict[str, int], cycles: int) -> float:
+        least = 0.0
+        for layer in graph:
+            curve = curves[picks.get(layer.name, 0)][layer.name]
+            fast = curve.use[curve.cycles <= cycles, 2]
+            least += float(fast.min()) if len(fast) else np.inf
+        return least
+
+    def value(picks: dict[str, int]) -> float:
+        if goal is Goal.DSP:
+            return fewest(picks, limit)
+        every = np.unique(np.concatenate([c.cycles for some in curves for c in some.values()]))
+        return min(float(c) * fewest(picks, int(c)) for c in every if c <= limit)
+
+    values = {
+        picks: value(dict(zip(chosen, picks, strict=True)))
+        for picks in product((0, 1), repeat=2)
+        if sum(losses[n][p] for n, p in zip(chosen, picks, strict=True)) <= allowed
+    }
+    found = best_within(joint, losses, allowed, paced)
+    assert found is not None and found.frame_ii_cycles <= limit
+    assert values[tuple(found.options[name] for name in chosen)] <= 1.05 * min(values.values())
+
+
+def test_what_is_out_of_reach_is_sought_by_throughput(made_up: tuple[Graph, Device]) -> None:
+    graph, device = made_up
+    curves = random_curves(graph, np.random.default_rng(0), np.array(tuple(device.budget)) / 12)
+    joint = joint_of(graph, device, [], [curves])
+    fastest = fastest_within(joint, {}, 0.0)
+    for objective in (Objective(Goal.DSP, 1e9), Objective(Goal.LATENCY), Objective(Goal.ENERGY)):
+        assert best_within(joint, {}, 0.0, objective) == fastest
 
 
 def _only(

@@ -69,6 +69,14 @@ def latencies(index: int) -> np.ndarray:
     )
 
 
+@cache
+def energies(index: int) -> np.ndarray:
+    space, places, _, _ = every(index)
+    device = part(Resources(9, 9, 9, 9, 9))
+    found = [estimate(GRAPHS[index], space.foldings(p), device).energy_proxy_pj for p in places]
+    return np.array(found)
+
+
 def best_by_force(index: int, budget: Resources, objective: Objective) -> float | None:
     """The best value over all foldings that fit and are fast enough, or None."""
     _, _, cycles, resources = every(index)
@@ -86,6 +94,10 @@ def best_by_force(index: int, budget: Resources, objective: Objective) -> float 
             values = cycles
         case Goal.LATENCY:
             values = latencies(index)
+        case Goal.ENERGY:
+            values = energies(index)
+        case Goal.EFFICIENCY:
+            values = cycles * np.maximum(resources[:, 2], 1)
         case Goal.AREA:
             values = (resources / np.maximum(have, 1)).max(axis=1)
         case goal:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from made_designs import made_design, write_run
 
 from hass.cli import main
 from hass.compare import COLUMNS, compare, to_csv, to_json, to_svg
-from hass.design_file import write_design
+from hass.design_file import read_design, write_design
 from hass.errors import SpecError
+from hass.folding import Goal, Objective
 
 
 @pytest.fixture
@@ -41,6 +43,21 @@ def test_entries_are_in_order_and_against_the_first(folder: Path) -> None:
     assert (plain.integer_selection_top1, plain.integer_test_top1) == (None, None)
     assert best.frame_ii_cycles == 20_000 and best.throughput_fps == 10_000
     assert best.images_per_cycle_per_dsp == pytest.approx(1 / (20_000 * best.dsp))
+
+
+def test_designs_say_what_they_were_folded_for(folder: Path) -> None:
+    best = read_design(folder / "out/best.json")
+    for name, objective in (("lean", Objective(Goal.DSP, 1000.0)), ("area", Objective(Goal.AREA))):
+        plan = replace(best.plan, objective=objective, bound=0.0)
+        write_design(replace(best, plan=plan), folder / f"{name}.json")
+    first, lean, area = compare(
+        [folder / "out/designs/trial-0000.json", folder / "lean.json", folder / "area.json"]
+    )
+    assert [e.objective for e in (first, lean, area)] == ["throughput", "dsp at 1,000 fps", "area"]
+    assert first.objective_gain == 1.0
+    assert lean.objective_gain == pytest.approx(first.dsp / lean.dsp)
+    assert area.objective_gain is None  # no measure of designs
+    assert first.energy_proxy_pj is None  # of files that are older than it
 
 
 def test_names_that_occur_twice_become_paths(folder: Path) -> None:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import permutations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from made_designs import layer_names, made_design, write_run
 
+from hass.cli import main
 from hass.design_file import write_design
 from hass.errors import OutputError, SpecError
+from hass.folding import Goal, Objective
+from hass.pareto import Measure
 from hass.report import render_report, write_report
+from hass.report.run import load_run
+from hass.report.run_plots import pareto_picture
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -115,6 +124,16 @@ def test_front_limits_and_origin(page: _Page) -> None:
         "DS891",
     ):
         assert words in page.words
+
+
+def test_the_first_sentence_is_about_the_objective(tmp_path: Path) -> None:
+    dense = made_design(density=1.0, frame_ii_cycles=30_000, correct=470)
+    best = made_design(dense=dense)
+    lean = replace(best, plan=replace(best.plan, objective=Objective(Goal.LATENCY), bound=1.0))
+    write_design(lean, tmp_path / "early.json")
+    words = _Page(render_report(tmp_path / "early.json")).words
+    assert "145 us on zcu104, 1.34 times better than the dense design, at 10,000 frames/s" in words
+    assert "Objective latency" in words
 
 
 def test_nothing_is_fetched(page: _Page, text: str) -> None:
@@ -258,3 +277,25 @@ def test_matplotlib_is_loaded_only_to_draw() -> None:
 def test_layer_names_helper_makes_unique_names() -> None:
     names = layer_names(200)
     assert len(set(names)) == 200
+
+
+@pytest.mark.parametrize("pair", list(permutations(Measure, 2))[::5])
+def test_a_front_of_any_two_measures(run: Path, pair: tuple[Measure, Measure]) -> None:
+    picture = pareto_picture(load_run(run, pair))
+    if Measure.ENERGY in pair:  # the table has none
+        assert picture is None
+    else:
+        assert picture is not None
+        ET.fromstring(picture)
+        for measure in pair:
+            assert measure.heading in picture
+
+
+def test_the_verb_draws_another_front(run: Path, tmp_path: Path) -> None:
+    words = ["report", str(run), "--front", "dsp,throughput", "-o", str(tmp_path / "page.html")]
+    assert CliRunner().invoke(main, words, catch_exceptions=False).exit_code == 0
+    page = _Page((tmp_path / "page.html").read_text("utf-8"))
+    for text in ("Dsp and throughput", "right of it or below it", "Hypervolume 0"):
+        assert text in page.words
+    wrong = CliRunner().invoke(main, [*words[:3], "dsp"])
+    assert wrong.exit_code == 2 and "expected two of accuracy, throughput" in wrong.stderr

@@ -9,6 +9,7 @@ from made_designs import made_design, row, write_rows, write_run
 
 from hass.design_file import write_design
 from hass.errors import SpecError
+from hass.pareto import Aim, Measure
 from hass.report.run import load_best, load_run
 
 
@@ -84,3 +85,28 @@ def test_columns_that_a_later_search_adds_are_ignored(folder: Path) -> None:
     lines = table.read_text("utf-8").splitlines()
     table.write_text("\n".join([f"{lines[0]},new", *(f"{line},1" for line in lines[1:])]), "utf-8")
     assert len(load_run(folder).trials) == 29
+
+
+def test_the_front_can_be_of_other_measures(folder: Path) -> None:
+    run = load_run(folder, (Measure.DSP, Measure.LATENCY))
+    assert run.aim.pair == (Measure.DSP, Measure.LATENCY)
+    best = min(run.trials, key=lambda trial: (trial.latency_us or 1e9, trial.number))
+    assert best.number in run.front
+    assert run.hypervolume is not None  # without accuracy nothing needs to be known of the floor
+    with pytest.raises(SpecError, match="got one design, expected the folder of a search"):
+        load_run(folder / "best.json", (Measure.DSP, Measure.LATENCY))
+
+
+def test_what_may_be_lost_is_read_from_the_spec(folder: Path) -> None:
+    assert load_run(folder).hypervolume is None
+    spec = folder / "spec.toml"
+    spec.write_text('goal = "dsp"\nmin_fps = 9000.0\naccuracy_drop = 5.0\n', "utf-8")
+    run = load_run(folder)
+    assert run.aim == Aim((Measure.ACCURACY, Measure.DSP), 5.0, 9000.0)
+    assert run.hypervolume is not None and run.hypervolume >= 0.0
+    spec.write_text('front = ["dsp", "speed"]', "utf-8")
+    with pytest.raises(SpecError, match=r"spec\.toml: front"):
+        load_run(folder)
+    spec.write_text("front = ", "utf-8")
+    with pytest.raises(SpecError, match=r"expected a TOML file"):
+        load_run(folder)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hass.search.pareto import best_of, pareto_front
+from hass.pareto import Aim, Measure, pareto_front
+from hass.search.pareto import best_of, with_hypervolumes
 from hass.search.record import (
     COLUMNS,
     Origin,
@@ -67,6 +69,28 @@ def test_of_equally_fast_designs_the_one_with_fewer_multipliers_is_best() -> Non
     ]
     best = best_of(records)
     assert best is not None and best.number == 1
+
+
+def test_the_best_of_another_objective() -> None:
+    records = [
+        replace(tried(0, 100.0, 0.9), dsp=9, latency_us=5.0, energy_proxy_pj=70),
+        replace(tried(1, 300.0, 0.8), dsp=9, latency_us=6.0, energy_proxy_pj=60),
+        replace(tried(2, 200.0, 0.8), dsp=8, latency_us=7.0, energy_proxy_pj=60),
+        replace(tried(3, 900.0, 0.1, feasible=False), dsp=1, latency_us=1.0, energy_proxy_pj=1),
+    ]
+    chosen = {goal: best_of(records, goal) for goal in (*Measure,)}
+    numbers = {goal: None if best is None else best.number for goal, best in chosen.items()}
+    assert (numbers[Measure.DSP], numbers[Measure.LATENCY]) == (2, 0)
+    assert numbers[Measure.ENERGY] == 2  # of equal ones the one with fewer DSPs
+    assert (numbers[Measure.LUT], numbers[Measure.EFFICIENCY]) == (None, None)  # not known
+
+
+def test_each_finished_trial_has_the_hypervolume_of_the_front_up_to_it() -> None:
+    failed = TrialRecord(2, TrialState.FAIL, Origin.SEED)
+    records = [tried(0, 100.0, 0.9), tried(1, 300.0, 0.9), failed, tried(3, 200.0, 0.9)]
+    told = with_hypervolumes(records, Aim())
+    assert [record.hypervolume for record in told] == pytest.approx([0.0, 2.0, None, 2.0])
+    assert record_of(1, told[1].state, told[1].origin, record_numbers(told[1])) == records[1]
 
 
 pairs = st.tuples(st.sampled_from([1.0, 2.0, 3.0, 4.0]), st.sampled_from([0.1, 0.2, 0.3]))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from hass.pareto import Aim, Measure
 from hass.search import SearchHooks, SilentHooks, TrialRecord
 from hass.search.record import Origin, TrialState
 from hass.search.show import BarHooks, LineHooks, best_text, record_text
@@ -30,6 +32,26 @@ def test_a_trial_in_words() -> None:
     assert record_text(FAST) == "trial 3 (sampler): 1,234 fps, 90.0 %"
     assert record_text(COARSE).endswith("20.0 %, below the accuracy floor")
     assert record_text(UNFIT) == "trial 0 (dense): does not fit the part"
+
+
+def test_a_trial_in_words_of_another_objective() -> None:
+    small = replace(FAST, dsp=42, latency_us=12.345, energy_proxy_pj=98765, hypervolume=0.25)
+    assert best_text(small, Measure.DSP) == "best 42 DSP, 90.0 % (trial 3)"
+    assert best_text(small, Measure.LATENCY) == "best 12.35 us, 90.0 % (trial 3)"
+    assert record_text(small, Measure.ENERGY).endswith("98,765 pJ (proxy), 90.0 %")
+    late = record_text(replace(small, feasible=False), Measure.DSP, 2000.0)
+    assert late == "trial 3 (sampler): 42 DSP, 90.0 %, only 1,234 of 2,000 fps"
+    assert record_text(UNFIT, Measure.DSP, 2000.0).endswith("does not fit the part at 2,000 fps")
+
+
+def test_lines_tell_how_far_the_front_has_come(capsys: pytest.CaptureFixture[str]) -> None:
+    hooks = LineHooks(Measure.DSP, Aim((Measure.ACCURACY, Measure.DSP)))
+    small = replace(FAST, dsp=42, hypervolume=0.25)
+    hooks.tried(small, small)
+    assert capsys.readouterr().err == (
+        "trial 3 (sampler): 42 DSP, 90.0 %; best 42 DSP, 90.0 % (trial 3); "
+        "hypervolume of accuracy and dsp 0.25\n"
+    )
 
 
 def test_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:

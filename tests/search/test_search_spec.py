@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from hass.clip_family import MAGNITUDE, Blocks, Neighbours, WholeChannels
 from hass.errors import SpecError
+from hass.pareto import Measure
 from hass.search import ObjectiveWeights, SearchSpec, read_spec, write_spec
 from hass.search.spec import check_resumable, spec_toml
 from hass.search.weight_clips import WeightClips, weight_clips_of, weight_shares
@@ -20,6 +22,9 @@ FULL = SearchSpec(
     "mine.toml",
     trials=7,
     strategy="tpe",
+    goal="dsp",
+    min_fps=1000.0,
+    front=("dsp", "accuracy"),
     accuracy_drop=0.5,
     seed=3,
     profile_images=16,
@@ -117,8 +122,35 @@ def test_shares_that_a_pattern_can_clip() -> None:
     assert weight_shares(WeightClips(WholeChannels()), 16, 1) == ()
 
 
-def test_only_trials_may_change() -> None:
-    check_resumable(replace(SPEC, trials=99), SPEC, "spec.toml")
+@pytest.mark.parametrize("goal", ["dsp", "lut", "energy"])
+def test_what_says_nothing_of_speed_needs_a_throughput(goal: str) -> None:
+    with pytest.raises(SpecError, match=rf"min_fps: got None, .*--min-fps.*{goal} alone"):
+        replace(SPEC, goal=goal)
+    assert replace(SPEC, goal=goal, min_fps=1.0).aim.pair == (Measure.ACCURACY, Measure(goal))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("goal", "accuracy"), ("goal", "area"), ("min_fps", 0.0), ("min_fps", math.inf)),
+        *(("front", ("dsp",)), ("front", ("dsp", "dsp")), ("front", ("dsp", "speed"))),
+    ],
+)
+def test_goals_and_fronts_that_are_none(name: str, value: object) -> None:
+    with pytest.raises(SpecError) as caught:
+        replace(SPEC, **{name: value})
+    assert [mistake.where for mistake in caught.value.mistakes] == [name]
+
+
+def test_a_spec_that_is_older_than_goals_reads_as_it_did(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    write_spec(SPEC, path)
+    assert "goal" not in path.read_text() and "front" not in path.read_text()
+    assert read_spec(path).measure is Measure.THROUGHPUT
+
+
+def test_only_trials_and_front_may_change() -> None:
+    check_resumable(replace(SPEC, trials=99, front=("dsp", "lut")), SPEC, "spec.toml")
     with pytest.raises(SpecError) as caught:
         check_resumable(replace(SPEC, trials=9, seed=1, clock_mhz=100.0), SPEC, "spec.toml")
     assert [mistake.where for mistake in caught.value.mistakes] == [
