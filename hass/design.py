@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ._version import __version__
+from .channels import Removed
 from .cost import COST_MODEL_VERSION, Estimate
 from .cuts import WHOLE, Part
 from .device import Device, Resources
@@ -37,6 +38,8 @@ class ModelRef:
         graph_digest: of the imported graph.
         weights_digest: of the imported, dense weights.
         part: which layers of the network; both digests are of this part.
+        removed_channels: of the file's network, Conv2d layer -> output channels; both digests are
+            of the network without them and what is tied to them (``onnx_io.without``).
     """
 
     path: str
@@ -44,6 +47,11 @@ class ModelRef:
     graph_digest: str
     weights_digest: str
     part: Part = WHOLE
+    removed_channels: Removed = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        removed = MappingProxyType(dict(self.removed_channels))
+        object.__setattr__(self, "removed_channels", removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +215,10 @@ class Design:
             if dense.utilisation != dense.resources.utilisation(self.device.available):
                 raise ValueError("the dense design's utilisation is not that of its resources")
         named = ("layer_arithmetic", "settings", "densities")
-        for field, names in ((field, getattr(self, field)) for field in named):
+        for what, names in ((what, getattr(self, what)) for what in named):
             unknown = sorted(set(names) - set(layers))
             if unknown:
-                raise ValueError(f"{field} name layers that do not exist: {', '.join(unknown)}")
+                raise ValueError(f"{what} name layers that do not exist: {', '.join(unknown)}")
         if dict(self.precision.layers) != dict(self.layer_arithmetic):
             raise ValueError("layer_arithmetic names layers whose word lengths are arithmetic's")
 
@@ -239,6 +247,7 @@ def model_ref(model: ImportedModel) -> ModelRef:
         graph_digest=model.graph.digest,
         weights_digest=model.weights.digest,
         part=model.part,
+        removed_channels=model.removed,
     )
 
 

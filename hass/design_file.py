@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from .cost.result import LayerEstimate
-from .design import Design, DesignAccuracy, EstimateSummary
+from .design import Design, DesignAccuracy, EstimateSummary, ModelRef
 from .design_schema import DesignFile
 from .device import Device
 from .errors import GraphError, Mistake, SpecError
 from .files import JsonValue, canonical_json, write_text_atomic
 from .folding.plan import FoldingPlan
 from .near import unreadable
+from .setting_record import setting_json
 from .sparsity import Accuracy
 from .validation import mistakes_of
 
@@ -75,6 +76,21 @@ def layer_json(name: str, layer: LayerEstimate) -> dict[str, JsonValue]:
     }
 
 
+def model_json(model: ModelRef) -> dict[str, JsonValue]:
+    """Which network a design is of; channels only where some were removed."""
+    shown: dict[str, JsonValue] = {
+        "path": model.path,
+        "sha256": model.sha256,
+        "graph_digest": model.graph_digest,
+        "weights_digest": model.weights_digest,
+        "part": asdict(model.part),
+    }
+    if not model.removed_channels:
+        return shown
+    removed: JsonValue = {name: list(gone) for name, gone in model.removed_channels.items()}
+    return {**shown, "removed_channels": removed}
+
+
 def device_json(device: Device) -> dict[str, JsonValue]:
     """A whole device, as it stands in a design file."""
     return {
@@ -127,13 +143,13 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         "integer_accuracy": splits_json(design.integer_accuracy),
         "dense": dense,
         "trials": design.trials,
-        "settings": {name: asdict(setting) for name, setting in design.settings.items()},
+        "settings": {name: setting_json(setting) for name, setting in design.settings.items()},
         "foldings": {name: asdict(folding) for name, folding in plan.foldings.items()},
         "layers": [layer_json(name, layer) for name, layer in estimate.layers.items()],
         "fifos": [asdict(fifo) for fifo in estimate.fifos],
         "densities": {name: asdict(density) for name, density in design.densities.items()},
         "output_max_abs": dict(design.output_max_abs),
-        "model": asdict(design.model),
+        "model": model_json(design.model),
         "data": None if design.data is None else asdict(design.data),
         "device": device_json(design.device),
         "arithmetic": asdict(design.arithmetic),
@@ -197,8 +213,8 @@ def read_design(path: str | Path) -> Design:
 
 
 def load_design_model(design: Design, design_path: str | Path) -> ImportedModel:
-    """Import the network of a design, or the part of it that the design is of: the path is tried as
-    it is, then from the design's folder.
+    """Import the network of a design, without the channels that the design has removed, or the part
+    of it that the design is of: the path is tried as it is, then from the design's folder.
 
     Raises:
         SpecError: if the model is not there, or is not the one the design was made for.
@@ -207,6 +223,7 @@ def load_design_model(design: Design, design_path: str | Path) -> ImportedModel:
     from .onnx_io import (
         read_model,
         take_part,
+        without,
     )  # slow to load, and who only reads a design needs none of it
 
     where = f"{design_path}: model"
@@ -225,7 +242,12 @@ def load_design_model(design: Design, design_path: str | Path) -> ImportedModel:
             f"the digest of {' or '.join(str(path) for path in present)}: the model was changed "
             "since the design was made",
         )
-    whole = read_model(path)
+    try:
+        whole = without(read_model(path), design.model.removed_channels)
+    except GraphError as error:
+        if not design.model.removed_channels:
+            raise
+        raise SpecError.at(f"{where}.removed_channels", "channels", str(error)) from None
     try:
         model = take_part(whole, design.model.part)
     except GraphError as error:

@@ -24,7 +24,8 @@ from .design import (
 from .device import Device, Family, Resources
 from .folding.objective import FASTEST, Goal, Objective
 from .folding.plan import FoldingPlan
-from .sparsity import Accuracy, SparsitySetting
+from .setting_record import SettingRecord
+from .sparsity import Accuracy
 from .validation import StrictRecord
 from .values import Arithmetic
 
@@ -206,11 +207,6 @@ class _Objective(_Strict):
         return Objective(self.goal, self.min_fps)
 
 
-class _Setting(_Strict):
-    weight_sparsity: Annotated[float, pydantic.Field(ge=0, lt=1)]
-    act_threshold: Amount
-
-
 class _Density(_Strict):
     weight_density: Share
     act_density: Share
@@ -231,10 +227,16 @@ class _Model(_Strict):
     graph_digest: str
     weights_digest: str
     part: _Part = _Part(after=None, until=None)  # version 1 knows whole networks only
+    removed_channels: dict[str, tuple[Count, ...]] = pydantic.Field(default_factory=dict)
 
     def value(self) -> ModelRef:
         return ModelRef(
-            self.path, self.sha256, self.graph_digest, self.weights_digest, self.part.value()
+            self.path,
+            self.sha256,
+            self.graph_digest,
+            self.weights_digest,
+            self.part.value(),
+            self.removed_channels,
         )
 
 
@@ -314,7 +316,7 @@ class DesignFile(_Summary):
     integer_accuracy: _DesignAccuracy | None
     dense: _Result | None
     trials: Count | None
-    settings: dict[str, _Setting]
+    settings: dict[str, SettingRecord]
     foldings: dict[str, _Folding]
     layers: tuple[_Layer, ...]
     fifos: tuple[_Fifo, ...]
@@ -357,9 +359,7 @@ class DesignFile(_Summary):
             device=self.device.value(),
             arithmetic=self.arithmetic.value(),
             layer_arithmetic={k: v.value() for k, v in _ordered(self.layer_arithmetic, order)},
-            settings={
-                k: SparsitySetting(**v.model_dump()) for k, v in _ordered(self.settings, order)
-            },
+            settings={k: v.value() for k, v in _ordered(self.settings, order)},
             plan=self._plan(foldings, estimate),
             summary=self.summary(),
             densities={

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from .channels import Removed
 from .cuts import WHOLE, Part, part_graph, part_weights
 from .errors import GraphError
+from .fewer_channels import without_channels
 from .graph import Graph, Weights
 from .handlers.lower import lower
 from .handlers.model_file import load_model_file
@@ -23,6 +25,7 @@ __all__ = [
     "PartOrigin",
     "read_model",
     "take_part",
+    "without",
     "write_model",
 ]
 
@@ -57,6 +60,7 @@ class ImportedModel:
         opset: version of the operator set that the file uses.
         producer: what wrote the file, as it says itself.
         origin: of a part; None: the whole network.
+        removed: channels that the file's network has and this one has not; of ``without``.
     """
 
     graph: Graph
@@ -66,6 +70,10 @@ class ImportedModel:
     opset: int
     producer: str
     origin: PartOrigin | None = None
+    removed: Removed = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "removed", MappingProxyType(dict(self.removed)))
 
     @property
     def part(self) -> Part:
@@ -85,6 +93,19 @@ def take_part(model: ImportedModel, part: Part) -> ImportedModel:
     weights = part_weights(model.weights, cut.graph)
     origin = PartOrigin(model, part, cut.carries)
     return replace(model, graph=cut.graph, weights=weights, origin=origin)
+
+
+def without(model: ImportedModel, removed: Removed) -> ImportedModel:
+    """A whole imported network without some channels (``without_channels``), to be cut into parts
+    afterwards; the model itself where none are to go.
+
+    Raises:
+        GraphError: if a channel cannot be removed.
+    """
+    if not removed:
+        return model
+    narrowed = without_channels(model.graph, model.weights, removed)
+    return replace(model, graph=narrowed.graph, weights=narrowed.weights, removed=narrowed.removed)
 
 
 def read_model(path: str | Path) -> ImportedModel:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from .clip_family import MAGNITUDE, ClipFamily
 from .errors import ProfileError
 from .graph import Graph, Weights
 
@@ -23,16 +24,21 @@ class SparsitySetting:
     Attributes:
         weight_sparsity: share of the layer's weights clipped to zero, smallest magnitudes first.
         act_threshold: inputs with |x| <= act_threshold become zero; 0 clips nothing.
+        weight_family: which weights are compared and go together, see ``pruned_weights``;
+            magnitude where none are clipped, whatever was given.
     """
 
     weight_sparsity: float = 0.0
     act_threshold: float = 0.0
+    weight_family: ClipFamily = MAGNITUDE
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.weight_sparsity < 1.0:
             raise ValueError(f"weight_sparsity must be in [0, 1), got {self.weight_sparsity}")
         if not 0.0 <= self.act_threshold < float("inf"):
             raise ValueError(f"act_threshold must be finite and >= 0, got {self.act_threshold}")
+        if self.weight_sparsity == 0.0:
+            object.__setattr__(self, "weight_family", MAGNITUDE)
 
 
 Settings = Mapping[str, SparsitySetting]  # Conv2d layer name -> setting; absent: nothing clipped

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import pydantic
 
+from .channels import Removed
 from .cost import EngineKind, Folding, MemoryKind, layer_shapes
 from .cost.buffers import settled
 from .design_file import parse_design
@@ -19,16 +20,17 @@ from .folding.legal import ALL_ENGINES, WEIGHT_MEMORIES
 from .folding.objections import objections
 from .graph import Graph
 from .near import nearest_or_all, unreadable
-from .sparsity import Settings, SparsityProfile, SparsitySetting
+from .setting_record import SettingRecord, Threshold, WeightShare
+from .sparsity import Settings, SparsityProfile
 from .validation import StrictRecord, mistakes_of
 from .values import Arithmetic
 
 Factor = Annotated[int, pydantic.Field(ge=1)]
 
 
-class _Setting(StrictRecord):
-    weight_sparsity: float = pydantic.Field(default=0.0, ge=0, lt=1)
-    act_threshold: float = pydantic.Field(default=0.0, ge=0, allow_inf_nan=False)
+class _Setting(SettingRecord):
+    weight_sparsity: WeightShare = 0.0
+    act_threshold: Threshold = 0.0
 
 
 class _Folding(StrictRecord):
@@ -77,24 +79,40 @@ def _refuse_unknown(given: Collection[str], known: Collection[str], path: object
         )
 
 
+def read_removed_channels(path: str | Path) -> Removed:
+    """The channels that a design has removed of its file's network; none of a file of settings.
+
+    Raises:
+        SpecError: if the file cannot be read, or is a design with mistakes.
+    """
+    data, is_design = _read(path)
+    return parse_design(data, path).model.removed_channels if is_design else {}
+
+
 def read_settings(path: str | Path, graph: Graph) -> Settings:
     """Clips from ``{layer: {"weight_sparsity": 0.5, "act_threshold": 0.1}}`` or from a design.
+
+    A setting may also name a ``weight_family`` (``family_of``); magnitude without.
 
     Raises:
         SpecError: listing all mistakes; a layer that is no Conv2d of the graph is one.
     """
     data, is_design = _read(path)
     if is_design:
-        settings = parse_design(data, path).settings
+        design = parse_design(data, path)
+        if design.model.removed_channels and design.model.graph_digest != graph.digest:
+            raise SpecError.at(
+                f"{path}: model.removed_channels",
+                f"a narrower network than {graph.name}",
+                "a design of the same network",
+            )
+        settings = design.settings
     else:
         try:
             records = _SETTINGS.validate_json(data)
         except pydantic.ValidationError as error:
             raise mistakes_of(error, path) from None
-        settings = {
-            name: SparsitySetting(record.weight_sparsity, record.act_threshold)
-            for name, record in records.items()
-        }
+        settings = {name: record.value() for name, record in records.items()}
     _refuse_unknown(settings, [layer.name for layer in graph.convs], path)
     return settings
 

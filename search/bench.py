@@ -18,7 +18,8 @@ from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Settings
 
 from .bench_cases import BenchCase, run_name
-from .evaluate import Problem, accuracy_of, open_problem
+from .evaluate import Problem, open_problem
+from .evaluation import accuracy_of
 from .hooks import SearchHooks, SilentHooks
 from .known import KNOWN, Known
 from .record import TrialRecord
@@ -199,7 +200,7 @@ def plain_trial(problem: Problem, settings: Settings) -> tuple[int, int]:
         images=problem.spec.profile_images,
         seed=problem.spec.seed,
     )
-    plan = problem.solved(profile, ALL_ENGINES, problem.words)
+    plan = problem.solved(problem.model, profile, ALL_ENGINES, problem.words)
     cycles = 0 if isinstance(plan, Infeasibility) else plan.estimate.frame_ii_cycles
     return accuracy.correct, cycles
 

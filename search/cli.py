@@ -19,7 +19,7 @@ from hass.cli.common import (
 from hass.design_file import design_json
 
 from .show import best_text, front_text, print_comparison, shown_search
-from .spec import GOAL_NAMES, STRATEGY_NAMES, SearchSpec
+from .spec import CLIPS, GOAL_NAMES, STRATEGY_NAMES, SearchSpec
 
 
 def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -106,6 +106,16 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     metavar="NAME",
     help="Name of the study in the storage; without it one that follows from the arguments.",
 )
+@click.option(
+    "--clips",
+    metavar="FAMILY",
+    default=CLIPS,
+    show_default=True,
+    help="Which weights are compared when a share of a layer's smallest is clipped: of the whole "
+    "layer (magnitude); of each output channel (filter); of every M neighbouring input channels "
+    "(n:4; 2:4 for layers that keep 2 of 4 or all); or F x C blocks of neighbouring output and "
+    "input channels (block:4x1). channel: whole output channels go, and the network gets narrower.",
+)
 @clock_option()
 @click.option(
     "--bits",
@@ -145,6 +155,7 @@ def command(
     workers: int,
     storage: str | None,
     study: str | None,
+    clips: str,
     clock_mhz: float | None,
     bits: tuple[int, ...],
     profile_images: int,
@@ -188,6 +199,7 @@ def command(
         clock_mhz=clock_mhz,
         bits=bits[0],
         layer_bits=bits[1:],
+        clips=clips,
         storage=storage,
         study=study,
     )

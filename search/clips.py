@@ -8,8 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hass.channels import classes_by_layer
+from hass.clip_family import MAGNITUDE, ROUNDING, ClipFamily
+from hass.files import JsonValue
 from hass.graph import Graph, Weights, macs_per_frame
 from hass.sparsity import SparsityProfile, SparsitySetting
+
+from .weight_clips import WeightClips, weight_shares
 
 QUANTILES = 101  # 0 .. 100 %
 LARGEST_SHARE = 0.9  # of the non-zero words that a clip may take, weights and activations alike
@@ -26,6 +31,9 @@ class LayerFacts:
         act_quantiles: (101,) quantiles, 0..100 %, of |x| over its non-zero inputs.
         weight_quantiles: (101,) the same over its non-zero weights.
         weight_zero_share: share of its weights that are zero unclipped.
+        weight_family: how its weights are clipped.
+        weight_shares: of its weights, or of the classes of channels that it leads, ascending, the
+            only ones that may be clipped; None: any.
     """
 
     name: str
@@ -34,6 +42,8 @@ class LayerFacts:
     act_quantiles: tuple[float, ...]
     weight_quantiles: tuple[float, ...]
     weight_zero_share: float
+    weight_family: ClipFamily = MAGNITUDE
+    weight_shares: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("act_quantiles", "weight_quantiles"):
@@ -46,6 +56,7 @@ def layer_facts(
     weights: Weights,
     profile: SparsityProfile,
     magnitudes: Mapping[str, tuple[float, ...]],
+    clips: WeightClips,
 ) -> tuple[LayerFacts, ...]:
     """The facts of every Conv2d layer, in topological order.
 
@@ -54,14 +65,20 @@ def layer_facts(
         weights: its dense weights.
         profile: measured with nothing clipped.
         magnitudes: ``hass.measure.input_magnitudes``.
+        clips: how the search clips weights.
     """
+    led = classes_by_layer(graph)
     return tuple(
         _facts_of(
             layer.name,
             macs_per_frame(graph, layer.name),
             profile.layers[layer.name].pair_density,
             magnitudes[layer.name],
-            np.abs(weights[f"{layer.name}.weight"]).reshape(-1),
+            np.abs(weights[f"{layer.name}.weight"]),
+            clips.family,
+            weight_shares(
+                clips, weights[f"{layer.name}.weight"].shape[1], len(led.get(layer.name, ()))
+            ),
         )
         for layer in graph.convs
     )
@@ -73,6 +90,8 @@ def _facts_of(
     pair_density: float,
     acts: tuple[float, ...],
     weights: npt.NDArray[np.float32],
+    family: ClipFamily,
+    shares: tuple[float, ...] | None,
 ) -> LayerFacts:
     nonzero = weights[weights > 0]
     if nonzero.size:
@@ -86,6 +105,8 @@ def _facts_of(
         acts,
         tuple(float(q) for q in quantiles),
         1 - nonzero.size / weights.size,
+        family,
+        shares,
     )
 
 
@@ -111,13 +132,25 @@ def setting_of(
     Args:
         facts: of the layer.
         act_share: of the non-zero inputs, 0..1; at most ``LARGEST_SHARE`` is clipped.
-        weight_sparsity: of all weights, 0..1; at most ``LARGEST_SHARE``.
+        weight_sparsity: of all weights, 0..1; at most ``LARGEST_SHARE``, and where only some
+            shares may be clipped, the next smaller one.
 
     Returns:
         None if nothing is clipped.
     """
+    share = min(weight_sparsity, LARGEST_SHARE)
+    if facts.weight_shares is not None:
+        share = max((s for s in facts.weight_shares if s <= share + ROUNDING), default=0.0)
     setting = SparsitySetting(
-        min(weight_sparsity, LARGEST_SHARE),
+        share,
         quantile_at(facts.act_quantiles, min(act_share, LARGEST_SHARE)),
+        facts.weight_family,
     )
     return None if setting == SparsitySetting() else setting
+
+
+def clip_key(setting: SparsitySetting) -> list[JsonValue]:
+    """A setting in short, for digests; without its family where that is magnitude."""
+    amounts: list[JsonValue] = [setting.weight_sparsity, setting.act_threshold]
+    family = setting.weight_family
+    return amounts if family == MAGNITUDE else [*amounts, str(family)]

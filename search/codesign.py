@@ -33,7 +33,7 @@ from hass.measure import Dataset, measure_alone
 from hass.sparsity import LayerSparsity, Settings, SparsityProfile, SparsitySetting
 from hass.values import Precision
 
-from .clips import LayerFacts, setting_of
+from .clips import LayerFacts, clip_key, setting_of
 from .hooks import SearchHooks, stage_progress
 from .known import Known
 from .sensitivity import Sensitivity
@@ -220,7 +220,7 @@ def _content(ground: Ground, settings: Settings) -> dict[str, JsonValue]:
         "clock": ground.clock_mhz,
         "arithmetic": [repr(ground.arithmetic.default), _own(ground.arithmetic)],
         "cost model": COST_MODEL_VERSION,
-        "settings": {n: [s.weight_sparsity, s.act_threshold] for n, s in settings.items()},
+        "settings": {name: clip_key(setting) for name, setting in settings.items()},
     }
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from hass.channels import ChannelClass, ranked_classes
 from hass.cost import EngineKind
 from hass.design import (
     DataRef,
@@ -30,7 +31,7 @@ from hass.folding import (
     WeightsAt,
     solve,
 )
-from hass.graph import Graph, Weights, macs_per_frame
+from hass.graph import Weights
 from hass.integer_accuracy import MOST_IMAGES, measure_integer_accuracy
 from hass.measure import (
     Dataset,
@@ -45,86 +46,28 @@ from hass.measure import (
     surely_lost,
 )
 from hass.narrow import Narrowed, narrowed
-from hass.onnx_io import ImportedModel, read_model, write_model
+from hass.onnx_io import ImportedModel, read_model, without, write_model
 from hass.ops import Input
 from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
 from hass.values import Precision
 from hass.word_choice import WordTask
 
+from .channel_plan import ChannelPlan, channel_losses, work_of
 from .clips import LayerFacts, layer_facts
 from .codesign import CoDesign, Ground, clipped_layers, codesign
+from .evaluation import Evaluation, Stopped, accuracy_of, mean_densities
 from .hooks import SearchHooks, stage_progress
 from .known import NOTHING_KNOWN, Known
+from .narrower import narrower
 from .sensitivity import sensitivities
 from .spec import SearchSpec
 from .strategy import Hopeless
+from .weight_clips import weight_clips_of
 from .words import chosen_words
 
 ROUNDING = 1e-9  # of shares that are compared with the floor
 DENSE_ENGINES = frozenset({EngineKind.DENSE})
-
-
-@dataclass(frozen=True, slots=True)
-class MeanDensities:
-    """Densities of a network: means over its Conv2d layers, weighted with their MACs."""
-
-    weight_density: float
-    act_density: float
-    pair_density: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """A trial that misses the accuracy floor, or surely would, by the images that were run.
-
-    Attributes:
-        seen: accuracy on these.
-        dense: that of the dense network on the same images.
-    """
-
-    seen: Accuracy
-    dense: Accuracy
-
-    def __str__(self) -> str:
-        return (
-            f"below the accuracy floor: {self.seen.correct} of {self.seen.images} images are "
-            f"right, {self.dense.correct} with the dense network"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What came of one setting of clips.
-
-    Attributes:
-        answer: the design, or why there is none.
-        calibration: accuracy on the profile's images.
-        selection: accuracy on the selection split.
-        densities: of the network; None where they were not measured.
-    """
-
-    answer: Design | Infeasibility | Stopped
-    calibration: Accuracy | None
-    selection: Accuracy | None
-    densities: MeanDensities | None
-
-
-def accuracy_of(hits: Hits) -> Accuracy:
-    """How many images were right."""
-    return Accuracy(int(np.count_nonzero(hits)), len(hits))
-
-
-def mean_densities(graph: Graph, profile: SparsityProfile) -> MeanDensities:
-    """The densities of a profile's layers in three numbers."""
-    macs = {layer.name: macs_per_frame(graph, layer.name) for layer in graph.convs}
-    total = sum(macs.values())
-
-    def mean(name: str) -> float:
-        layers: Mapping[str, object] = profile.layers
-        return float(sum(macs[k] * getattr(layers[k], name) for k in macs) / total)
-
-    return MeanDensities(mean("weight_density"), mean("act_density"), mean("pair_density"))
 
 
 @dataclass(frozen=True)
@@ -141,7 +84,7 @@ class Problem:
     @cached_property
     def unclipped_profile(self) -> SparsityProfile:
         """The profile with nothing clipped."""
-        return self._measured_profile(NO_CLIPS)
+        return self._measured_profile(self.model, NO_CLIPS)
 
     @cached_property
     def unclipped_accuracy(self) -> Accuracy:
@@ -153,15 +96,20 @@ class Problem:
         """The images of the selection split that the network gets right with nothing clipped."""
         if not self.spec.layer_bits:
             return self._selection_hits(self._fronts, NO_CLIPS)
-        return self._selection_hits(self._fronts_of(None), NO_CLIPS)
+        return self._selection_hits(self._fronts_of(self.model, Precision()), NO_CLIPS)
 
     @cached_property
     def _fronts(self) -> Fronts:
-        return self._fronts_of(self._narrowed if self.words.layers else None)
+        return self._fronts_of(self.model, self.words)
 
-    def _fronts_of(self, narrow: Callable[[Weights], Narrowed] | None) -> Fronts:
-        graph, weights, limit = self.model.graph, self.model.weights, self.spec.selection_limit
-        return Fronts(graph, weights, self.data, Split.SELECTION, limit, narrow)
+    def _fronts_of(self, model: ImportedModel, words: Precision) -> Fronts:
+        def narrow(weights: Weights) -> Narrowed:
+            """By the ranges that the network has unclipped."""
+            return narrowed(model.graph, weights, words, self.unclipped_profile.output_max_abs)
+
+        limit = self.spec.selection_limit
+        kind = narrow if words.layers else None
+        return Fronts(model.graph, model.weights, self.data, Split.SELECTION, limit, kind)
 
     @cached_property
     def words(self) -> Precision:
@@ -176,10 +124,9 @@ class Problem:
         )
         return chosen_words(task, self.device, self.spec, self.known, self.hooks)
 
-    def _narrowed(self, weights: Weights) -> Narrowed:
-        """The network's narrow words, by the ranges that it has unclipped."""
-        ranges = self.unclipped_profile.output_max_abs
-        return narrowed(self.model.graph, weights, self.words, ranges)
+    @cached_property
+    def _ranked(self) -> Mapping[str, tuple[ChannelClass, ...]]:
+        return ranked_classes(self.model.graph, self.model.weights)
 
     @cached_property
     def facts(self) -> tuple[LayerFacts, ...]:
@@ -191,18 +138,37 @@ class Problem:
             images=self.spec.profile_images,
             seed=self.spec.seed,
         )
-        return layer_facts(self.model.graph, self.model.weights, self.unclipped_profile, magnitudes)
-
-    def _measured_profile(self, settings: Settings) -> SparsityProfile:
-        return measure_profile(
+        return layer_facts(
             self.model.graph,
             self.model.weights,
+            self.unclipped_profile,
+            magnitudes,
+            weight_clips_of(self.spec.clips),
+        )
+
+    def _measured_profile(self, model: ImportedModel, settings: Settings) -> SparsityProfile:
+        return measure_profile(
+            model.graph,
+            model.weights,
             self.data,
             settings,
             images=self.spec.profile_images,
             seed=self.spec.seed,
             progress=stage_progress(self.hooks, "profile"),
         )
+
+    @cached_property
+    def channel_plan(self) -> ChannelPlan:
+        """What whole channels and clips of activations cost and save, measured or read."""
+        facts = clipped_layers(self.facts)
+        graph, weights = self.model.graph, self.model.weights
+        alone = [replace(layer, weight_shares=()) for layer in facts]  # channels are not clips
+        acts = sensitivities(graph, weights, self.data, alone, self.known, self.hooks)
+        leaders = [layer.name for layer in facts if layer.weight_shares]
+        channels = channel_losses(graph, weights, self.data, leaders, self.known, self.hooks)
+        curves = {("act", name): curve.act for name, curve in acts.items()}
+        curves |= {("weight", name): curve for name, curve in channels.items()}
+        return ChannelPlan(facts, work_of(graph, self.facts, self._ranked), curves)
 
     @cached_property
     def codesign(self) -> CoDesign:
@@ -243,10 +209,10 @@ class Problem:
         """
         profile = self.unclipped_profile
         words = Precision(self.spec.arithmetic)
-        plan = self.solved(profile, DENSE_ENGINES, words)
+        plan = self.solved(self.model, profile, DENSE_ENGINES, words)
         if isinstance(plan, Infeasibility) and self.objective.min_fps is not None:
-            plan = self.solved(profile, DENSE_ENGINES, words, FASTEST)
-        return self._evaluation(plan, profile, self.unclipped_accuracy, words)
+            plan = self.solved(self.model, profile, DENSE_ENGINES, words, FASTEST)
+        return self._evaluation(self.model, plan, profile, self.unclipped_accuracy, words)
 
     def evaluate(self, settings: Settings, hopeless: Hopeless) -> Evaluation:
         """A design of all engine kinds under some clips.
@@ -258,18 +224,21 @@ class Problem:
             selection = self.unclipped_accuracy
             if words.layers:
                 selection = accuracy_of(self._selection_hits(self._fronts, NO_CLIPS))
-            plan = self.solved(self.unclipped_profile, ALL_ENGINES, words)
-            return self._evaluation(plan, self.unclipped_profile, selection, words)
+            profile = self.unclipped_profile
+            plan = self.solved(self.model, profile, ALL_ENGINES, words)
+            return self._evaluation(self.model, plan, profile, selection, words)
+        model, clips = narrower(self.model, self._ranked, settings)
         enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
-        hits = self._selection_hits(self._fronts, settings, enough)
+        fronts = self._fronts if model is self.model else self._fronts_of(model, words)
+        hits = self._selection_hits(fronts, clips, enough)
         selection = accuracy_of(hits)
         lost = enough is not None and self._lost(hits) > self._allowed
         if lost or len(hits) < len(self.unclipped_hits):
             dense = accuracy_of(self.unclipped_hits[: len(hits)])
             return Evaluation(Stopped(selection, dense), None, selection, None)
-        profile = self._measured_profile(settings)
-        plan = self.solved(profile, ALL_ENGINES, words)
-        return self._evaluation(plan, profile, selection, words)
+        profile = self._measured_profile(model, clips)
+        plan = self.solved(model, profile, ALL_ENGINES, words)
+        return self._evaluation(model, plan, profile, selection, words)
 
     @cached_property
     def _allowed(self) -> int:
@@ -286,12 +255,13 @@ class Problem:
 
     def test_accuracy(self, design: Design) -> Accuracy:
         """Accuracy on the held-out split, with narrow words rounded; for what is final only."""
-        graph, settings = self.model.graph, design.settings
+        model, settings = without(self.model, design.model.removed_channels), design.settings
         thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
-        pruned = pruned_weights(self.model.weights, settings)
-        words = narrowed(graph, pruned, design.precision, design.output_max_abs)
+        pruned = pruned_weights(model.weights, settings)
+        words = narrowed(model.graph, pruned, design.precision, design.output_max_abs)
+        graph, rounded = model.graph, words.weights
         return measure_accuracy(
-            write_model(graph, words.weights, act_thresholds=thresholds, operands=words.operands),
+            write_model(graph, rounded, act_thresholds=thresholds, operands=words.operands),
             self.data,
             Split.TEST,
             progress=stage_progress(self.hooks, f"accuracy ({Split.TEST.value})"),
@@ -299,10 +269,11 @@ class Problem:
 
     def integer_accuracy(self, design: Design, split: Split) -> Accuracy:
         """Accuracy of what a design's hardware computes; for what is final only."""
+        model = without(self.model, design.model.removed_channels)
         return measure_integer_accuracy(
             design,
-            self.model.graph,
-            self.model.weights,
+            model.graph,
+            model.weights,
             self.data,
             split,
             limit=min(MOST_IMAGES, self._limit(split) or MOST_IMAGES),
@@ -316,16 +287,17 @@ class Problem:
 
     def solved(
         self,
+        model: ImportedModel,
         profile: SparsityProfile,
         engines: frozenset[EngineKind],
         words: Precision,
         objective: Objective | None = None,
     ) -> FoldingPlan | Infeasibility:
-        """The best folding of the network with these kinds of engines and word lengths, for the
+        """The best folding of a network with these kinds of engines and word lengths, for the
         search's objective or another one."""
         self.hooks.stage("folding", 0, 1)
         return solve(
-            self.model.graph,
+            model.graph,
             self.device,
             profile=profile,
             engines=engines,
@@ -337,16 +309,17 @@ class Problem:
 
     def _evaluation(
         self,
+        model: ImportedModel,
         plan: FoldingPlan | Infeasibility,
         profile: SparsityProfile,
         selection: Accuracy | None,
         words: Precision,
     ) -> Evaluation:
-        densities = mean_densities(self.model.graph, profile)
+        densities = mean_densities(self.model.graph, model.graph, profile)
         if isinstance(plan, Infeasibility):
             return Evaluation(plan, profile.accuracy, selection, densities)
         design = build_design(
-            model_ref(self.model),
+            model_ref(model),
             self.device,
             plan,
             provenance_now(seed=self.spec.seed, strategy=self.spec.strategy),

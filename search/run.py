@@ -33,7 +33,7 @@ from .outputs import (
     write_report_page,
 )
 from .pareto import best_of
-from .spec import SearchSpec, check_resumable, read_spec, spec_toml, write_spec
+from .spec import CLIPS, SearchSpec, check_resumable, read_spec, spec_toml, write_spec
 from .team import Team, Watch, new_owner
 from .trial import accuracy_shortfall
 from .trial_log import TrialLog, quiet_optuna, study_name
@@ -106,6 +106,7 @@ def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     spec = problem.spec
     return {
         **{name: getattr(spec, name) for name in _ASKED},
+        **({} if spec.clips == CLIPS else {"clips": spec.clips}),  # as in studies of before
         **_asked_of_designs(spec),
         **({"layer_bits": list(spec.layer_bits)} if spec.layer_bits else {}),
         "objective": asdict(spec.objective),

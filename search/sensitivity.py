@@ -19,7 +19,7 @@ from hass.intmath import ceil_div
 from hass.measure import Dataset, LadderSums, Split, images_at_once, measure_clip_losses
 from hass.sparsity import SparsitySetting
 
-from .clips import LayerFacts, setting_of
+from .clips import LayerFacts, clip_key, setting_of
 from .hooks import SearchHooks, stage_progress
 from .known import Known
 
@@ -60,10 +60,34 @@ class LossCurve:
 
 
 @dataclass(frozen=True, slots=True)
+class LossSteps:
+    """The same of an operand of which only some shares can be clipped: nothing lies in between.
+
+    Attributes:
+        shares: ascending, the first 0.
+        losses: never falling, the first 0.
+    """
+
+    shares: tuple[float, ...]
+    losses: tuple[float, ...]
+
+    def _step(self, loss: float) -> int:
+        return max(place for place, cost in enumerate(self.losses) if cost <= max(loss, 0.0))
+
+    def within(self, loss: float) -> float:
+        """The loss of ``share_at``."""
+        return self.losses[self._step(loss)]
+
+    def share_at(self, loss: float) -> float:
+        """The largest share that costs at most ``loss``."""
+        return self.shares[self._step(loss)] if loss > 0.0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Sensitivity:
     """The curves of one layer."""
 
-    weight: LossCurve
+    weight: LossCurve | LossSteps
     act: LossCurve
 
 
@@ -77,18 +101,31 @@ def measured_images(graph: Graph, dataset: Dataset) -> int:
 def _ladders(facts: LayerFacts) -> tuple[tuple[SparsitySetting, ...], ...]:
     """Clips of the activations alone, and of the weights alone."""
     acts = [setting_of(facts, act_share=share, weight_sparsity=0.0) for share in SHARES]
-    weights = [setting_of(facts, act_share=0.0, weight_sparsity=share) for share in SHARES]
+    shares = SHARES if facts.weight_shares is None else facts.weight_shares
+    weights = [setting_of(facts, act_share=0.0, weight_sparsity=share) for share in shares]
     return tuple(
         tuple(setting or SparsitySetting() for setting in ladder) for ladder in (acts, weights)
     )
 
 
-def _curve(parts: Sequence[Sequence[float]], images: int) -> LossCurve:
+def _losses(parts: Sequence[Sequence[float]], images: int) -> tuple[float, ...]:
     """From the sums of all groups of images; the last group has the fewest."""
     count = len(parts[-1])
     losses = sum(np.array(part[:count]) for part in parts) / images
     rising = np.maximum.accumulate(np.append(0.0, losses))  # noise apart, more clips lose more
-    return LossCurve((0.0, *SHARES[:count]), tuple(rising.tolist()))
+    return tuple(rising.tolist())
+
+
+def _sensitivity(
+    facts: LayerFacts, parts: Sequence[Sequence[Sequence[float]]], images: int
+) -> Sensitivity:
+    """The curves of a layer from the sums of its ladders, group by group."""
+    act, weight = (_losses([part[place] for part in parts], images) for place in range(2))
+    curve = LossCurve((0.0, *SHARES[: len(act) - 1]), act)
+    if facts.weight_shares is None:
+        return Sensitivity(LossCurve((0.0, *SHARES[: len(weight) - 1]), weight), curve)
+    shares = (0.0, *facts.weight_shares[: len(weight) - 1])
+    return Sensitivity(LossSteps(shares, weight), curve)
 
 
 def sensitivities(
@@ -111,7 +148,7 @@ def sensitivities(
         "group": group,
         "enough": ENOUGH,
         "ladders": {
-            name: [[[s.weight_sparsity, s.act_threshold] for s in ladder] for ladder in pair]
+            name: [[clip_key(setting) for setting in ladder] for ladder in pair]
             for name, pair in ladders.items()
         },
     }
@@ -130,13 +167,7 @@ def sensitivities(
         stored: JsonValue = {name: [list(s) for s in sums] for name, sums in found.sums.items()}
         known.keep_text("losses", {**shared, "part": number}, stored)
         parts.append(found.sums)
-    return {
-        name: Sensitivity(
-            act=_curve([part[name][0] for part in parts], images),
-            weight=_curve([part[name][1] for part in parts], images),
-        )
-        for name in ladders
-    }
+    return {f.name: _sensitivity(f, [part[f.name] for part in parts], images) for f in facts}
 
 
 def _kept(

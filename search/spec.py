@@ -21,15 +21,17 @@ from hass.validation import StrictRecord, mistakes_of
 from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
 from .urls import shown_url
+from .weight_clips import CLIPS_NAMES, weight_clips_of
 
 SCHEMA_VERSION = 2  # 1 knew 16-bit words only
+CLIPS = "magnitude"
 STRATEGY_NAMES = ("default", "tpe", "hill-climb")
 GOAL_NAMES = tuple(measure.value for measure in Measure if measure is not Measure.ACCURACY)
 PACED = frozenset({Measure.DSP.value, Measure.LUT.value, Measure.ENERGY.value})  # need a throughput
 EXTENDABLE = frozenset({"trials", "front"})  # what a resumed search may ask for differently
 # Left out of spec.toml where it is as ever: searches that are older than the choice go on.
 _USUAL: Mapping[str, object] = MappingProxyType(
-    {"goal": Measure.THROUGHPUT.value, "layer_bits": ()}
+    {"goal": Measure.THROUGHPUT.value, "layer_bits": (), "clips": CLIPS}
 )
 
 
@@ -70,6 +72,7 @@ class SearchSpec:
         clock_mhz: clock of the designs, or None for the device's.
         bits: word length of activations and weights, one of ``ACC_BITS``.
         layer_bits: fewer ones, descending, that single layers may have instead.
+        clips: how weights are clipped, see ``weight_clips_of``.
         storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder; files
             have it without its password.
         study: name of the study in the storage, or None for one made from this spec.
@@ -91,6 +94,7 @@ class SearchSpec:
     clock_mhz: float | None = None
     bits: int = 16
     layer_bits: tuple[int, ...] = ()
+    clips: str = CLIPS
     storage: str | None = field(default=None, repr=False)  # it may hold a password
     study: str | None = None
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
@@ -136,6 +140,7 @@ class SearchSpec:
                     and list(self.layer_bits) == sorted(set(self.layer_bits), reverse=True),
                     f"descending, below bits, of {_list(tuple(map(str, ACC_BITS)))}",
                 ),
+                ("clips", _clips_known(self.clips), CLIPS_NAMES),
                 ("clock_mhz", self.clock_mhz is None or self.clock_mhz > 0, "above 0"),
             )
             if not good
@@ -160,6 +165,14 @@ class SearchSpec:
     def arithmetic(self) -> Arithmetic:
         """Word lengths of the dense design, and of layers that have no others."""
         return arithmetic_of(self.bits)
+
+
+def _clips_known(name: str) -> bool:
+    try:
+        weight_clips_of(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _list(names: tuple[str, ...]) -> str:
@@ -189,6 +202,7 @@ class _SpecFile(StrictRecord):
     clock_mhz: float | None = None
     bits: int
     layer_bits: list[int] = pydantic.Field(default_factory=list)  # TOML has no tuples
+    clips: str = CLIPS
     storage: str | None = None
     study: str | None = None
     objective: _Objective

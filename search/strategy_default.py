@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Protocol
 
 from hass.pareto import Measure
 from hass.sparsity import NO_CLIPS, Settings
 
-from .codesign import CoDesign
 from .pareto import best_of
 from .record import Origin, TrialRecord
 from .strategy import (
@@ -73,12 +73,19 @@ def next_level(tried: Mapping[float, bool], first: float) -> float | None:
     return float((lowest_bad * max(good)) ** 0.5)
 
 
+class Chooser(Protocol):
+    """What knows which clips a budget of loss buys: ``CoDesign`` or ``ChannelPlan``."""
+
+    def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
+        """The clips that buy most for a sum of losses, each multiplied with its factor."""
+
+
 class DefaultStrategy:
     """A ladder over the loss that is risked, then TPE around it.
 
     Args:
         layers: those that may be clipped.
-        codesign: what their clips cost and buy; asked for when the first clips are chosen, as it
+        chooser: what their clips cost and buy; asked for when the first clips are chosen, as it
             takes long to measure and nothing may fit the part.
         accuracy_drop: points that a design may lose.
         goal: what designs are to be best at.
@@ -87,13 +94,13 @@ class DefaultStrategy:
     def __init__(
         self,
         layers: Sequence[str],
-        codesign: Callable[[], CoDesign],
+        chooser: Callable[[], Chooser],
         accuracy_drop: float,
         goal: Measure = Measure.THROUGHPUT,
     ) -> None:
         self._goal = goal
         self._layers = tuple(layers)
-        self._codesign = codesign
+        self._chooser = chooser
         self._first = (FIRST_LOSS * accuracy_drop) ** 0.5
         self._clips = lru_cache(maxsize=64)(self._chosen)
 
@@ -165,7 +172,7 @@ class DefaultStrategy:
         for layer in self._layers:
             for kind in ("act", "weight"):
                 factors[kind, layer] = 2.0 ** named[f"{kind}:{layer}"]
-        return self._codesign().clips(named[LEVEL] ** 2, factors)
+        return self._chooser().clips(named[LEVEL] ** 2, factors)
 
     def score(self, record: TrialRecord, reference: TrialRecord) -> float:
         """Gain at the goal over the reference; the accuracy floor is a constraint."""

@@ -6,20 +6,24 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
+from hass.clip_family import WholeChannels
 from hass.design import Design
 from hass.device import RESOURCE_NAMES
 from hass.files import canonical_json
 from hass.folding import Infeasibility
 from hass.sparsity import Settings
 
+from .clips import clip_key
 from .codesign import clipped_layers
-from .evaluate import ROUNDING, Evaluation, Problem, Stopped
+from .evaluate import ROUNDING, Problem
+from .evaluation import Evaluation, Stopped
 from .record import Origin, TrialRecord, TrialState
 from .strategy import History, Proposal, Space, Strategy, Tried
 from .strategy_climb import HillClimbStrategy
-from .strategy_default import DefaultStrategy
+from .strategy_default import Chooser, DefaultStrategy
 from .strategy_tpe import TpeStrategy
 from .trial_notes import Running, UnderWay
+from .weight_clips import weight_clips_of
 
 
 def strategy_of(problem: Problem) -> Strategy:
@@ -31,12 +35,15 @@ def strategy_of(problem: Problem) -> Strategy:
         case "hill-climb":
             return HillClimbStrategy(problem.facts, spec.measure, spec.accuracy_drop)
         case _:
+            layers = [layer.name for layer in clipped_layers(problem.facts)]
             return DefaultStrategy(
-                [layer.name for layer in clipped_layers(problem.facts)],
-                lambda: problem.codesign,
-                spec.accuracy_drop,
-                spec.measure,
+                layers, lambda: _chooser(problem), spec.accuracy_drop, spec.measure
             )
+
+
+def _chooser(problem: Problem) -> Chooser:
+    whole_channels = isinstance(weight_clips_of(problem.spec.clips).family, WholeChannels)
+    return problem.channel_plan if whole_channels else problem.codesign
 
 
 def next_proposal(strategy: Strategy, history: History) -> Proposal | None:
@@ -127,9 +134,6 @@ def supposed(history: History, under_way: Sequence[UnderWay], space: Space) -> H
 
 def clips_digest(origin: Origin, settings: Settings) -> str:
     """The same for trials that evaluate the same: clips, and which engines there are."""
-    clips = {
-        layer: [setting.weight_sparsity, setting.act_threshold]
-        for layer, setting in settings.items()
-    }
+    clips = {layer: clip_key(setting) for layer, setting in settings.items()}
     text = canonical_json({"dense": origin is Origin.DENSE, "clips": clips})
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -14,7 +14,8 @@ from hass.errors import InfeasibleError, OutputError
 from hass.files import canonical_json
 from hass.pareto import hypervolume
 
-from .evaluate import Evaluation, Problem, Stopped
+from .evaluate import Problem
+from .evaluation import Evaluation, Stopped
 from .hooks import SearchHooks
 from .pareto import best_of
 from .record import Origin, TrialRecord

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simple_design import DEVICE, Content, edited, simple_design
 
+from hass.clip_family import family_of
 from hass.cost.foldings import EngineKind, Folding, MemoryKind
 from hass.cost.result import Estimate, FifoEstimate, LayerEstimate
 from hass.cuts import Part
@@ -26,27 +27,19 @@ from hass.design import (
     summarise,
 )
 from hass.design_file import design_json, parse_design, read_design, summary_json, write_design
-from hass.device import Device, Family, Resources
+from hass.device import Resources
 from hass.errors import OutputError, SpecError
 from hass.files import canonical_json
-from hass.folding.objective import FASTEST, Goal, Objective
+from hass.folding.objective import Goal, Objective
 from hass.folding.plan import FoldingPlan
 from hass.sparsity import Accuracy, SparsitySetting
 from hass.values import Arithmetic
 
-DEVICE = Device(
-    "toy",
-    "xctoy",
-    Family.SERIES7,
-    Resources(1000, 2000, 10, 20, 0),
-    Resources(800, 1600, 9, 18, 0),
-    150.0,
-    4.2,
-    (("clock_mhz", "a choice"), ("available", "a data sheet")),
-)
 COUNTS = st.integers(0, 10**9)
 POSITIVE = st.integers(1, 10**9)
 AMOUNTS = st.floats(0, 1e12)
+FAMILIES = st.sampled_from(["magnitude", "filter", "n:4", "block:4x1"]).map(family_of)
+REMOVED = ({}, {"alpha": (0, 2), "beta": (1,)})
 SHARES = st.floats(0, 1)
 RESOURCES = st.builds(Resources, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
 MEMORIES = st.sampled_from(MemoryKind)
@@ -97,7 +90,11 @@ def designs(draw: st.DrawFn) -> Design:
     estimate = draw(estimates())
     some = st.dictionaries(st.sampled_from(sorted(estimate.layers)), st.just(0), max_size=3)
     return Design(
-        model=draw(st.builds(ModelRef, *[st.text(max_size=8)] * 4)),
+        model=draw(
+            st.builds(
+                ModelRef, *[st.text(max_size=8)] * 4, removed_channels=st.sampled_from(REMOVED)
+            )
+        ),
         data=draw(st.none() | st.builds(DataRef, st.text(max_size=8), st.text(max_size=8))),
         device=DEVICE,
         arithmetic=draw(
@@ -108,7 +105,9 @@ def designs(draw: st.DrawFn) -> Design:
             for name in draw(some)
         },
         settings={
-            name: SparsitySetting(draw(st.floats(0, 1, exclude_max=True)), draw(AMOUNTS))
+            name: SparsitySetting(
+                draw(st.floats(0, 1, exclude_max=True)), draw(AMOUNTS), draw(FAMILIES)
+            )
             for name in draw(some)
         },
         plan=FoldingPlan(
@@ -141,43 +140,6 @@ def designs(draw: st.DrawFn) -> Design:
                 st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
             )
         ),
-    )
-
-
-def simple_design() -> Design:
-    folding = Folding(EngineKind.DENSE, 1, 2, 1, 3, 1, 1, MemoryKind.BRAM)
-    layers = {
-        "zeta": LayerEstimate(Folding(), 5, 1, 0.0, 0, 0.0, Resources(1)),
-        "alpha": LayerEstimate(folding, 50, 9, 0.25, 20, 100.0, Resources(10, 20, 3, 4, 0)),
-    }
-    estimate = Estimate(
-        layers=layers,
-        fifos=(FifoEstimate("zeta", "alpha", 0, 1, 2, MemoryKind.NONE, Resources()),),
-        frame_ii_cycles=50,
-        depth_cycles=29,
-        latency_cycles=79,
-        clock_mhz=150.0,
-        resources=Resources(11, 20, 3, 4, 0),
-        bottleneck="alpha",
-        active_macs_per_frame=100.0,
-        multipliers=6,
-    )
-    return Design(
-        model=ModelRef("model.onnx", "aa", "bb", "cc"),
-        data=None,
-        device=DEVICE,
-        arithmetic=Arithmetic(),
-        layer_arithmetic={},
-        settings={"alpha": SparsitySetting(0.5, 0.125)},
-        plan=FoldingPlan({k: v.folding for k, v in layers.items()}, estimate, "exact", 50, 0.0),
-        summary=summarise(estimate, DEVICE),
-        densities={"alpha": LayerDensity(0.5, 0.5, 0.25)},
-        output_max_abs={"zeta": 1.0, "alpha": 2.5},
-        accuracy=DesignAccuracy(None, Accuracy(3, 4), None),
-        integer_accuracy=DesignAccuracy(None, Accuracy(2, 4), Accuracy(1, 4)),
-        dense=None,
-        trials=None,
-        provenance=Provenance("0", 1, 7, "tpe", {"numpy": "1"}),
     )
 
 
@@ -238,15 +200,6 @@ def test_top_level_keys() -> None:
     } <= set(design_json(simple_design()))
 
 
-Content = dict[str, object]
-
-
-def _edited(edit: Callable[[Content], object]) -> str:
-    content = json.loads(canonical_json(design_json(simple_design())))
-    edit(content)
-    return json.dumps(content)
-
-
 def test_all_mistakes_are_told_at_once_with_their_place() -> None:
     def edit(content: Content) -> None:
         content["surprise"] = 1
@@ -257,7 +210,7 @@ def test_all_mistakes_are_told_at_once_with_their_place() -> None:
         layers[1]["resources"]["lut"] = -1
 
     with pytest.raises(SpecError) as caught:
-        parse_design(_edited(edit), "d.json")
+        parse_design(edited(edit), "d.json")
     places = {mistake.where for mistake in caught.value.mistakes}
     assert places == {
         "d.json: surprise",
@@ -271,7 +224,7 @@ _WORDS = {"act_bits": 8, "weight_bits": 16, "acc_bits": 32}
 
 
 def test_a_file_without_word_lengths_of_layers_has_one_for_all() -> None:
-    text = _edited(lambda content: content.pop("layer_arithmetic"))
+    text = edited(lambda content: content.pop("layer_arithmetic"))
     assert parse_design(text, "d.json") == simple_design()
 
 
@@ -284,6 +237,11 @@ def test_a_file_without_word_lengths_of_layers_has_one_for_all() -> None:
         ("layers", [], "layers and foldings name the same layers"),
         ("settings", {"beta": {"weight_sparsity": 0.5, "act_threshold": 0.0}}, "beta"),
         ("settings", {"alpha": {"weight_sparsity": 1.0, "act_threshold": 0.0}}, "less than 1"),
+        (
+            "settings",
+            {"alpha": {"weight_sparsity": 0.5, "act_threshold": 0.0, "weight_family": "2:4"}},
+            "settings.alpha.weight_family: got '2:4', expected one of magnitude, filter, n:M",
+        ),
         ("accuracy", {"calibration": None, "selection": None}, "accuracy.test"),
         ("arithmetic", {"act_bits": 99, "weight_bits": 8, "acc_bits": 32}, "2..18"),
         ("layer_arithmetic", {"beta": _WORDS}, "beta"),
@@ -294,7 +252,12 @@ def test_a_file_without_word_lengths_of_layers_has_one_for_all() -> None:
 )
 def test_what_does_not_hold_together_is_refused(key: str, value: object, complaint: str) -> None:
     with pytest.raises(SpecError, match=complaint):
-        parse_design(_edited(lambda content: content.update({key: value})), "d.json")
+        parse_design(edited(lambda content: content.update({key: value})), "d.json")
+
+
+def test_files_of_before_families_are_as_they_were() -> None:
+    content = json.loads(canonical_json(design_json(simple_design())))
+    assert set(content["settings"]["alpha"]) == {"weight_sparsity", "act_threshold"}
 
 
 def test_a_dense_design_that_does_not_hold_together_is_refused() -> None:
@@ -314,7 +277,7 @@ def test_another_version_is_the_only_complaint(version: object) -> None:
         content["schema_version"] = version
 
     with pytest.raises(SpecError) as caught:
-        parse_design(_edited(edit), "d.json")
+        parse_design(edited(edit), "d.json")
     assert [m.where for m in caught.value.mistakes] == ["d.json: schema_version"]
 
 
@@ -359,33 +322,3 @@ def test_a_design_holds_together() -> None:
         replace(design, plan=replace(design.plan, foldings={}))
     with pytest.raises(ValueError, match="densities"):
         replace(design, densities={"beta": LayerDensity(1, 1, 1)})
-
-
-def test_older_files_name_no_objective() -> None:
-    plan = parse_design(_edited(lambda content: content.pop("objective")), "old.json").plan
-    assert (plan.objective, plan.bound, plan.proved_bound) == (FASTEST, None, 50.0)
-
-
-def test_an_objective_is_kept_with_its_bound() -> None:
-    content = design_json(simple_design())
-    assert content["objective"] == {"goal": "throughput", "min_fps": None, "bound": 50.0}
-    text = _edited(
-        lambda content: content.update(objective={"goal": "dsp", "min_fps": 2.5, "bound": 3})
-    )
-    plan = parse_design(text, "design.json").plan
-    assert plan.objective == Objective(Goal.DSP, 2.5)
-    assert (plan.proved_bound, plan.proved_bound_cycles) == (3.0, 50)
-
-
-@pytest.mark.parametrize(
-    ("objective", "words"),
-    [
-        ({"goal": "throughput", "min_fps": None, "bound": 49}, "bound of throughput is 50"),
-        ({"goal": "speed", "min_fps": None, "bound": 49}, "goal"),
-        ({"goal": "dsp", "min_fps": 0, "bound": 49}, "min_fps"),
-        ({"goal": "dsp", "min_fps": None}, "bound"),
-    ],
-)
-def test_a_wrong_objective_is_told(objective: dict[str, object], words: str) -> None:
-    with pytest.raises(SpecError, match=words):
-        parse_design(_edited(lambda content: content.update(objective=objective)), "d.json")

@@ -21,6 +21,7 @@ BROKEN_PIPE_EXIT_CODE = 141  # 128 + SIGPIPE
 # One line per verb, so that listing them loads none of them; in the order of a user's work.
 SHORT_HELP = {
     "import": "Read an ONNX model, show its layers, prove that nothing was lost.",
+    "prune": "Take whole channels out of a network, with all that is tied to them.",
     "profile": "Measure densities and accuracy of a model on labelled images.",
     "fold": "Find the folding of a model that fits a device and is best at an objective.",
     "estimate": "Cycles, throughput and resources of a design, or of a model with foldings.",

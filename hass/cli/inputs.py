@@ -10,7 +10,7 @@ from ..design_file import load_design_model
 from ..errors import Mistake, ProfileError, SpecError
 from ..frames import TestFrames, data_frames, design_data
 from ..graph import Graph
-from ..onnx_io import ImportedModel, read_model, take_part
+from ..onnx_io import ImportedModel, read_model, take_part, without
 from ..sparsity import SparsityProfile, part_profile
 
 
@@ -55,7 +55,8 @@ def design_model(design: Design, design_path: str, model_path: str | None) -> Im
     """
     if model_path is None:
         return load_design_model(design, design_path)
-    model = take_part(read_model(model_path), design.model.part)
+    whole = without(read_model(model_path), design.model.removed_channels)
+    model = take_part(whole, design.model.part)
     mistakes = [
         Mistake(
             f"--model {model_path}", f"{what} {found[:16]}", f"{wanted[:16]}, the design's network"

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from ..clip_family import FAMILY_NAMES
 from ..design_file import accuracy_json
 from ..measure import Split, measure_profile, open_dataset, write_profile
-from ..onnx_io import read_model
+from ..onnx_io import read_model, without
 from ..ops import Input
 from ..sparsity import NO_CLIPS, SparsityProfile
-from ..user_files import read_settings
+from ..user_files import read_removed_channels, read_settings
 from .common import (
     Cell,
     data_option,
@@ -32,7 +33,8 @@ from .common import (
     "  hass profile model.onnx --data data/ -o profile.json\n"
     "  hass profile model.onnx --data data/ --settings settings.json --json\n\n"
     "\b\nsettings.json:\n"
-    '  {"conv1": {"weight_sparsity": 0.5, "act_threshold": 0.1}}'
+    '  {"conv1": {"weight_sparsity": 0.5, "act_threshold": 0.1, "weight_family": "n:4"}}\n\n'
+    f"weight_family says which weights are compared: {FAMILY_NAMES}; magnitude without it."
 )
 @model_argument()
 @data_option()
@@ -40,7 +42,8 @@ from .common import (
     "--settings",
     "settings_path",
     metavar="FILE",
-    help="Clips per layer (see below), or a design whose clips are used; none without it.",
+    help="Clips per layer (see below), or a design whose clips are used, and whose network where "
+    "channels were removed; none without it.",
 )
 @click.option(
     "--images",
@@ -63,8 +66,11 @@ def command(
 ) -> None:
     """Measure densities and accuracy of a model on labelled images."""
     imported = read_model(model)
+    settings = NO_CLIPS
+    if settings_path is not None:
+        imported = without(imported, read_removed_channels(settings_path))
+        settings = read_settings(settings_path, imported.graph)
     graph = imported.graph
-    settings = NO_CLIPS if settings_path is None else read_settings(settings_path, graph)
     dataset = open_dataset(data, graph.of_type(Input)[0].out, seed=seed)
     available = dataset.count(Split.CALIBRATION)
     if available < images:
@@ -105,6 +111,7 @@ def _print(profile: SparsityProfile) -> None:
             [
                 name,
                 None if setting is None else percent(setting.weight_sparsity),
+                None if setting is None else str(setting.weight_family),
                 None if setting is None else setting.act_threshold,
                 percent(layer.weight_density),
                 percent(layer.act_density),
@@ -115,6 +122,7 @@ def _print(profile: SparsityProfile) -> None:
         [
             "layer",
             "weight_sparsity asked",
+            "weight_family",
             "act_threshold",
             "weight_density",
             "act_density",

@@ -8,13 +8,14 @@ from .. import ops
 from ..cost.foldings import folding_fields
 from ..device import RESOURCE_NAMES
 from ..graph import macs_per_frame
+from ..sparsity import SparsitySetting
 from .exporter import Export, Exporter, ExportSource, Fate, Remark
 from .write import csv_text
 
 _LAYER_FIELDS = (
     *("layer", "op", "in_height", "in_width", "in_channels"),
     *("out_height", "out_width", "out_channels", "kernel", "stride", "pads", "groups"),
-    *("macs", "active_macs", "weight_sparsity", "act_threshold"),
+    *("macs", "active_macs", "weight_sparsity", "weight_family", "act_threshold"),
     *("weight_density", "act_density", "pair_density"),
     *("act_bits", "act_frac_bits", "weight_bits", "weight_frac_bits"),
     *("operand_bits", "operand_frac_bits"),
@@ -38,7 +39,8 @@ def _layer_row(source: ExportSource, name: str) -> list[object]:
             weight = source.formats.weights[name]
             row += ["x".join(map(str, pair)) for pair in (op.kernel, op.stride, op.pads)]
             row += [op.groups, macs_per_frame(graph, name), estimate.active_macs]
-            row += [setting.weight_sparsity, setting.act_threshold] if setting else [0.0, 0.0]
+            asked = setting or SparsitySetting()
+            row += [asked.weight_sparsity, str(asked.weight_family), asked.act_threshold]
             densities = ["", "", ""]
             if density is not None:
                 densities = list(asdict(density).values())
@@ -48,9 +50,9 @@ def _layer_row(source: ExportSource, name: str) -> list[object]:
         case ops.MaxPool2d() | ops.AvgPool2d():
             pool = layer.op
             row += ["x".join(map(str, pair)) for pair in (pool.kernel, pool.stride, pool.pads)]
-            row += [""] * 8 + [out.width_bits, out.frac_bits] + [""] * 4
+            row += [""] * 9 + [out.width_bits, out.frac_bits] + [""] * 4
         case _:
-            row += [""] * 11 + [out.width_bits, out.frac_bits] + [""] * 4
+            row += [""] * 12 + [out.width_bits, out.frac_bits] + [""] * 4
     row += asdict(estimate.folding).values()
     row += [getattr(estimate, field) for field in _COST_FIELDS]
     return [*row, *estimate.resources]

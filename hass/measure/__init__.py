@@ -5,6 +5,7 @@ from .clip_losses import GroupLosses, LadderSums, images_at_once, measure_clip_l
 from .dataset import Batch, Dataset
 from .equality import prove_equal
 from .fronts import Fronts
+from .network_losses import NetworkLosses
 from .open_dataset import open_dataset
 from .paired import Hits, surely_lost
 from .profile import input_magnitudes, measure_alone, measure_profile
@@ -19,6 +20,7 @@ __all__ = [
     "GroupLosses",
     "Hits",
     "LadderSums",
+    "NetworkLosses",
     "ProgressCallback",
     "Split",
     "batch_size",

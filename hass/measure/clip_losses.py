@@ -118,8 +118,7 @@ def _in_batches(
 
 
 def _clipped_weight(weights: Weights, layer: str, setting: SparsitySetting) -> FloatArray:
-    only_weights = SparsitySetting(setting.weight_sparsity, 0.0)
-    return pruned_weights(weights, {layer: only_weights})[f"{layer}.weight"]
+    return pruned_weights(weights, {layer: setting})[f"{layer}.weight"]
 
 
 def _ladder_losses(

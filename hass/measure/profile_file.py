@@ -17,12 +17,12 @@ import pydantic
 from ..errors import Mistake, ProfileError, SpecError
 from ..files import JsonValue, canonical_json, write_text_atomic
 from ..graph import Graph, Weights
+from ..setting_record import SettingRecord, setting_json
 from ..sparsity import (
     Accuracy,
     LayerSparsity,
     SegmentHistogram,
     SparsityProfile,
-    SparsitySetting,
     WeightCounts,
     WindowSample,
 )
@@ -35,11 +35,6 @@ NotNegative = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
 Positive = Annotated[int, pydantic.Field(ge=1)]
 Digest = Annotated[str, pydantic.Field(pattern="^[0-9a-f]{64}$")]
-
-
-class _Setting(StrictRecord):
-    weight_sparsity: Annotated[float, pydantic.Field(ge=0, lt=1)]
-    act_threshold: NotNegative
 
 
 class _Histogram(StrictRecord):
@@ -187,7 +182,7 @@ class _ProfileFile(StrictRecord):
     graph_digest: Digest
     weights_digest: Digest
     data_digest: Digest
-    settings: dict[str, _Setting]
+    settings: dict[str, SettingRecord]
     layers: dict[str, _Layer]
     output_max_abs: dict[str, NotNegative]
     accuracy: _Accuracy | None
@@ -241,13 +236,7 @@ def profile_json(profile: SparsityProfile) -> dict[str, JsonValue]:
         "graph_digest": profile.graph_digest,
         "weights_digest": profile.weights_digest,
         "data_digest": profile.data_digest,
-        "settings": {
-            name: {
-                "weight_sparsity": setting.weight_sparsity,
-                "act_threshold": setting.act_threshold,
-            }
-            for name, setting in profile.settings.items()
-        },
+        "settings": {name: setting_json(setting) for name, setting in profile.settings.items()},
         "layers": {name: _layer_json(layer) for name, layer in profile.layers.items()},
         "output_max_abs": dict(profile.output_max_abs),
         "accuracy": None
@@ -301,10 +290,7 @@ def read_profile(path: str | Path) -> SparsityProfile:
         graph_digest=data.graph_digest,
         weights_digest=data.weights_digest,
         data_digest=data.data_digest,
-        settings={
-            name: SparsitySetting(item.weight_sparsity, item.act_threshold)
-            for name, item in data.settings.items()
-        },
+        settings={name: item.value() for name, item in data.settings.items()},
         layers={name: _layer(item) for name, item in data.layers.items()},
         output_max_abs=data.output_max_abs,
         accuracy=None if accuracy is None else Accuracy(accuracy.correct, accuracy.images),

@@ -239,6 +239,9 @@ def origin_table(run: Run) -> Table:
         ("  digest of the graph", shown(design.model.graph_digest)),
         ("  digest of the dense weights", shown(design.model.weights_digest)),
     ]
+    if design.model.removed_channels:
+        gone = sum(map(len, design.model.removed_channels.values()))
+        rows.append(("  channels removed of it, tied ones counted once", number(gone)))
     if design.data is not None:
         rows += [
             ("Data", ABSENT if design.data.path is None else shown(design.data.path)),

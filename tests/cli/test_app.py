@@ -99,7 +99,7 @@ def test_a_near_miss_is_suggested() -> None:
 def test_a_far_miss_lists_the_verbs() -> None:
     result = CliRunner().invoke(main, ["xyzzy"])
     assert result.exit_code == 2
-    assert "one of import, profile, fold" in result.stderr
+    assert "one of import, prune, profile" in result.stderr
 
 
 @pytest.mark.parametrize(

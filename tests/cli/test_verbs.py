@@ -50,6 +50,18 @@ def settings_file(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) ->
     return path
 
 
+def test_profile_of_a_family_of_clips(tiny_model: Path, tiny_data: Path, tmp_path: Path) -> None:
+    names = [layer.name for layer in read_model(tiny_model).graph.convs]
+    asked = {name: {"weight_sparsity": 0.5, "weight_family": "n:4"} for name in names}
+    (tmp_path / "clips.json").write_text(json.dumps(asked))
+    clips = ("--settings", tmp_path / "clips.json")
+    layers = run_json("profile", tiny_model, "--data", tiny_data, *clips)["layers"]
+    assert isinstance(layers, dict)
+    # the first layer has 2 channels, of which n = 2 are kept
+    assert [layer["weight_density"] for layer in layers.values()] == [1.0, 0.5, 0.5]
+    assert "n:4" in run("profile", tiny_model, "--data", tiny_data, *clips).stdout
+
+
 @pytest.fixture(scope="module")
 def profile_file(
     tmp_path_factory: pytest.TempPathFactory,
@@ -60,6 +72,18 @@ def profile_file(
     path = tmp_path_factory.mktemp("profile") / "profile.json"
     run("profile", tiny_model, "--data", tiny_data, "--settings", settings_file, "-o", path)
     return path
+
+
+def test_prune_writes_a_narrower_network(tiny_model: Path, tmp_path: Path) -> None:
+    narrower = tmp_path / "narrower.onnx"
+    printed = run_json("prune", tiny_model, "--share", "0.5", "-o", narrower)
+    # conv1 and conv2 are added, so 2 of 4 channels are left of both
+    assert printed["kept_macs_per_frame"] == 30 * 2 * 9 * 2 + 30 * 2 * 9 * 2 + 6
+    convs = read_model(narrower).graph.convs
+    assert [layer.out.channels for layer in convs] == [2, 2, 3]
+    assert run("prune", tiny_model, "--share", "0").stdout.count("100.0 %") == 4
+    refused = CliRunner().invoke(main, ["prune", str(tiny_model)])
+    assert refused.exit_code == 2 and "--share" in refused.output
 
 
 def test_import_json(tiny_model: Path, tmp_path: Path) -> None:

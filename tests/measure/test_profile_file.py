@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from profiles import dense_profile, random_profile
 from small_graphs import random_weights, residual_graph
 
+from hass.clip_family import Blocks
 from hass.errors import OutputError, ProfileError, SpecError
 from hass.measure import check_profile, profile_json, read_profile, write_profile
 from hass.sparsity import Accuracy, SparsityProfile, SparsitySetting
@@ -20,7 +21,10 @@ from hass.sparsity import Accuracy, SparsityProfile, SparsitySetting
 
 def with_all_parts(seed: int = 0, correct: int = 3) -> SparsityProfile:
     graph = residual_graph()
-    asked = {"stem": SparsitySetting(0.1, 0.3), "grouped": SparsitySetting(1 / 3, 0.0)}
+    asked = {
+        "stem": SparsitySetting(0.1, 0.3),
+        "grouped": SparsitySetting(1 / 3, 0.0, Blocks(2, 1)),
+    }
     profile = random_profile(graph, random_weights(graph), seed=seed, settings=asked)
     return dataclasses.replace(profile, accuracy=Accuracy(correct, 7))
 

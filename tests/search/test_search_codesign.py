@@ -21,7 +21,14 @@ from hass.search.codesign import LEVELS, LOSSES, CoDesign, level_losses
 from hass.search.evaluate import Problem, open_problem
 from hass.search.hooks import SilentHooks
 from hass.search.known import Known
-from hass.search.sensitivity import ENOUGH, SHARES, LossCurve, Sensitivity, sensitivities
+from hass.search.sensitivity import (
+    ENOUGH,
+    SHARES,
+    LossCurve,
+    LossSteps,
+    Sensitivity,
+    sensitivities,
+)
 from hass.search.spec import SearchSpec
 from hass.search.strategy import Hopeless
 from hass.search.strategy_default import OFFSETS
@@ -49,6 +56,28 @@ def test_roots_of_losses_are_interpolated() -> None:
 
 def test_curves_reach_as_far_as_they_are_asked_for() -> None:
     assert max(LOSSES) / 2**OFFSETS.low <= ENOUGH
+
+
+def test_steps_are_taken_whole() -> None:
+    steps = LossSteps((0.0, 0.25, 0.5), (0.0, 0.01, 0.01))
+    assert [steps.share_at(loss) for loss in (0.0, 0.009, 0.01, 1.0)] == [0.0, 0.0, 0.5, 0.5]
+    assert [steps.within(loss) for loss in (0.0, 0.009, 0.01, 1.0)] == [0.0, 0.0, 0.01, 0.01]
+
+
+@pytest.mark.parametrize(("clips", "shares"), [("filter", SHARES), ("2:4", (0.5,))])
+def test_losses_and_options_are_of_the_family(
+    problem: Problem, clips: str, shares: tuple[float, ...]
+) -> None:
+    of_family = replace(problem, spec=replace(problem.spec, clips=clips))
+    found = of_family.codesign
+    last = found.facts[-1].name
+    measured = found.curves[last].weight.shares
+    assert len(measured) > 1 and measured == (0.0, *shares)[: len(measured)]
+    settings = found.clips(1.0, {})
+    clipped = [s for s in settings.values() if s.weight_sparsity > 0]
+    assert clipped and {str(s.weight_family) for s in clipped} == {clips.replace("2", "n")}
+    for setting in clipped:
+        assert clips == "filter" or setting.weight_sparsity == 0.5
 
 
 def test_levels_lose_what_the_clips_do() -> None:

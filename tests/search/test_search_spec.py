@@ -10,10 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hass.cli import main
+from hass.clip_family import MAGNITUDE, Blocks, Neighbours, WholeChannels
 from hass.errors import SpecError
 from hass.pareto import Measure
 from hass.search import ObjectiveWeights, SearchSpec, read_spec, write_spec
-from hass.search.spec import check_resumable
+from hass.search.spec import check_resumable, spec_toml
+from hass.search.weight_clips import WeightClips, weight_clips_of, weight_shares
 
 SPEC = SearchSpec("m.onnx", "data", "zcu104")
 FULL = SearchSpec(
@@ -31,6 +33,7 @@ FULL = SearchSpec(
     selection_limit=100,
     clock_mhz=187.5,
     layer_bits=(8, 4),
+    clips="2:4",
     storage="sqlite:///x.db",
     objective=ObjectiveWeights(0.3, 2.0, 0.0),
 )
@@ -73,12 +76,15 @@ def test_another_file_is_refused(text: str, tmp_path: Path) -> None:
 
 def test_all_bad_values_are_told_at_once() -> None:
     with pytest.raises(SpecError) as caught:
-        SearchSpec("m", "d", "p", trials=0, strategy="magic", accuracy_drop=-1, profile_images=0)
+        SearchSpec(
+            "m", "d", "p", trials=0, strategy="x", accuracy_drop=-1, profile_images=0, clips="y"
+        )
     assert [mistake.where for mistake in caught.value.mistakes] == [
         "trials",
         "strategy",
         "accuracy_drop",
         "profile_images",
+        "clips",
     ]
 
 
@@ -86,6 +92,43 @@ def test_all_bad_values_are_told_at_once() -> None:
 def test_bits_of_layers_are_fewer_and_descend(layer_bits: tuple[int, ...]) -> None:
     with pytest.raises(SpecError, match=r"layer_bits: got .*, expected descending, below bits"):
         SearchSpec("m", "d", "p", layer_bits=layer_bits)
+
+
+def test_a_spec_of_before_families_has_the_same_text(tmp_path: Path) -> None:
+    """The names of studies follow from it."""
+    assert "clips" not in spec_toml(SPEC) and 'clips = "2:4"' in spec_toml(FULL)
+
+
+@pytest.mark.parametrize(
+    ("name", "clips"),
+    [
+        ("magnitude", WeightClips(MAGNITUDE)),
+        ("block:4x1", WeightClips(Blocks(4, 1))),
+        ("channel", WeightClips(WholeChannels())),
+        ("n:8", WeightClips(Neighbours(8))),
+        ("2:4", WeightClips(Neighbours(4), 2)),
+    ],
+)
+def test_names_of_clips(name: str, clips: WeightClips) -> None:
+    assert weight_clips_of(name) == clips
+
+
+@pytest.mark.parametrize("name", ["4:4", "0:4", "n:1", "2:65", "channels", ""])
+def test_other_names_of_clips_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"N:M|2:4|must be in"):
+        weight_clips_of(name)
+    with pytest.raises(SpecError, match="clips: got"):
+        replace(SPEC, clips=name)
+
+
+def test_shares_that_a_pattern_can_clip() -> None:
+    assert weight_shares(WeightClips(Neighbours(4)), 16, 0) == (0.25, 0.5, 0.75)
+    assert weight_shares(WeightClips(Neighbours(4), 2), 16, 0) == (0.5,)
+    assert weight_shares(WeightClips(Neighbours(4)), 2, 0) == (0.75,)  # keeps one of two
+    assert weight_shares(WeightClips(Neighbours(4)), 1, 0) == ()  # depthwise
+    assert weight_shares(WeightClips(MAGNITUDE), 1, 0) is None
+    assert weight_shares(WeightClips(WholeChannels()), 16, 4) == (0.25, 0.5, 0.75)
+    assert weight_shares(WeightClips(WholeChannels()), 16, 1) == ()
 
 
 @pytest.mark.parametrize("goal", ["dsp", "lut", "energy"])

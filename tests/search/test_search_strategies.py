@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hass.clip_family import Neighbours
 from hass.pareto import Measure
 from hass.search.clips import (
     LARGEST_SHARE,
@@ -301,5 +302,9 @@ def test_clips_of_edge_cases() -> None:
     assert share_below((0.5,) * 101, 0.4) == 0.0
     assert setting_of(FACTS[0], act_share=0.0, weight_sparsity=0.0) is None
     assert setting_of(FACTS[0], act_share=1.0, weight_sparsity=1.0) == SparsitySetting(0.9, 0.9)
+    stepped = replace(FACTS[0], weight_family=Neighbours(4), weight_shares=(0.25, 0.5))
+    for share, clipped in ((0.2, 0.0), (0.25, 0.25), (0.49, 0.25), (0.9, 0.5)):
+        found = setting_of(stepped, act_share=0.5, weight_sparsity=share)
+        assert found == SparsitySetting(clipped, 0.5, Neighbours(4))
     with pytest.raises(ValueError, match="101"):
         LayerFacts("x", 1, 1.0, (1.0,), UNIFORM, 0.0)

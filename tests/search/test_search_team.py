@@ -10,6 +10,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from hass.clip_family import FilterMagnitude
 from hass.search.crew import cores_of
 from hass.search.journal import FlockLock
 from hass.search.record import Origin, TrialRecord, TrialState
@@ -197,8 +198,9 @@ def test_digests_tell_clips_and_engines_apart() -> None:
         clips_digest(Origin.SEED, {}),
         clips_digest(Origin.SEED, clips),
         clips_digest(Origin.SEED, {"conv": SparsitySetting(0.5, 0.0)}),
+        clips_digest(Origin.SEED, {"conv": SparsitySetting(0.5, 0.25, FilterMagnitude())}),
     }
-    assert len(digests) == 4
+    assert len(digests) == 5
     assert clips_digest(Origin.SEED, clips) == clips_digest(Origin.SAMPLER, clips)
 
 
