@@ -39,6 +39,20 @@ class FifoRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Occupancy:
+    """What the FIFOs held over time, from the first word in to the last one out.
+
+    Attributes:
+        interval_cycles: length of an interval.
+        entries: one row per FIFO, in the order of ``SimResult.fifos``; the most entries that it
+            held in each interval, at most its depth.
+    """
+
+    interval_cycles: int
+    entries: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LayerRun:
     """One layer.
 
@@ -111,6 +125,7 @@ class SimResult:
         deadlock: or None.
         layers, fifos: in the graph's order.
         firings: steps of blocks that were simulated.
+        occupancy: of the FIFOs over time; None where it was not asked for.
     """
 
     frames: int
@@ -124,6 +139,7 @@ class SimResult:
     layers: tuple[LayerRun, ...]
     fifos: tuple[FifoRun, ...]
     firings: int
+    occupancy: Occupancy | None = None
 
     @property
     def relative_error(self) -> float | None:
