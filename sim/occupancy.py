@@ -8,7 +8,7 @@ from hass.intmath import ceil_div
 
 from . import columns as c
 from .machine import Machine
-from .result import Occupancy
+from .result import Occupancy, SimResult
 from .tables import Ints
 
 
@@ -38,6 +38,30 @@ def occupancy_of(machine: Machine) -> Occupancy | None:
         words = padded[: wanted * joined].reshape(wanted, joined).max(axis=1)
         rows.append(tuple(min(fifo.depth_words, ceil_div(int(w), fifo.streams)) for w in words))
     return Occupancy(interval, tuple(rows))
+
+
+def occupancy_columns(result: SimResult) -> dict[str, tuple[int, ...]]:
+    """What a simulation's FIFOs held, by name, and ``cycle``, at which each interval begins.
+
+    Raises:
+        ValueError: if the simulation was not asked for intervals.
+    """
+    kept = recorded(result)
+    intervals = len(kept.entries[0]) if kept.entries else 0
+    begins = tuple(kept.interval_cycles * index for index in range(intervals))
+    named = zip(result.fifos, kept.entries, strict=True)
+    return {"cycle": begins, **{str(fifo): entries for fifo, entries in named}}
+
+
+def recorded(result: SimResult) -> Occupancy:
+    """The occupancy of a simulation that was asked for it.
+
+    Raises:
+        ValueError: if it was not.
+    """
+    if result.occupancy is None:
+        raise ValueError("what FIFOs hold was not kept: simulate with intervals=200, say")
+    return result.occupancy
 
 
 def _most_held(peaks: Ints, last: Ints) -> Ints:

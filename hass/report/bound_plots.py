@@ -87,8 +87,8 @@ def roofline_picture(designs: Mapping[str, Design], graph: Graph) -> Picture:
             colour, marker = series_style(index)
             roof, (x, y) = roofs[name], points[name]
             ridge = roof / design.device.off_chip_gbytes_per_s
-            dashes = (4 * index, (4, 4 * (len(designs) - 1))) if len(designs) > 1 else (0, ())
-            axes.plot([ridge, right], [roof, roof], color=colour, linewidth=1.8, linestyle=dashes)
+            thick = 1.4 + (len(designs) - 1 - index)  # equal roofs show inside each other
+            axes.plot([ridge, right], [roof, roof], color=colour, linewidth=thick)
             share = percent(design.summary.multiplier_bound_share)
             label = (
                 f"{short(name, 32)}: {number(design.plan.estimate.multipliers)} multipliers,\n"
