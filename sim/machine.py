@@ -139,11 +139,18 @@ def build_machine(
         lane_work=np.zeros(max(1, draft.lanes), dtype=np.int64),
         lane_times=np.full(max(1, draft.lanes), -1, dtype=np.int64),
         frame_done=np.full((len(actors), frames), -1, dtype=np.int64),
-        held_peaks=np.full((len(links), intervals), c.UNKNOWN, dtype=np.int64),
-        held_last=np.full((len(links), intervals), c.UNKNOWN, dtype=np.int64),
+        held_peaks=_unknown(len(links), intervals),
+        held_last=_unknown(len(links), intervals),
     )
     ends = tuple((link.writer, link.reader) for link in links)
     return Machine(tables, tuple(draft.layers), fifos, engines, windows, outlets, ends)
+
+
+def _unknown(fifos: int, intervals: int) -> Ints:
+    """Nothing is known of any interval yet; where none is wanted, by the number of dimensions, as
+    the kernel is compiled for that."""
+    shape = (fifos, intervals) if intervals else (0,)
+    return np.full(shape, c.UNKNOWN, dtype=np.int64)
 
 
 def _joined(

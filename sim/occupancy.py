@@ -7,6 +7,7 @@ import numpy as np
 from hass.intmath import ceil_div
 
 from . import columns as c
+from .held import KEPT
 from .machine import Machine
 from .result import Occupancy, SimResult
 from .tables import Ints
@@ -20,7 +21,7 @@ def even_intervals(intervals: int) -> int:
 def occupancy_of(machine: Machine) -> Occupancy | None:
     """The occupancy of a machine's FIFOs; None where nothing was kept."""
     tables = machine.tables
-    if tables.held_peaks.shape[1] == 0:
+    if tables.held_peaks.ndim != KEPT:
         return None
     count = len(machine.fifos)
     lengths = tables.fifo_state[:count, c.INTERVAL_CYCLES]

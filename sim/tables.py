@@ -31,7 +31,7 @@ class Tables(NamedTuple):
         frame_done: (A, frames) time of an actor's last step of each frame.
         held_peaks, held_last: (F, intervals) most words that a FIFO came to hold in an interval
             of time, and what it held after the interval's last change; UNKNOWN where nothing
-            changed. No intervals: not recorded.
+            changed. One-dimensional and empty: nothing is kept.
     """
 
     actors: Ints
