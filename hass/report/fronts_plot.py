@@ -65,7 +65,7 @@ def fronts_picture(runs: Sequence[Run]) -> Picture:
                 markeredgewidth=0.6,
                 label=short(run.name, 32),
             )
-            best = trial_point(run, as_trial(run.best))
+            best = trial_point(run, as_trial(run.best.summary, run.best.accuracy))
             if best is not None:
                 axes.plot(
                     *best,
