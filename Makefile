@@ -1,5 +1,6 @@
 # make run    explore the bundled network on a ZCU104; the result is in out/digits
 # make test   all tests            make lint   ruff and mypy            make clean
+# make notebooks  opens notebooks/ in Jupyter Lab
 # make bench  benchmarks, on one core; the figures also go to out/bench.json
 #
 # Needs Python 3.11 or newer and nothing else: everything is installed into .venv, once, and again
@@ -8,7 +9,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test bench lint clean
+.PHONY: run test bench notebooks lint clean
 
 MODEL := models/digits/digits.onnx
 DATA := models/digits
@@ -36,6 +37,9 @@ test: $(VENV)/.test
 bench: $(VENV)/.test
 	mkdir -p out
 	taskset -c 0 $(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only --benchmark-json out/bench.json
+
+notebooks: $(VENV)/.notebook
+	$(BIN)/python -m jupyter lab notebooks/01_first_search.ipynb
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -69,6 +73,10 @@ $(VENV)/bin/python:
 $(VENV)/.run: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(PIP) -e .
 	touch $@
+
+$(VENV)/.notebook: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(PIP) -e '.[notebook]'
+	touch $@ $(VENV)/.run
 
 # Torch's build for the CPU only; the one on PyPI brings gigabytes of CUDA libraries with it.
 $(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python

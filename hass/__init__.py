@@ -8,6 +8,12 @@ pulls in neither onnxruntime nor a solver:
     profile = hass.measure_profile(model.graph, model.weights, dataset, hass.NO_CLIPS)
     device = hass.load_device("zcu104")
     plan = hass.solve(model.graph, device, profile=profile)
+
+So are its namespaces, the applications among them:
+
+    outcome = hass.search.run_search(hass.search.SearchSpec("model.onnx", "data", "zcu104"), "out")
+    hass.report.pareto_picture(outcome.run)
+    hass.tables.layers(outcome.results.best_design)
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import ops
+    from . import compare, export, ops, report, tables
     from .cost import Estimate, Folding, estimate
     from .design import Design, build_design, model_ref, provenance_now
     from .design_file import load_design_model, read_design, write_design
@@ -40,7 +46,11 @@ if TYPE_CHECKING:
     from .measure.open_dataset import open_dataset
     from .onnx_io import read_model, write_model
     from .sparsity import NO_CLIPS, SparsityProfile, SparsitySetting
+    from .values import arithmetic_of
 
+# Modules that are loaded when they are first used. The applications among them are looked up by
+# name, as the command line finds their verbs by entry points: no module of the core needs one.
+_NAMESPACES = ("compare", "export", "hw_templates", "ops", "report", "search", "sim", "tables")
 _HOMES = {
     "Design": "design",
     "Device": "device",
@@ -58,6 +68,7 @@ _HOMES = {
     "SparsityProfile": "sparsity",
     "SparsitySetting": "sparsity",
     "Weights": "graph",
+    "arithmetic_of": "values",
     "build_design": "design",
     "device_names": "device",
     "estimate": "cost",
@@ -98,9 +109,13 @@ __all__ = [
     "SparsitySetting",
     "Weights",
     "__version__",
+    "arithmetic_of",
     "build_design",
+    "compare",
     "device_names",
     "estimate",
+    "export",
+    "hw_templates",
     "load_design_model",
     "load_device",
     "measure_accuracy",
@@ -114,17 +129,21 @@ __all__ = [
     "provenance_now",
     "read_design",
     "read_model",
+    "report",
+    "search",
+    "sim",
     "solve",
     "solve_chain",
     "solve_partitions",
+    "tables",
     "write_design",
     "write_model",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name == "ops":
-        return import_module(".ops", __name__)
+    if name in _NAMESPACES:
+        return import_module(f".{name}", __name__)
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,6 +12,7 @@ from .design import Design, DesignAccuracy, EstimateSummary
 from .errors import Mistake, SpecError
 from .files import JsonValue
 from .report import svg
+from .report.picture import Picture
 from .report.run import gain_over, load_best
 from .report.words import number, percent, short
 from .sparsity import Accuracy
@@ -95,10 +96,13 @@ def compare(sources: Sequence[str | Path]) -> tuple[Entry, ...]:
     if mistakes:
         raise SpecError(mistakes)
     names = _unique_names(sources, [name for name, _ in designs])
+    return entries_of([(name, design) for name, (_, design) in zip(names, designs, strict=True)])
+
+
+def entries_of(designs: Sequence[tuple[str, Design]]) -> tuple[Entry, ...]:
+    """The entries of (name, design) pairs, at least one; ratios are against the first."""
     base = designs[0][1].summary
-    return tuple(
-        _entry(name, design, base) for name, (_, design) in zip(names, designs, strict=True)
-    )
+    return tuple(_entry(name, design, base) for name, design in designs)
 
 
 def to_json(entries: Sequence[Entry]) -> dict[str, JsonValue]:
@@ -115,8 +119,8 @@ def to_csv(entries: Sequence[Entry]) -> str:
     return stream.getvalue()
 
 
-def to_svg(entries: Sequence[Entry]) -> str:
-    """A picture: throughput, accuracy and efficiency of each design, one row a design."""
+def comparison_picture(entries: Sequence[Entry]) -> Picture:
+    """Throughput, accuracy and efficiency of each design, one row a design."""
     panels: list[tuple[str, list[float | None], list[str]]] = [
         (
             "throughput in steady state, frames/s",
@@ -161,7 +165,7 @@ def to_svg(entries: Sequence[Entry]) -> str:
             axes.set_xlim(0, 1.5 * (max(value or 0.0 for value in values) or 1.0))
             axes.set_title(title, fontsize=9)
         drawn.subplots_adjust(wspace=0.12)
-        return svg.to_svg(
+        return Picture(
             drawn,
             "compare",
             f"{len(entries)} designs compared",

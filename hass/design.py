@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from .errors import ProfileError
 from .fixed_point import NumberFormats, choose_formats
 from .folding.plan import FoldingPlan
 from .graph import Graph, Weights
+from .html_table import PrettyPrinter, html_table
 from .sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
 from .values import Arithmetic, Precision, WordLengths, precision_of
 
@@ -226,6 +228,42 @@ class Design:
     def precision(self) -> Precision:
         """Word lengths of all layers."""
         return Precision(self.arithmetic, self.layer_arithmetic)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the design in numbers."""
+        from .report.words import number, percent, shown, top1  # here: a report is of designs
+
+        summary, estimate = self.summary, self.plan.estimate
+        rows = [
+            ("frames/s in steady state", number(summary.throughput_fps)),
+            ("frame II, cycles", number(summary.frame_ii_cycles)),
+            ("latency of one frame, µs", number(summary.latency_us)),
+            ("slowest part", shown(summary.bottleneck)),
+            ("multipliers", number(estimate.multipliers)),
+            ("share of the multiplier bound", percent(summary.multiplier_bound_share)),
+            *(
+                (name.upper(), f"{number(getattr(summary.resources, name))} ({percent(share)})")
+                for name, share in summary.utilisation.items()
+            ),
+        ]
+        for measured, words in (
+            (self.accuracy, ""),
+            (self.integer_accuracy, f", {arithmetic_title(self.arithmetic)}"),
+        ):
+            for split in ("selection", "test"):
+                accuracy = None if measured is None else getattr(measured, split)
+                if accuracy is not None:
+                    rows.append((f"top-1, {split} split{words}", top1(accuracy)))
+        words = f"{estimate.clock_mhz:g} MHz, {arithmetic_title(self.arithmetic)}"
+        return html_table(f"{shown(self._name())}, {words}", (), rows)
+
+    def _repr_pretty_(self, printer: PrettyPrinter, cycle: bool) -> None:
+        """For IPython's terminal, and beside the table in a notebook's file."""
+        printer.text(f"<Design: {self._name()}, {self.summary.throughput_fps:,.0f} frames/s>")
+
+    def _name(self) -> str:
+        network = PurePosixPath(self.model.path.replace("\\", "/")).name
+        return f"{network} on {self.device.name}"
 
 
 def provenance_now(*, seed: int | None = None, strategy: str | None = None) -> Provenance:

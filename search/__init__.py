@@ -11,9 +11,11 @@ from .spec import ObjectiveWeights, SearchSpec, read_spec, write_spec
 if TYPE_CHECKING:
     from .crew import Crew
     from .run import SearchOutcome, run_search
+    from .show import LineHooks
 
 __all__ = [
     "Crew",
+    "LineHooks",
     "ObjectiveWeights",
     "SearchHooks",
     "SearchOutcome",
@@ -28,6 +30,10 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # Optuna and onnxruntime take seconds to load, and `hass search --help` needs neither.
+    if name == "LineHooks":
+        from . import show
+
+        return show.LineHooks
     if name in ("Crew", "SearchOutcome", "run_search"):
         from . import run
 

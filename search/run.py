@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hass.cost import COST_MODEL_VERSION
 from hass.design import Design, arithmetic_title
 from hass.errors import HassError, InfeasibleError
 from hass.files import JsonValue, make_folder, remove_leftovers
+from hass.html_table import PrettyPrinter, html_table
 from hass.measure import Split
 from hass.pareto import Measure
 from hass.sparsity import Accuracy
@@ -39,6 +42,9 @@ from .trial import accuracy_shortfall
 from .trial_log import TrialLog, quiet_optuna, study_name
 from .trial_notes import REASON
 from .worker import Worker, stop_if_hopeless
+
+if TYPE_CHECKING:
+    from hass.report import Run
 
 SPEC = "spec.toml"
 # what the trials of a study have in common, files apart: paths differ between machines
@@ -70,6 +76,34 @@ class SearchOutcome:
     wanted: int
     interrupted: bool
     notes: tuple[str, ...]
+
+    @property
+    def run(self) -> Run:
+        """The same as the report and its pictures take it.
+
+        Raises:
+            SpecError: if there is no best design yet.
+        """
+        from hass.report import load_run  # here, as it brings its templates along
+
+        return load_run(self.folder)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the dense design against the best, and what the user should know."""
+        from hass.report.tables import summary_table  # here, as it brings its templates along
+
+        best = self.results.best_design
+        told = f"{self.results.finished} of {self.wanted} trials finished"
+        lines = "".join(f"<p>{escape(line)}</p>" for line in (told, *self.notes))
+        if best is None:
+            return lines
+        table = summary_table(best)
+        return html_table(table.caption, table.head, table.rows) + lines
+
+    def _repr_pretty_(self, printer: PrettyPrinter, cycle: bool) -> None:
+        """For IPython's terminal, and beside the table in a notebook's file."""
+        done = f"{self.results.finished} of {self.wanted} trials finished"
+        printer.text(f"<SearchOutcome: {done}, in {self.folder}>")
 
 
 def measure_final(problem: Problem, log: TrialLog) -> None:

@@ -20,23 +20,20 @@ from hass.cli.common import (
     talk,
 )
 from hass.cli.inputs import load_profile
-from hass.cost import Estimate, FifoEstimate, off_chip_bound_cycles
+from hass.cost import Estimate, FifoEstimate
 from hass.cost.depths import with_depths
 from hass.cost.result import Edge
 from hass.design import Design, summarise
 from hass.design_file import load_design_model, read_design, write_design
 from hass.errors import ProfileError, SpecError
 from hass.graph import Graph
-from hass.onnx_io import ImportedModel
 from hass.ops import Input
-from hass.sparsity import SparsityProfile
 from hass.word_lengths import arithmetic_by_layer
 
-from .judged import judged_estimate
 from .show import cure_json, print_run, print_sizes, run_json, sizes_json
 
 if TYPE_CHECKING:
-    from .work import Source
+    from hass.measure import Dataset
 
 
 @click.command(
@@ -88,7 +85,8 @@ def command(
     pipeline on. A design made from a profile needs that --profile: service times are drawn from
     its distributions. A deadlock is named, with the depth that cures it.
     """
-    from .run import Setup, simulate  # here, as it loads numba
+    from .designs import trial_of  # here, as they load numba
+    from .run import simulate
     from .sizing import cure, sized
 
     if trace is not None and profile_path is None:
@@ -99,15 +97,20 @@ def command(
     model = load_design_model(design, source)
     graph = model.graph
     profile = load_profile(profile_path, model)
-    modelled = _modelled(design, source, graph, profile)
-    setup = Setup(
+    if profile is None and design.densities:
+        raise ProfileError(f"{source}: was made from a profile; simulating it needs --profile")
+    if profile is not None and profile.settings != design.settings:
+        talk("the profile has other clips than the design: judging the model at the profile's")
+    trial = trial_of(
+        design,
+        model,
+        profile=profile,
+        dataset=_images(trace, graph, seed),
         frames=frames,
-        source=_source(model, modelled, profile, trace, frames, seed),
-        pace_cycles=off_chip_bound_cycles(
-            graph, design.device, modelled.clock_mhz, design.arithmetic, modelled.off_chip_bits
-        ),
-        depths=_depths(fifo_texts, modelled),
+        seed=seed,
+        depths=_depths(fifo_texts, design.plan.estimate),
     )
+    modelled, setup = trial.modelled, trial.setup
     with progress("simulate") as shown:
         result = simulate(graph, modelled, setup, progress=shown)
     data = run_json(result)
@@ -143,42 +146,15 @@ def _resized(design: Design, graph: Graph, depths: Mapping[Edge, int]) -> Design
     return replace(design, plan=plan, summary=summarise(resized, design.device))
 
 
-def _source(
-    model: ImportedModel,
-    modelled: Estimate,
-    profile: SparsityProfile | None,
-    trace: str | None,
-    frames: int,
-    seed: int,
-) -> Source | None:
-    """Where dynamic engines get their cycles from."""
-    if profile is None:
+def _images(path: str | None, graph: Graph, seed: int) -> Dataset | None:
+    if path is None:
         return None
-    if trace is None:
-        from .work import profile_source  # here, as it loads numba
-
-        return profile_source(model.graph, modelled, profile, seed)
     from hass.measure import open_dataset  # here, as it loads onnxruntime
 
-    from .trace import trace_source
-
-    dataset = open_dataset(trace, model.graph.of_type(Input)[0].out, seed=seed)
-    return trace_source(model.graph, model.weights, modelled, profile, dataset, images=frames)
+    return open_dataset(path, graph.of_type(Input)[0].out, seed=seed)
 
 
-def _modelled(design: Design, path: str, graph: Graph, profile: SparsityProfile | None) -> Estimate:
-    """The estimate that is judged."""
-    stored = design.plan.estimate
-    if profile is None:
-        if design.densities:
-            raise ProfileError(f"{path}: was made from a profile; simulating it needs --profile")
-        return stored
-    if profile.settings != design.settings:
-        talk("the profile has other clips than the design: judging the model at the profile's")
-    return judged_estimate(design, graph, profile)
-
-
-def _depths(texts: tuple[str, ...], modelled: Estimate) -> dict[Edge, int]:
+def _depths(texts: tuple[str, ...], stored: Estimate) -> dict[Edge, int]:
     """Depths by edge from ``SRC:DST=N`` or ``SRC:DST:PORT=N``."""
     found: dict[Edge, int] = {}
     for text in texts:
@@ -186,7 +162,7 @@ def _depths(texts: tuple[str, ...], modelled: Estimate) -> dict[Edge, int]:
         if match is None:
             raise SpecError.at("--fifo", text, "SRC:DST=N with N at least 1")
         names, depth = match.groups()
-        edges = [fifo for fifo in modelled.fifos if names in _names(fifo)]
+        edges = [fifo for fifo in stored.fifos if names in _names(fifo)]
         if not edges:
             raise SpecError.at("--fifo", text, "names of two layers with a FIFO between them")
         found |= {fifo.edge: int(depth) for fifo in edges}

@@ -61,8 +61,16 @@ WRITE_WORDS, READ_WORDS, CAPACITY_WORDS, OFFSET, MASK = range(5)
 FIFO_COLUMNS = 5
 
 # columns of ``fifo_state``
-WRITTEN, READ, SEEN_WRITES, SEEN_READS, HELD_WORDS, PEAK_WORDS = range(6)
-FIFO_STATE_COLUMNS = 6
+(
+    WRITTEN,
+    READ,
+    SEEN_WRITES,
+    SEEN_READS,
+    HELD_WORDS,
+    PEAK_WORDS,
+    INTERVAL_CYCLES,  # of ``held_peaks`` and ``held_last``
+) = range(7)
+FIFO_STATE_COLUMNS = 7
 
 # columns of ``Work.engines``
 (

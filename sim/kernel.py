@@ -33,6 +33,7 @@ from numba.extending import register_jitable
 
 from . import columns as c
 from .draws import Work, begin_window, segment_cycles
+from .held import settle
 from .tables import Tables
 
 
@@ -59,26 +60,6 @@ def _writable_at(t: Tables, fifo: int) -> int:
     if beat >= t.fifo_state[fifo, c.READ]:
         return c.UNKNOWN
     return int(t.read_times[t.fifos[fifo, c.OFFSET] + (beat & t.fifos[fifo, c.MASK])]) + 1
-
-
-@register_jitable
-def _settle(t: Tables, fifo: int) -> None:
-    """Replay known writes and reads of a FIFO in order of time, for its peak occupancy."""
-    offset, mask = t.fifos[fifo, c.OFFSET], t.fifos[fifo, c.MASK]
-    writes, reads = t.fifo_state[fifo, c.SEEN_WRITES], t.fifo_state[fifo, c.SEEN_READS]
-    held, peak = t.fifo_state[fifo, c.HELD_WORDS], t.fifo_state[fifo, c.PEAK_WORDS]
-    while writes < t.fifo_state[fifo, c.WRITTEN] and reads < t.fifo_state[fifo, c.READ]:
-        if t.write_times[offset + (writes & mask)] < t.read_times[offset + (reads & mask)]:
-            writes += 1
-            held += t.fifos[fifo, c.WRITE_WORDS]
-            peak = max(peak, held)
-        else:
-            reads += 1
-            held -= t.fifos[fifo, c.READ_WORDS]
-    t.fifo_state[fifo, c.SEEN_WRITES] = writes
-    t.fifo_state[fifo, c.SEEN_READS] = reads
-    t.fifo_state[fifo, c.HELD_WORDS] = held
-    t.fifo_state[fifo, c.PEAK_WORDS] = peak
 
 
 @register_jitable
@@ -125,7 +106,7 @@ def _read(t: Tables, actor: int, reads: int, time: int) -> None:
             count = t.fifo_state[fifo, c.READ]
             t.read_times[t.fifos[fifo, c.OFFSET] + (count & t.fifos[fifo, c.MASK])] = time
             t.fifo_state[fifo, c.READ] = count + 1
-            _settle(t, fifo)
+            settle(t, fifo)
 
 
 @register_jitable
@@ -137,7 +118,7 @@ def _write(t: Tables, actor: int, time: int) -> None:
             count = t.fifo_state[fifo, c.WRITTEN]
             t.write_times[t.fifos[fifo, c.OFFSET] + (count & t.fifos[fifo, c.MASK])] = leaves
             t.fifo_state[fifo, c.WRITTEN] = count + 1
-            _settle(t, fifo)
+            settle(t, fifo)
     if t.state[actor, c.FIRST_OUT] == c.UNKNOWN:
         t.state[actor, c.FIRST_OUT] = leaves
 
@@ -386,6 +367,6 @@ def _sources_digest() -> int:
 
 
 Advance: TypeAlias = Callable[[Tables, Work, int], int]
-COMPILED_FILES = ("columns.py", "draws.py", "kernel.py")
+COMPILED_FILES = ("columns.py", "draws.py", "held.py", "kernel.py")
 _jitable_advance = register_jitable(advance)
 compiled_advance = _compile(_sources_digest())

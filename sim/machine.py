@@ -76,6 +76,7 @@ def build_machine(
     pace_cycles: int,
     depths: Mapping[tuple[str, str, int], int],
     drawn: Mapping[str, Row],
+    intervals: int = 0,
 ) -> Machine:
     """The machine of a folded graph.
 
@@ -86,6 +87,7 @@ def build_machine(
         pace_cycles: the source takes at least so many cycles per frame.
         depths: (src, dst, port) -> entries instead of the estimate's.
         drawn: layer -> columns of its engine that draws its cycles.
+        intervals: of time, an even number, for which is kept what FIFOs hold; 0 keeps nothing.
     """
     draft = Draft()
     engines: dict[str, int] = {}
@@ -119,13 +121,15 @@ def build_machine(
     links = (*_links(fifos, foldings, engines, windows, outlets), *inside)
     fifo_table, ring_words = _fifo_table(links, actors)
     in_ports, out_ports = _ports(graph, fifos, links, len(actors))
+    fifo_state = np.zeros((len(links), c.FIFO_STATE_COLUMNS), dtype=np.int64)
+    fifo_state[:, c.INTERVAL_CYCLES] = 1
     tables = Tables(
         actors=actors,
         state=state,
         in_ports=in_ports,
         out_ports=out_ports,
         fifos=fifo_table,
-        fifo_state=np.zeros((len(links), c.FIFO_STATE_COLUMNS), dtype=np.int64),
+        fifo_state=fifo_state,
         write_times=np.zeros(ring_words, dtype=np.int64),
         read_times=np.zeros(ring_words, dtype=np.int64),
         programs=_joined(draft.programs, np.int32),
@@ -135,9 +139,18 @@ def build_machine(
         lane_work=np.zeros(max(1, draft.lanes), dtype=np.int64),
         lane_times=np.full(max(1, draft.lanes), -1, dtype=np.int64),
         frame_done=np.full((len(actors), frames), -1, dtype=np.int64),
+        held_peaks=_unknown(len(links), intervals),
+        held_last=_unknown(len(links), intervals),
     )
     ends = tuple((link.writer, link.reader) for link in links)
     return Machine(tables, tuple(draft.layers), fifos, engines, windows, outlets, ends)
+
+
+def _unknown(fifos: int, intervals: int) -> Ints:
+    """Nothing is known of any interval yet; where none is wanted, by the number of dimensions, as
+    the kernel is compiled for that."""
+    shape = (fifos, intervals) if intervals else (0,)
+    return np.full(shape, c.UNKNOWN, dtype=np.int64)
 
 
 def _joined(

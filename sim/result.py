@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 
 from hass.cost.result import Edge
+from hass.html_table import PrettyPrinter, html_table
 
 
 class Waits(StrEnum):
@@ -14,6 +16,11 @@ class Waits(StrEnum):
 
     INPUT = "input"  # a FIFO to hold a word
     OUTPUT = "output"  # a FIFO to have room
+
+
+def signed_error(modelled: float, simulated: float | None) -> str:
+    """Modelled / simulated - 1 as a percentage; a dash where nothing was simulated."""
+    return "-" if not simulated else f"{100 * (modelled / simulated - 1):+.2f} %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,20 @@ class FifoRun:
 
     def __str__(self) -> str:
         return f"{self.src}:{self.dst}" + (f":{self.port}" if self.port else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """What the FIFOs held over time, from the first word in to the last one out.
+
+    Attributes:
+        interval_cycles: length of an interval.
+        entries: one row per FIFO, in the order of ``SimResult.fifos``; the most entries that it
+            held in each interval, at most its depth.
+    """
+
+    interval_cycles: int
+    entries: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +132,7 @@ class SimResult:
         deadlock: or None.
         layers, fifos: in the graph's order.
         firings: steps of blocks that were simulated.
+        occupancy: of the FIFOs over time; None where it was not asked for.
     """
 
     frames: int
@@ -124,6 +146,7 @@ class SimResult:
     layers: tuple[LayerRun, ...]
     fifos: tuple[FifoRun, ...]
     firings: int
+    occupancy: Occupancy | None = None
 
     @property
     def relative_error(self) -> float | None:
@@ -131,6 +154,28 @@ class SimResult:
         if self.simulated_frame_ii_cycles is None:
             return None
         return self.modelled_frame_ii_cycles / self.simulated_frame_ii_cycles - 1.0
+
+    def _repr_html_(self) -> str:
+        """For notebooks: modelled against simulated, and where a deadlock is."""
+        from hass.report.words import number  # here, as it brings templates along
+
+        rows = [
+            (title, number(modelled), number(simulated), signed_error(modelled, simulated))
+            for title, modelled, simulated in (
+                ("frame II, cycles", self.modelled_frame_ii_cycles, self.simulated_frame_ii_cycles),
+                ("first frame, cycles", self.modelled_latency_cycles, self.first_frame_cycles),
+                ("pipeline depth, cycles", self.modelled_depth_cycles, self.depth_cycles),
+            )
+        ]
+        head = ("", "modelled", "simulated", "error of the model")
+        table = html_table(f"{self.frames} frames simulated", head, rows)
+        return table if self.deadlock is None else f"{table}<p>{escape(str(self.deadlock))}</p>"
+
+    def _repr_pretty_(self, printer: PrettyPrinter, cycle: bool) -> None:
+        """For IPython's terminal, and beside the table in a notebook's file."""
+        error = signed_error(self.modelled_frame_ii_cycles, self.simulated_frame_ii_cycles)
+        came_to = f"frame II off by {error}" if self.deadlock is None else str(self.deadlock)
+        printer.text(f"<SimResult: {self.frames} frames, {came_to}>")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from hass.cost.result import Edge
 from hass.graph import Graph
 
 from . import columns as c
+from .held import settle_rest
 from .kernel import Advance, compiled_advance
 from .machine import Machine, build_machine
+from .occupancy import even_intervals, occupancy_of
 from .result import Blocked, Deadlock, FifoRun, LayerRun, SimResult, Waits
 from .work import Numbers, Source, make_source
 
@@ -34,16 +36,20 @@ class Setup:
         pace_cycles: frames come no faster than one in so many cycles: off-chip bandwidth, see
             ``hass.cost.off_chip_bound_cycles``.
         depths: entries of FIFOs, instead of the estimate's.
+        intervals: of time, at most, for which is kept what FIFOs hold; 0 keeps nothing.
     """
 
     frames: int = 3
     source: Source | None = None
     pace_cycles: int = 0
     depths: Mapping[Edge, int] = field(default_factory=dict)
+    intervals: int = 0
 
     def __post_init__(self) -> None:
         if self.frames < 2:
             raise ValueError(f"frames must be at least 2, got {self.frames}")
+        if self.intervals < 0:
+            raise ValueError(f"intervals must be at least 0, got {self.intervals}")
         object.__setattr__(self, "depths", MappingProxyType(dict(self.depths)))
 
 
@@ -78,8 +84,10 @@ def simulate(
         pace_cycles=setup.pace_cycles,
         depths=setup.depths,
         drawn=source.rows,
+        intervals=even_intervals(setup.intervals),
     )
     firings = _run(machine, source, progress, advance)
+    settle_rest(machine.tables)
     return _result(graph, estimate, machine, setup.frames, firings)
 
 
@@ -122,6 +130,7 @@ def _result(
         layers=tuple(_layer_run(machine, estimate, layer.name, frames, stuck) for layer in graph),
         fifos=fifos,
         firings=firings,
+        occupancy=occupancy_of(machine),
     )
 
 

@@ -9,15 +9,11 @@ from hass.cli.common import Cell, print_table
 from hass.cost.result import Edge
 from hass.files import JsonValue
 
-from .result import Deadlock, FifoRun, LayerRun, SimResult, Sizes
+from .result import Deadlock, FifoRun, LayerRun, SimResult, Sizes, signed_error
 
 
 def _error(modelled: float, simulated: float | None) -> float | None:
     return modelled / simulated - 1.0 if simulated else None
-
-
-def _signed(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:+.2f} %"
 
 
 def _layer_json(layer: LayerRun) -> dict[str, JsonValue]:
@@ -94,7 +90,7 @@ def print_run(result: SimResult) -> None:
             layer.name,
             layer.modelled_frame_ii_cycles,
             None if layer.simulated_cycles is None else round(layer.simulated_cycles),
-            _signed(_error(layer.modelled_frame_ii_cycles, layer.simulated_cycles)),
+            signed_error(layer.modelled_frame_ii_cycles, layer.simulated_cycles),
             round(layer.input_stall_cycles),
             round(layer.output_stall_cycles),
             layer.modelled_start_cycles,
@@ -125,19 +121,19 @@ def print_run(result: SimResult) -> None:
                 "frame_ii_cycles",
                 result.modelled_frame_ii_cycles,
                 None if simulated is None else round(simulated),
-                _signed(result.relative_error),
+                signed_error(result.modelled_frame_ii_cycles, simulated),
             ],
             [
                 "first_frame_cycles",
                 result.modelled_latency_cycles,
                 first,
-                _signed(_error(result.modelled_latency_cycles, first)),
+                signed_error(result.modelled_latency_cycles, first),
             ],
             [
                 "depth_cycles",
                 result.modelled_depth_cycles,
                 result.depth_cycles,
-                _signed(_error(result.modelled_depth_cycles, result.depth_cycles)),
+                signed_error(result.modelled_depth_cycles, result.depth_cycles),
             ],
         ],
         title=f"\nPipeline, {result.frames} frames",

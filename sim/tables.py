@@ -29,6 +29,9 @@ class Tables(NamedTuple):
         lane_times: when each lane finished its latest segment.
         lane_work: the same, had no neighbour ever kept the engine waiting.
         frame_done: (A, frames) time of an actor's last step of each frame.
+        held_peaks, held_last: (F, intervals) most words that a FIFO came to hold in an interval
+            of time, and what it held after the interval's last change; UNKNOWN where nothing
+            changed. One-dimensional and empty: nothing is kept.
     """
 
     actors: Ints
@@ -46,3 +49,5 @@ class Tables(NamedTuple):
     lane_times: Ints
     lane_work: Ints
     frame_done: Ints
+    held_peaks: Ints
+    held_last: Ints

@@ -9,7 +9,7 @@ import pytest
 
 import hass
 
-HEAVY = ("torch", "optuna", "onnxruntime", "onnx", "pulp", "matplotlib")
+HEAVY = ("torch", "optuna", "onnxruntime", "onnx", "pulp", "matplotlib", "pandas", "numba")
 
 
 def _loaded_by(code: str) -> set[str]:
@@ -30,10 +30,19 @@ def test_listing_the_verbs_is_light() -> None:
 
 
 def test_every_public_name_is_there() -> None:
-    assert set(hass.__all__) - {"__version__", "ops"} == set(hass._HOMES)
+    assert set(hass.__all__) - {"__version__"} == {*hass._HOMES, *hass._NAMESPACES}
     for name in hass.__all__:
         assert getattr(hass, name) is not None
     assert set(hass.__all__) <= set(dir(hass))
+
+
+@pytest.mark.parametrize("namespace", hass._NAMESPACES)
+def test_every_name_of_a_namespace_is_there(namespace: str) -> None:
+    module = getattr(hass, namespace)
+    for name in getattr(module, "__all__", ()):
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = module.nonsense
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -32,13 +32,18 @@ def command(sources: tuple[str, ...], as_json: bool, as_csv: bool, output: Path 
     of the steady state; latency is that of one frame alone, fill included. The gain is in the
     objective that a design was folded for, against the first.
     """
-    from ..compare import compare, to_csv, to_json, to_svg  # here, as they take long to load
+    from ..compare import (
+        compare,
+        comparison_picture,
+        to_csv,
+        to_json,
+    )  # here, as they take long to load
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     entries = compare(sources)
     if output is not None:
-        write_text_atomic(output, to_svg(entries))
+        write_text_atomic(output, comparison_picture(entries).svg())
         talk(f"wrote {output}")
     if as_json:
         print_json(to_json(entries))

@@ -24,7 +24,7 @@ remark must be made on each layer but Input and Output, so that nothing is dropp
 
 from .exporter import EXPORTER_GROUP, Export, Exporter, ExportSource, Fate, Remark
 from .registry import exporter_names, load_exporter
-from .write import Exported, export_design, export_source
+from .write import Exported, export_design, export_source, export_to
 
 __all__ = [
     "EXPORTER_GROUP",
@@ -36,6 +36,7 @@ __all__ = [
     "Remark",
     "export_design",
     "export_source",
+    "export_to",
     "exporter_names",
     "load_exporter",
 ]

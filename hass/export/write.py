@@ -16,8 +16,10 @@ from ..files import canonical_json
 from ..folder import check_target, write_folder
 from ..frames import TestFrames, random_frames
 from ..graph import Graph, Weights
+from ..onnx_io import ImportedModel
 from ..prune import pruned_weights
 from .exporter import Exporter, ExportSource, Remark
+from .registry import load_exporter
 
 REMARKS_FILE = "remarks.csv"
 
@@ -113,3 +115,32 @@ def export_design(
     }
     write_folder(target, files, force=force)
     return Exported(target, tuple(sorted(files)), export.remarks)
+
+
+def export_to(
+    target: str,
+    design: Design,
+    model: ImportedModel,
+    folder: str | Path,
+    *,
+    frames: TestFrames | None = None,
+    force: bool = False,
+) -> Exported:
+    """Write a design for the tool of that name; see ``export_source`` and ``export_design``.
+
+    Args:
+        target: one of ``exporter_names()``.
+        design, model: the design and its network, dense.
+        folder: must not exist, or be empty, unless ``force`` is given.
+        frames: seeded random ones without.
+        force: replace what an earlier run wrote to the folder.
+
+    Raises:
+        SpecError: if there is no such target, or it cannot take the design.
+        ProfileError: if the design carries no measured ranges.
+        GraphError: if the model is not the design's, or the target cannot take it.
+        OutputError: if the folder cannot be written; it is then as it was.
+    """
+    exporter = load_exporter(target)
+    source = export_source(design, model.graph, model.weights, frames)
+    return export_design(exporter, source, folder, force=force)

@@ -10,6 +10,7 @@ from ..design import Design
 from ..device import RESOURCE_NAMES
 from . import svg
 from .limits import critical_layers
+from .picture import Picture, Pictures
 from .words import number, percent, short
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def folding_words(folding: Folding) -> str:
     return f"{lanes} × {folding.fine}{packed}"
 
 
-def layer_pictures(design: Design, dense: Design | None) -> tuple[str, ...]:
+def layer_pictures(design: Design, dense: Design | None = None) -> Pictures:
     """The layers in their order, ``ROWS_PER_PICTURE`` a picture, all on the same scales.
 
     Args:
@@ -61,10 +62,10 @@ def layer_pictures(design: Design, dense: Design | None) -> tuple[str, ...]:
         for part, start in enumerate(range(0, len(names), ROWS_PER_PICTURE)):
             rows = names[start : start + ROWS_PER_PICTURE]
             pictures.append(_picture(design, dense, rows, part))
-    return tuple(pictures)
+    return Pictures(tuple(pictures))
 
 
-def _picture(design: Design, dense: Design | None, names: Sequence[str], part: int) -> str:
+def _picture(design: Design, dense: Design | None, names: Sequence[str], part: int) -> Picture:
     longest = max(len(short(name, LABEL_LENGTH)) for name in design.plan.estimate.layers)
     labels = 0.25 + _CHARACTER * longest
     height = _TOP + _ROW * len(names) + _BOTTOM
@@ -77,7 +78,7 @@ def _picture(design: Design, dense: Design | None, names: Sequence[str], part: i
     _cycles(panels[2], design, dense, names, tips)
     _resources(panels[3], design, names)
     first, last = short(names[0]), short(names[-1])
-    return svg.to_svg(
+    return Picture(
         drawn,
         f"layers{part}",
         f"Layers {first} to {last}: density, folding, cycles and resources",

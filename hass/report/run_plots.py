@@ -8,6 +8,7 @@ from ..design import Design, EstimateSummary
 from ..device import RESOURCE_NAMES
 from ..pareto import Figures, Measure
 from . import svg
+from .picture import Picture
 from .run import Run, Trial, as_trial
 from .words import number, percent
 
@@ -42,9 +43,9 @@ def front_note(run: Run) -> str:
     return text
 
 
-def pareto_picture(run: Run) -> str | None:
+def pareto_picture(run: Run) -> Picture | None:
     """The measures of the front against each other, all trials; None where none was run."""
-    points = [trial for trial in run.trials if _point(run, trial) is not None]
+    points = [trial for trial in run.trials if trial_point(run, trial) is not None]
     up, across = run.aim.pair
     if not points:
         return None
@@ -55,7 +56,7 @@ def pareto_picture(run: Run) -> str | None:
         _groups(axes, run, points, tips)
         _named(axes, run, points, tips)
         for measure, place, axis in ((up, 1, axes.yaxis), (across, 0, axes.xaxis)):
-            shown = [xy[place] for trial in points if (xy := _point(run, trial))]
+            shown = [xy[place] for trial in points if (xy := trial_point(run, trial))]
             if measure is not Measure.ACCURACY and max(shown) > LOG_SPAN * min(shown) > 0:
                 (axes.set_yscale if place else axes.set_xscale)("log")
             axis.set_major_formatter(lambda value, _: number(value))
@@ -63,7 +64,7 @@ def pareto_picture(run: Run) -> str | None:
         axes.grid(True)
         axes.margins(0.06, 0.08)
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=8.5)
-        return svg.to_svg(
+        return Picture(
             drawn,
             "pareto",
             f"{up} against {across}, one point a trial".capitalize(),
@@ -79,7 +80,8 @@ def _shown(measure: Measure, trial: Figures) -> float | None:
     return 100 * value if value is not None and measure is Measure.ACCURACY else value
 
 
-def _point(run: Run, trial: Figures) -> tuple[float, float] | None:
+def trial_point(run: Run, trial: Figures) -> tuple[float, float] | None:
+    """The two measures of the run's aim as the axes show them; None where one is not known."""
     up, across = run.aim.pair
     x, y = _shown(across, trial), _shown(up, trial)
     return None if x is None or y is None or not trial.throughput_fps else (x, y)
@@ -97,7 +99,7 @@ def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> 
         ("Pareto front", front, "o", svg.BLUE, 7),
     )
     if front:
-        xs, ys = zip(*(xy for trial in front if (xy := _point(run, trial))), strict=True)
+        xs, ys = zip(*(xy for trial in front if (xy := trial_point(run, trial))), strict=True)
         # between two points the front is at that of the two that is worse across, thus better up
         style = "steps-pre" if run.aim.pair[1].more_is_better else "steps-post"
         axes.plot(xs, ys, color=svg.BLUE, linewidth=1.2, drawstyle=style, zorder=2)
@@ -109,8 +111,8 @@ def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> 
         for index, batch in enumerate(batches):
             gid = f"trial{batch[0].number}"
             axes.plot(
-                [xy[0] for trial in batch if (xy := _point(run, trial))],
-                [xy[1] for trial in batch if (xy := _point(run, trial))],
+                [xy[0] for trial in batch if (xy := trial_point(run, trial))],
+                [xy[1] for trial in batch if (xy := trial_point(run, trial))],
                 marker,
                 color=colour,
                 markersize=size,
@@ -136,7 +138,7 @@ def _tip(run: Run, trial: Figures) -> str:
 def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> None:
     """The two points that the summary compares, on top of the rest."""
     for trial in points:
-        xy = _point(run, trial)
+        xy = trial_point(run, trial)
         if trial.number == 0 and xy is not None:
             axes.plot(
                 *xy,
@@ -152,7 +154,7 @@ def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> N
             )
             tips["dense"] = f"dense, trial 0: {_tip(run, trial)}"
     best = as_trial(run.best.summary, run.best.accuracy)
-    xy = _point(run, best)
+    xy = trial_point(run, best)
     if xy is not None:
         axes.plot(
             *xy,
@@ -169,7 +171,7 @@ def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> N
         tips["best"] = f"best: {_tip(run, best)}"
 
 
-def device_picture(design: Design, dense: EstimateSummary | None) -> str:
+def device_picture(design: Design, dense: EstimateSummary | None = None) -> Picture:
     """Use of the part per resource, against its budget and what it has."""
     device = design.device
     shown = [name for name in RESOURCE_NAMES if getattr(device.available, name)]
@@ -221,7 +223,7 @@ def device_picture(design: Design, dense: EstimateSummary | None) -> str:
         axes.set_xlabel("share of what the part has, %")
         axes.grid(axis="x")
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=8.5)
-        return svg.to_svg(
+        return Picture(
             drawn,
             "device",
             f"Use of {device.part}",

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from made_designs import made_design, write_run
 
 from hass.cli import main
-from hass.compare import COLUMNS, compare, to_csv, to_json, to_svg
+from hass.compare import COLUMNS, compare, comparison_picture, to_csv, to_json
 from hass.design_file import read_design, write_design
 from hass.errors import SpecError
 from hass.folding import Goal, Objective
@@ -70,7 +70,7 @@ def test_a_design_without_dsp_has_no_efficiency(folder: Path) -> None:
     entries = compare([folder / "out", folder / "adds.json"])
     assert entries[1].images_per_cycle_per_dsp is None
     assert entries[1].efficiency_ratio is None
-    ET.fromstring(to_svg(entries))
+    ET.fromstring(comparison_picture(entries).svg())
 
 
 def test_all_that_cannot_be_read_is_said_at_once(folder: Path) -> None:
@@ -95,8 +95,8 @@ def test_csv_json_and_picture_agree(folder: Path) -> None:
     assert tuple(rows[0]) == COLUMNS
     assert float(rows[1]["throughput_ratio"]) == pytest.approx(0.5)
     assert rows[1]["test_top1"] == ""
-    picture = to_svg(entries)
-    assert picture == to_svg(entries)
+    picture = comparison_picture(entries).svg()
+    assert picture == comparison_picture(entries).svg()
     words = " ".join(ET.fromstring(picture).itertext())
     assert "5,000 (0.50×)" in words and "plain" in words
 

@@ -32,6 +32,10 @@ class _Fifo:
     def has_room(self) -> bool:
         return len(self.ready) + self.freed + self.wide <= self.capacity
 
+    def held(self, cycle: int) -> int:
+        """Words that have left the writer's registers at the end of a cycle."""
+        return sum(ready <= cycle + 1 for ready in self.ready)
+
     def read(self) -> None:
         for _ in range(self.narrow):
             self.ready.popleft()
@@ -154,6 +158,19 @@ class _Actor:
 def frame_times(graph: Graph, modelled: Estimate, frames: int, pace_cycles: int) -> list[int]:
     """Cycles in which the sink took the last word of each frame; fewer than ``frames`` where the
     pipeline ends in a deadlock."""
+    return _run(graph, modelled, frames, pace_cycles)[0]
+
+
+def held_entries(
+    graph: Graph, modelled: Estimate, frames: int, pace_cycles: int
+) -> list[list[int]]:
+    """What each FIFO holds at the end of each cycle, in entries, at most its depth."""
+    return _run(graph, modelled, frames, pace_cycles)[1]
+
+
+def _run(
+    graph: Graph, modelled: Estimate, frames: int, pace_cycles: int
+) -> tuple[list[int], list[list[int]]]:
     machine = build_machine(
         graph,
         modelled,
@@ -174,13 +191,15 @@ def frame_times(graph: Graph, modelled: Estimate, frames: int, pace_cycles: int)
     # last window ends in this very cycle
     order = sorted(actors, key=lambda actor: actor.row[c.KIND] == c.WINDOW)
     sink = actors[machine.engines[graph.of_type(ops.Output)[0].name]]
+    held: list[list[int]] = [[] for _ in fifos]
     cycle = idle = 0
     while not all(actor.done for actor in actors) and idle < 10_000:
         before = sum(actor.step for actor in actors)
         for actor in order:
             actor.fire(cycle)
-        for item in fifos:
+        for item, fifo, seen in zip(fifos, machine.fifos, held, strict=True):
             item.freed = 0
+            seen.append(min(fifo.depth_words, -(-item.held(cycle) // fifo.streams)))
         idle = idle + 1 if sum(actor.step for actor in actors) == before else 0
         cycle += 1
-    return sink.frames
+    return sink.frames, held
