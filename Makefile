@@ -1,6 +1,7 @@
 # make run    explore the bundled network on a ZCU104; the result is in out/digits
 # make test   all tests            make lint   ruff and mypy            make clean
 # make bench  benchmarks, on one core; the figures also go to out/bench.json
+# make docs   the pages of docs/ as HTML, in out/docs
 #
 # Needs Python 3.11 or newer and nothing else: everything is installed into .venv, once, and again
 # when setup.cfg changes. PYTHON=... picks the interpreter.
@@ -8,7 +9,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test bench lint clean
+.PHONY: run test bench docs lint clean
 
 MODEL := models/digits/digits.onnx
 DATA := models/digits
@@ -36,6 +37,10 @@ test: $(VENV)/.test
 bench: $(VENV)/.test
 	mkdir -p out
 	taskset -c 0 $(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only --benchmark-json out/bench.json
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -b html -W --keep-going --quiet docs out/docs
+	@echo "out/docs/index.html"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -81,4 +86,10 @@ $(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	fi
 	@$(PIP) -e '.[hls4ml]' \
 		|| echo "make: hls4ml cannot be installed: the tests that need it are SKIPPED" >&2
+	@$(PIP) -e '.[docs]' \
+		|| echo "make: sphinx cannot be installed: the test that builds docs/ is SKIPPED" >&2
 	touch $@ $(VENV)/.run
+
+$(VENV)/.docs: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(PIP) -e '.[docs]'
+	touch $@
