@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import metadata
 
 import click
 
 from ..errors import SpecError
 from ..files import JsonValue
+from ..near import nearest_or_all
 from ..validation import FORMAT_GROUP, FileFormat
 from .common import print_json, print_table
 
@@ -38,9 +38,7 @@ def schema_of(name: str) -> dict[str, JsonValue]:
     """
     formats = file_formats()
     if name not in formats:
-        near = difflib.get_close_matches(name.lower(), formats, n=2, cutoff=0.5)
-        expected = " or ".join(near) if near else f"one of {', '.join(formats)}"
-        raise SpecError.at("NAME", name, expected)
+        raise SpecError.at("NAME", name, f"a kind of file; {nearest_or_all(name, tuple(formats))}")
     return {"$schema": DIALECT, **formats[name].schema(), "title": formats[name].file}
 
 

@@ -50,9 +50,12 @@ def test_the_list_has_all() -> None:
 
 
 def test_an_unknown_name() -> None:
-    done = CliRunner().invoke(main, ["schema", "devices"])
+    done = CliRunner().invoke(main, ["schema", "devics"])
     assert done.exit_code == 2
-    assert done.output == "error: NAME: got 'devices', expected device\n"
+    assert (
+        done.output
+        == "error: NAME: got 'devics', expected a kind of file; did you mean device or design?\n"
+    )
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "hass" / "parts").glob("*.toml")), ids=str)

@@ -114,6 +114,28 @@ def programs(text: str) -> Iterator[tuple[int, str]]:
             yield block.line, "\n".join(block.lines) + "\n"
 
 
+def run_program(code: str, names: dict[str, object], page: str, line: int) -> None:
+    """Run Python of a page; a session with ``>>>`` must answer what the page shows.
+
+    Args:
+        code: of one block.
+        names: of the page's blocks before, and after it of this one too.
+        page: its name, for messages.
+        line: where the block begins.
+
+    Raises:
+        AssertionError: with doctest's message, if an answer differs.
+    """
+    if ">>> " not in code:
+        exec(compile("\n" * line + code, page, "exec"), names)
+        return
+    session = doctest.DocTestParser().get_doctest(code, {}, page, page, line)
+    session.globs = names
+    said: list[str] = []
+    failed = doctest.DocTestRunner().run(session, out=said.append, clear_globs=False).failed
+    assert not failed, "".join(said)
+
+
 @dataclass(slots=True)
 class Shell:
     """Runs commands as a shell would, but ``hass`` in this process, in the current folder.
@@ -143,7 +165,8 @@ class Shell:
             words, target = words[: words.index(">")], words[words.index(">") + 1]
         if words[0] == "hass":
             done = CliRunner().invoke(main, words[1:], prog_name="hass", env={"COLUMNS": COLUMNS})
-            self.code, stdout, shown = done.exit_code, done.stdout, done.output
+            self.code, stdout = done.exit_code, done.stdout
+            shown = done.output if target is None else done.stderr
             if done.exception is not None and not isinstance(done.exception, SystemExit):
                 raise done.exception
         else:
@@ -152,15 +175,15 @@ class Shell:
             ran = subprocess.run(
                 words,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT if target is None else subprocess.PIPE,
                 text=True,
                 check=False,
                 env={**os.environ, "PATH": path},
             )
-            self.code, stdout, shown = ran.returncode, ran.stdout, ran.stdout
+            self.code, stdout = ran.returncode, ran.stdout
+            shown = stdout if target is None else ran.stderr
         if target is not None:
             Path(target).write_text(stdout, encoding="utf-8")
-            return ""
         return shown
 
 

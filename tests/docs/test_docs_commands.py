@@ -28,6 +28,7 @@ from doc_pages import (
     is_shown,
     pages,
     programs,
+    run_program,
     with_outputs,
 )
 
@@ -53,7 +54,7 @@ class Instead:
 DIGITS = "models/digits/digits.onnx --data models/digits --device zcu104"
 ONE = "--strategy hill-climb --trials 1 --profile-images 4 --selection-images 8"
 FEW = "--strategy hill-climb --trials 2 --profile-images 8 --selection-images 40"
-_SEARCH = "takes minutes: 2 trials on 40 images"
+_SEARCH = "takes minutes: a trial or two, on few images"
 _MAKE = "CI runs it: here only that make knows it"
 _COMPILES = "docs/howto/emit.md compiles and runs such a project"
 _INSTALLS = "installs; tests/test_packaging.py builds the wheel, and CI installs it with make"
@@ -68,7 +69,7 @@ SUBSTITUTES: dict[str, Instead] = {
         ("hass fold net.onnx --device pynq-z2 --partitions 1 --batch 256 -o parts",),
     ),
     "hass search net.onnx --data DATA --device u250 --accuracy-drop 1.0 --trials 100 -o out/net": (
-        Instead(_SEARCH, (f"hass search net.onnx --data DATA --device u250 {FEW} -o out/net",))
+        Instead(_SEARCH, (f"hass search net.onnx --data DATA --device u250 {ONE} -o out/net",))
     ),
     "hass emit out/net/best.json -o out/net/hls && make -C out/net/hls csim": Instead(
         _COMPILES,
@@ -230,8 +231,9 @@ def test_a_page(
     monkeypatch.chdir(tmp_path / "here")
     wrong = _run(path, update=request.config.getoption("--update-golden"))
     assert not wrong, "\n\n".join(wrong)
+    names: dict[str, object] = {"__name__": "__main__"}
     for line, code in programs(path.read_text(encoding="utf-8")):
-        exec(compile("\n" * line + code, str(path), "exec"), {"__name__": "__main__"})
+        run_program(code, names, _name(path), line)
 
 
 def test_every_substitute_is_of_a_page() -> None:
