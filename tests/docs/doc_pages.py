@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 # Made by other commands, and held by other tests.
-MADE = {"fidelity.md", "benchmarks.md", "search.md"}  # below docs/
+MADE = {"fidelity.md", "benchmarks.md", "strategies.md"}  # below docs/
 # A line of an indented block of README that begins so is a command.
 _PROGRAMS = ("hass", "make", "pip", "python", "for")
 _COMMENT = re.compile(r"(^|\s+)#\s.*$")

@@ -111,7 +111,7 @@ SUBSTITUTES: dict[str, Instead] = {
         "the tutorial's search was just run: here only that the flags are taken",
         (f"hass search {DIGITS} --accuracy-drop 0.5 {ONE} -o out/careful",),
     ),
-    "hass bench search docs/search.toml --root networks -o out/bench --page docs/search.md": (
+    "hass bench search docs/search.toml --root networks -o out/bench --page docs/strategies.md": (
         Instead("hours, on networks that are not in the repository", ("hass bench search --help",))
     ),
     "hass calibrate --synthesise results.csv --jobs 2 --page docs/fidelity.md": Instead(
