@@ -117,6 +117,9 @@ SUBSTITUTES: dict[str, Instead] = {
     "hass calibrate --synthesise results.csv --jobs 2 --page docs/fidelity.md": Instead(
         "hours of yosys; tests/hw_templates runs it on a few points", ("hass calibrate --help",)
     ),
+    "hass recover out/digits --steps 100 -o recovered": Instead(
+        "needs torch; tests/recover runs it", ("hass recover --help",)
+    ),
     "hass models export resnet18 -o resnet18.onnx": Instead(
         "needs torch; tests/models exports networks", ("hass models export --help",)
     ),
