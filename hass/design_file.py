@@ -19,7 +19,7 @@ from .files import JsonValue, canonical_json, write_text_atomic
 from .folding.plan import FoldingPlan
 from .near import unreadable
 from .sparsity import Accuracy
-from .validation import mistakes_of
+from .validation import FileFormat, mistakes_of
 
 if TYPE_CHECKING:
     from .onnx_io import ImportedModel
@@ -240,3 +240,8 @@ def load_design_model(design: Design, design_path: str | Path) -> ImportedModel:
             "differently; make the design again",
         )
     return model
+
+
+FORMAT = FileFormat(
+    "design.json", "one network on one part: the hand-over object", DesignFile.model_json_schema
+)

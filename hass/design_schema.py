@@ -25,7 +25,7 @@ from .device import Device, Family, Resources
 from .folding.objective import FASTEST, Goal, Objective
 from .folding.plan import FoldingPlan
 from .sparsity import Accuracy, SparsitySetting
-from .validation import FileFormat, StrictRecord
+from .validation import StrictRecord
 from .values import Arithmetic
 
 T = TypeVar("T")
@@ -394,8 +394,3 @@ class DesignFile(_Summary):
 def _ordered(values: Mapping[str, T], order: list[str]) -> list[tuple[str, T]]:
     position = {name: index for index, name in enumerate(order)}
     return sorted(values.items(), key=lambda item: position.get(item[0], len(order)))
-
-
-FORMAT = FileFormat(
-    "design.json", "one network on one part: the hand-over object", DesignFile.model_json_schema
-)
