@@ -2,6 +2,7 @@
 # make test   all tests            make lint   ruff and mypy            make clean
 # make notebooks  opens notebooks/ in Jupyter Lab
 # make bench  benchmarks, on one core; the figures also go to out/bench.json
+# make docs   the pages of docs/ as HTML, in out/docs
 #
 # Needs Python 3.11 or newer and nothing else: everything is installed into .venv, once, and again
 # when setup.cfg changes. PYTHON=... picks the interpreter.
@@ -9,7 +10,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test bench notebooks lint clean
+.PHONY: run test bench docs notebooks lint clean
 
 MODEL := models/digits/digits.onnx
 DATA := models/digits
@@ -40,6 +41,10 @@ bench: $(VENV)/.test
 
 notebooks: $(VENV)/.notebook
 	$(BIN)/python -m jupyter lab notebooks/01_first_search.ipynb
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -b html -W --keep-going --quiet docs out/docs
+	@echo "out/docs/index.html"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -89,4 +94,10 @@ $(VENV)/.test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	fi
 	@$(PIP) -e '.[hls4ml]' \
 		|| echo "make: hls4ml cannot be installed: the tests that need it are SKIPPED" >&2
+	@$(PIP) -e '.[docs]' \
+		|| echo "make: sphinx cannot be installed: the test that builds docs/ is SKIPPED" >&2
 	touch $@ $(VENV)/.run
+
+$(VENV)/.docs: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(PIP) -e '.[docs]'
+	touch $@

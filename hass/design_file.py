@@ -20,7 +20,7 @@ from .folding.plan import FoldingPlan
 from .near import unreadable
 from .setting_record import setting_json
 from .sparsity import Accuracy
-from .validation import mistakes_of
+from .validation import FileFormat, mistakes_of
 
 if TYPE_CHECKING:
     from .onnx_io import ImportedModel
@@ -262,3 +262,8 @@ def load_design_model(design: Design, design_path: str | Path) -> ImportedModel:
             "differently; make the design again",
         )
     return model
+
+
+FORMAT = FileFormat(
+    "design.json", "one network on one part: the hand-over object", DesignFile.model_json_schema
+)

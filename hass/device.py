@@ -14,7 +14,7 @@ import pydantic
 
 from .errors import SpecError
 from .near import nearest_or_all, unreadable
-from .validation import StrictRecord, mistakes_of
+from .validation import FileFormat, StrictRecord, mistakes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,13 @@ class _DeviceFile(StrictRecord):
             if (getattr(self, name) is None) != (getattr(self.sources, name) is None):
                 raise ValueError(f"{name} and its source, or neither")
         return self
+
+
+FORMAT = FileFormat(
+    "DEVICE.toml",
+    "an FPGA part or a board: what it has and where each figure comes from",
+    _DeviceFile.model_json_schema,
+)
 
 
 def parse_device(text: str, name: str, where: object) -> Device:

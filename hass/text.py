@@ -14,7 +14,7 @@ from . import ops
 from .errors import GraphError, Mistake, SpecError
 from .files import JsonValue, canonical_json
 from .graph import Edge, Graph, Layer
-from .validation import StrictRecord, mistakes_of
+from .validation import FileFormat, StrictRecord, mistakes_of
 from .values import FeatureMap
 
 SCHEMA_VERSION = 1
@@ -100,6 +100,11 @@ class _Graph(StrictRecord):
     name: str
     layers: tuple[_Layer, ...]
     edges: tuple[_Edge, ...]
+
+
+FORMAT = FileFormat(
+    "graph.json", "an imported network, without its weights", _Graph.model_json_schema
+)
 
 
 def graph_to_json(graph: Graph) -> str:

@@ -22,7 +22,7 @@ from .graph import Graph
 from .near import nearest_or_all, unreadable
 from .setting_record import SettingRecord, Threshold, WeightShare
 from .sparsity import Settings, SparsityProfile
-from .validation import StrictRecord, mistakes_of
+from .validation import FileFormat, StrictRecord, mistakes_of
 from .values import Arithmetic
 
 Factor = Annotated[int, pydantic.Field(ge=1)]
@@ -49,6 +49,12 @@ class _Folding(StrictRecord):
 
 _SETTINGS = pydantic.TypeAdapter(dict[str, _Setting])
 _FOLDINGS = pydantic.TypeAdapter(dict[str, _Folding])
+SETTINGS_FORMAT = FileFormat(
+    "settings.json", "clips, layer by layer, for `hass profile`", _SETTINGS.json_schema
+)
+FOLDINGS_FORMAT = FileFormat(
+    "foldings.json", "foldings, layer by layer, for `hass estimate`", _FOLDINGS.json_schema
+)
 _MEMORIES = frozenset(WEIGHT_MEMORIES)
 _HOMES = ("line_memory", "fifo_memory")
 _ANY_OBJECT = pydantic.TypeAdapter(dict[str, pydantic.JsonValue])

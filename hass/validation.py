@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import pydantic
 
 from .errors import Mistake, SpecError
+
+FORMAT_GROUP = "hass.formats"  # of entry points: name -> FileFormat
 
 
 class StrictRecord(pydantic.BaseModel):
     """A record of a file: unknown keys refused, no silent conversions, never changed."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A kind of file that hass reads, for ``hass schema`` and the documentation.
+
+    Attributes:
+        file: what such a file is called as a rule.
+        summary: what it holds, in a line.
+        schema: makes its JSON Schema (draft 2020-12), as pydantic writes it.
+    """
+
+    file: str
+    summary: str
+    schema: Callable[[], Mapping[str, Any]]
 
 
 def mistakes_of(error: pydantic.ValidationError, where: object) -> SpecError:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pydantic
 
 from hass.errors import Mistake, SpecError
-from hass.validation import StrictRecord, mistakes_of
+from hass.validation import FileFormat, StrictRecord, mistakes_of
 
 from .spec import STRATEGY_NAMES, SearchSpec
 
@@ -52,6 +52,9 @@ class _Case(StrictRecord):
 
 class _File(StrictRecord):
     case: list[_Case] = pydantic.Field(min_length=1)
+
+
+FORMAT = FileFormat("search.toml", "cases for `hass bench search`", _File.model_json_schema)
 
 
 def read_bench(path: Path, roots: Sequence[Path]) -> tuple[BenchCase, ...]:

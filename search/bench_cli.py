@@ -31,7 +31,7 @@ def command() -> None:
 @command.command(
     name="search",
     epilog="\b\nExample:\n"
-    "  hass bench search docs/search.toml --root networks/ -o out/bench --page docs/search.md\n"
+    "  hass bench search docs/search.toml --root networks/ -o out/bench --page docs/strategies.md\n"
     "\n\b\nCASES, a [[case]] each:\n"
     '  [[case]]\n  network = "digits"\n  model = "digits.onnx"\n  data = "dataset.toml"\n'
     '  device = "zcu104"\n  seeds = 5\n  trials = { default = 25, tpe = 200 }\n'

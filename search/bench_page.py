@@ -1,4 +1,4 @@
-"""docs/search.md's part on strategies: the runs of ``hass bench search`` in tables."""
+"""docs/strategies.md's part on strategies: the runs of ``hass bench search`` in tables."""
 
 from __future__ import annotations
 

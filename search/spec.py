@@ -17,7 +17,7 @@ from hass.errors import Mistake, SpecError
 from hass.files import write_text_atomic
 from hass.near import unreadable
 from hass.pareto import Aim, Measure, usual_pair
-from hass.validation import StrictRecord, mistakes_of
+from hass.validation import FileFormat, StrictRecord, mistakes_of
 from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
 from .urls import shown_url
@@ -206,6 +206,11 @@ class _SpecFile(StrictRecord):
     storage: str | None = None
     study: str | None = None
     objective: _Objective
+
+
+FORMAT = FileFormat(
+    "spec.toml", "everything that a search needs to be run again", _SpecFile.model_json_schema
+)
 
 
 def _shown(spec: SearchSpec) -> dict[str, object]:

@@ -12,7 +12,7 @@ import pydantic
 
 from hass.cost import EngineKind
 from hass.errors import SpecError
-from hass.validation import StrictRecord, mistakes_of
+from hass.validation import FileFormat, StrictRecord, mistakes_of
 
 
 class Engines(StrEnum):
@@ -88,6 +88,9 @@ class _Case(StrictRecord):
 
 class _File(StrictRecord):
     case: Annotated[list[_Case], pydantic.Field(min_length=1)]
+
+
+FORMAT = FileFormat("fidelity.toml", "cases for `hass fidelity`", _File.model_json_schema)
 
 
 def read_cases(path: Path, roots: tuple[Path, ...]) -> tuple[FidelityCase, ...]:

@@ -39,6 +39,7 @@ SHORT_HELP = {
     "calibrate": "Compare the cost model with synthesis of the RTL by yosys, and refit its "
     "coefficients.",
     "models": "List and export the networks that come with hass.",
+    "schema": "Print the JSON Schema of a kind of file; without NAME, list them.",
 }
 
 

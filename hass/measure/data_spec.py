@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ..errors import Mistake, SpecError
-from ..validation import StrictRecord, mistakes_of
+from ..validation import FileFormat, StrictRecord, mistakes_of
 
 SPEC_NAME = "dataset.toml"
 Side = Annotated[int, pydantic.Field(ge=1)]
@@ -71,6 +71,11 @@ DataSpec = NpzSpec | ImageFolderSpec
 
 class _File(pydantic.RootModel[Annotated[DataSpec, pydantic.Field(discriminator="kind")]]):
     pass
+
+
+FORMAT = FileFormat(
+    SPEC_NAME, "labelled images, and how they become the network's input", _File.model_json_schema
+)
 
 
 def read_spec(path: Path, channels: int) -> DataSpec:

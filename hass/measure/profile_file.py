@@ -26,7 +26,7 @@ from ..sparsity import (
     WeightCounts,
     WindowSample,
 )
-from ..validation import StrictRecord, mistakes_of
+from ..validation import FileFormat, StrictRecord, mistakes_of
 
 SCHEMA_VERSION = 2  # 1 had neither a sample of windows nor frame_correlation
 
@@ -186,6 +186,13 @@ class _ProfileFile(StrictRecord):
     layers: dict[str, _Layer]
     output_max_abs: dict[str, NotNegative]
     accuracy: _Accuracy | None
+
+
+FORMAT = FileFormat(
+    "profile.json",
+    "what was measured of a network under one set of clips",
+    _ProfileFile.model_json_schema,
+)
 
 
 def _layer_json(layer: LayerSparsity) -> dict[str, JsonValue]:

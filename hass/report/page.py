@@ -45,8 +45,7 @@ def render_report(source: Path, pair: Pair | None = None) -> str:
         pair: measures of the front, instead of those of the search.
 
     Returns:
-        one self-contained page: pictures inline, no script, no request; equal input gives equal
-        text.
+        The page, with all pictures inline, no script and no request; equal input gives equal text.
 
     Raises:
         SpecError: if it is neither, or its files are wrong.
