@@ -71,6 +71,20 @@ SUBSTITUTES: dict[str, Instead] = {
     "hass search net.onnx --data DATA --device u250 --accuracy-drop 1.0 --trials 100 -o out/net": (
         Instead(_SEARCH, (f"hass search net.onnx --data DATA --device u250 {ONE} -o out/net",))
     ),
+    **{
+        f"hass search net.onnx --data DATA --device zcu104 {flags} -o out/{name}": Instead(
+            _SEARCH,
+            (f"hass search net.onnx --data DATA --device zcu104 {flags} {ONE} -o out/{name}",),
+        )
+        for flags, name in (
+            ("--objective dsp --min-fps 500", "small"),
+            ("--clips channel", "narrow"),
+            ("--bits 16,8,4", "words"),
+        )
+    },
+    "hass recover out/net -o recovered": Instead(
+        "needs torch; tests/recover runs it", ("hass recover --help",)
+    ),
     "hass emit out/net/best.json -o out/net/hls && make -C out/net/hls csim": Instead(
         _COMPILES,
         (
