@@ -286,9 +286,9 @@ def test_a_front_of_any_two_measures(run: Path, pair: tuple[Measure, Measure]) -
         assert picture is None
     else:
         assert picture is not None
-        ET.fromstring(picture)
+        ET.fromstring(picture.svg())
         for measure in pair:
-            assert measure.heading in picture
+            assert measure.heading in picture.svg()
 
 
 def test_the_verb_draws_another_front(run: Path, tmp_path: Path) -> None:
