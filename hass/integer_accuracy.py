@@ -13,8 +13,8 @@ from .measure import Dataset, ProgressCallback, Split, require_images
 from .measure.accuracy import batch_size, count_correct
 from .ops import Output
 from .prune import pruned_weights
-from .reference import act_thresholds_of, run_reference
-from .sparsity import Accuracy
+from .reference import run_reference
+from .sparsity import Accuracy, act_thresholds_of
 
 # Images of a split that are run, the first ones, which are a random sample of it: the reference
 # takes 8 to 140 ms of a core for one (ResNet-20, MobileNet-EdgeTPU). One standard error at 75 % is

@@ -44,7 +44,6 @@ from .fixed_point import (
 )
 from .graph import Graph, Weights
 from .shapes import output_map
-from .sparsity import Settings
 from .threads import thread_count
 from .values import FeatureMap, FixedPoint
 
@@ -94,11 +93,6 @@ def clip_limits(
         if limit > 0:
             limits[name] = limit
     return limits
-
-
-def act_thresholds_of(settings: Settings) -> dict[str, float]:
-    """Conv2d layer -> activation threshold, where it is above zero."""
-    return {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0.0}
 
 
 def integer_weights(graph: Graph, weights: Weights, formats: NumberFormats) -> dict[str, IntArray]:

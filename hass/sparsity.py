@@ -45,6 +45,11 @@ Settings = Mapping[str, SparsitySetting]  # Conv2d layer name -> setting; absent
 NO_CLIPS: Settings = MappingProxyType({})
 
 
+def act_thresholds_of(settings: Settings) -> dict[str, float]:
+    """Conv2d layer -> activation threshold, where it is above zero."""
+    return {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0.0}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentHistogram:
     """How many segments had k active products, per block of packed input channels.

@@ -17,7 +17,8 @@ from hass.fixed_point import quantise
 from hass.folder import check_target, write_folder
 from hass.frames import TestFrames
 from hass.graph import Graph, Weights
-from hass.reference import act_thresholds_of, run_reference
+from hass.reference import run_reference
+from hass.sparsity import act_thresholds_of
 
 from .project import build_project
 from .render import project_files

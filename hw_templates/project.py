@@ -18,7 +18,8 @@ from hass.graph import Edge, FloatArray, Graph, Weights
 from hass.identifiers import identifiers
 from hass.intmath import ceil_div
 from hass.measure.occupancy import weight_counts
-from hass.reference import act_thresholds_of, clip_limits, integer_weights
+from hass.reference import clip_limits, integer_weights
+from hass.sparsity import act_thresholds_of
 from hass.values import Arithmetic, FeatureMap
 from hass.word_lengths import arithmetic_by_layer
 

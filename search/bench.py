@@ -15,7 +15,7 @@ from hass.folding import ALL_ENGINES, TABLES, Infeasibility
 from hass.measure import Hits, Split, measure_hits, measure_profile
 from hass.onnx_io import write_model
 from hass.prune import pruned_weights
-from hass.sparsity import NO_CLIPS, Settings
+from hass.sparsity import NO_CLIPS, Settings, act_thresholds_of
 
 from .bench_cases import BenchCase, run_name
 from .evaluate import Problem, open_problem
@@ -206,7 +206,7 @@ def plain_trial(problem: Problem, settings: Settings) -> tuple[int, int]:
 
 
 def _plain_hits(problem: Problem, settings: Settings) -> Hits:
-    thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
+    thresholds = act_thresholds_of(settings)
     pruned = pruned_weights(problem.model.weights, settings)
     model = write_model(problem.model.graph, pruned, act_thresholds=thresholds)
     return measure_hits(model, problem.data, Split.SELECTION, limit=problem.spec.selection_limit)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hass.pareto import Measure
+
 from .pareto import best_of
 from .record import TrialRecord, TrialState
 
@@ -84,6 +86,4 @@ def trials_to_reach(records: Sequence[TrialRecord], fps: float) -> int | None:
 
 def efficiency(record: TrialRecord) -> float:
     """Images per cycle and DSP; 0 without a folding or DSPs."""
-    if not record.frame_ii_cycles or not record.dsp:
-        return 0.0
-    return 1.0 / (record.frame_ii_cycles * record.dsp)
+    return Measure.EFFICIENCY.of(record) or 0.0

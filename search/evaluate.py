@@ -49,7 +49,7 @@ from hass.narrow import Narrowed, narrowed
 from hass.onnx_io import ImportedModel, read_model, without, write_model
 from hass.ops import Input
 from hass.prune import pruned_weights
-from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile
+from hass.sparsity import NO_CLIPS, Accuracy, Settings, SparsityProfile, act_thresholds_of
 from hass.values import Precision
 from hass.word_choice import WordTask
 
@@ -256,7 +256,7 @@ class Problem:
     def test_accuracy(self, design: Design) -> Accuracy:
         """Accuracy on the held-out split, with narrow words rounded; for what is final only."""
         model, settings = without(self.model, design.model.removed_channels), design.settings
-        thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
+        thresholds = act_thresholds_of(settings)
         pruned = pruned_weights(model.weights, settings)
         words = narrowed(model.graph, pruned, design.precision, design.output_max_abs)
         graph, rounded = model.graph, words.weights

@@ -15,7 +15,7 @@ from hass.measure import Dataset, Split
 from hass.measure.session import open_session
 from hass.onnx_io import write_model
 from hass.prune import pruned_weights
-from hass.sparsity import SparsityProfile
+from hass.sparsity import SparsityProfile, act_thresholds_of
 from hass.values import FeatureMap
 
 from . import columns as c
@@ -133,7 +133,7 @@ def trace_source(
     if frame.out != dataset.frame:
         raise ProfileError(f"the input is {frame.out}, the data ({dataset.name}) {dataset.frame}")
     pruned = pruned_weights(weights, profile.settings)
-    thresholds = {n: s.act_threshold for n, s in profile.settings.items() if s.act_threshold > 0}
+    thresholds = act_thresholds_of(profile.settings)
     layers = dynamic_layers(graph, estimate)
     names = [layer.name for layer, _, _ in layers]
     active = _inputs(graph, pruned, thresholds, names, dataset, images) if names else {}

@@ -27,7 +27,7 @@ def with_accuracy(
     # here, as they load onnxruntime
     from ..integer_accuracy import MOST_IMAGES, measure_integer_accuracy
     from ..measure import Split, measure_accuracy, open_dataset
-    from ..reference import act_thresholds_of
+    from ..sparsity import act_thresholds_of
 
     graph, weights = model.graph, model.weights
     dataset = open_dataset(data, graph.of_type(Input)[0].out)

@@ -12,7 +12,7 @@ from .. import ops
 from ..files import JsonValue, canonical_json
 from ..fixed_point import dequantise
 from ..graph import Layer
-from ..reference import act_thresholds_of
+from ..sparsity import act_thresholds_of
 from .arrays import npy_bytes
 from .averages import average_window
 from .exporter import Export, Exporter, ExportSource, Fate, Remark

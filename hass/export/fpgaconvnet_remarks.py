@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import ops
 from ..cost.foldings import EngineKind
-from ..reference import act_thresholds_of
+from ..sparsity import act_thresholds_of
 from .exporter import ExportSource, Fate, Remark
 from .fpgaconvnet_folding import MIN_SPARSITY, hls_fines, lost_properties
 from .fpgaconvnet_ops import LoweredGraph, covers_map

@@ -17,7 +17,7 @@ from ..cost.foldings import EngineKind, Folding
 from ..graph import Graph
 from ..handlers.clips import non_negative_layers, replaced_relus
 from ..handlers.write import OP_TYPES
-from ..reference import act_thresholds_of
+from ..sparsity import act_thresholds_of
 from ..values import FeatureMap
 from .exporter import ExportSource
 from .fpgaconvnet_folding import TheirFolding, their_folding

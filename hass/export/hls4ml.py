@@ -12,7 +12,8 @@ import numpy as np
 from .. import ops
 from ..fixed_point import dequantise
 from ..graph import Layer
-from ..reference import act_thresholds_of, run_reference
+from ..reference import run_reference
+from ..sparsity import act_thresholds_of
 from .arrays import npy_bytes
 from .exporter import Export, Exporter, ExportSource, Fate, Remark
 from .hls4ml_knobs import (

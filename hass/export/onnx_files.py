@@ -11,7 +11,8 @@ import onnx
 
 from .. import ops
 from ..fixed_point import dequantise
-from ..reference import act_thresholds_of, run_reference
+from ..reference import run_reference
+from ..sparsity import act_thresholds_of
 from .annotations import design_metadata, folding_words, worked_layers
 from .exporter import Export, Exporter, ExportSource, Fate, Remark
 from .onnx_exact import ExactWriter, step_of

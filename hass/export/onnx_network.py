@@ -11,7 +11,8 @@ import numpy as np
 from ..exact_sums import EXACT_FLOAT
 from ..fixed_point import IntArray, NumberFormats
 from ..graph import Graph
-from ..reference import act_thresholds_of, clip_limits, integer_weights
+from ..reference import clip_limits, integer_weights
+from ..sparsity import act_thresholds_of
 from .annotations import layer_docs
 from .exporter import ExportSource
 

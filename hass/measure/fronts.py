@@ -18,7 +18,7 @@ from ..graph import FloatArray, Graph, Weights, macs_per_frame
 from ..narrow import Narrowed
 from ..onnx_io import write_model
 from ..prune import pruned_weights
-from ..sparsity import Settings
+from ..sparsity import Settings, act_thresholds_of
 from .accuracy import OUTPUT, batch_size, found_classes, require_images
 from .dataset import Dataset
 from .paired import Hits
@@ -125,7 +125,7 @@ class Fronts:
         cut = self.cut_for(name for name in self._cuts if name in settings)
         behind = graph_between(self._graph, self._order, cut, None).graph
         pruned = pruned_weights(self._weights, settings)
-        thresholds = {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0}
+        thresholds = act_thresholds_of(settings)
         session = self._session(behind, pruned, thresholds)
         kept = None if cut is None else self._front(cut)
         hits = np.zeros(self._total, dtype=np.bool_)

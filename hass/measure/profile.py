@@ -12,7 +12,14 @@ from ..errors import ProfileError
 from ..graph import FloatArray, Graph, Weights
 from ..onnx_io import write_model
 from ..prune import pruned_weights
-from ..sparsity import Accuracy, LayerSparsity, Settings, SparsityProfile, SparsitySetting
+from ..sparsity import (
+    Accuracy,
+    LayerSparsity,
+    Settings,
+    SparsityProfile,
+    SparsitySetting,
+    act_thresholds_of,
+)
 from .accuracy import OUTPUT, batch_size, count_correct, require_images
 from .dataset import Batch, Dataset
 from .meter import LayerMeter
@@ -112,7 +119,7 @@ def measure_profile(
     _check_frame(graph, dataset)
     total = min(images, dataset.count(Split.CALIBRATION))
     asked = _effective(graph, settings)
-    thresholds = {n: s.act_threshold for n, s in asked.items() if s.act_threshold > 0}
+    thresholds = act_thresholds_of(asked)
     plan = plan_taps(graph, thresholds)
     pruned = pruned_weights(weights, asked)
     model = write_model(graph, pruned, act_thresholds=thresholds, taps=plan.taps)

@@ -27,8 +27,7 @@ from ..measure import Dataset, Split, measure_accuracy, measure_profile, require
 from ..onnx_io import ImportedModel, read_model, write_model
 from ..ops import Output
 from ..prune import pruned_weights
-from ..reference import act_thresholds_of
-from ..sparsity import Accuracy, SparsityProfile
+from ..sparsity import Accuracy, SparsityProfile, act_thresholds_of
 from .images import Shares, shares_of
 from .progress import Listener
 from .train import Trained, Training, train

@@ -16,8 +16,7 @@ from ..graph import FloatArray, Graph, Weights
 from ..intmath import ceil_div
 from ..measure import Dataset, Split, batch_size
 from ..prune import pruned_weights
-from ..reference import act_thresholds_of
-from ..sparsity import NO_CLIPS, Settings
+from ..sparsity import NO_CLIPS, Settings, act_thresholds_of
 from ..threads import thread_count
 from .images import Shares, training_batches
 from .network import NetworkModule

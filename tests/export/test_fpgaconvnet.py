@@ -35,8 +35,7 @@ from hass.export.fpgaconvnet_ops import lower_ops
 from hass.graph import Graph, Weights
 from hass.intmath import divisors
 from hass.onnx_io import write_model
-from hass.reference import act_thresholds_of
-from hass.sparsity import NO_CLIPS, SparsitySetting
+from hass.sparsity import NO_CLIPS, SparsitySetting, act_thresholds_of
 from hass.values import Arithmetic, FeatureMap
 
 TARGET = load_exporter("fpgaconvnet")

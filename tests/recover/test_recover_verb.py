@@ -18,7 +18,7 @@ from hass.measure import Split, measure_accuracy, open_dataset
 from hass.onnx_io import read_model, write_model
 from hass.ops import Input
 from hass.prune import pruned_weights
-from hass.reference import act_thresholds_of
+from hass.sparsity import act_thresholds_of
 
 NO_TORCH = "import sys; sys.modules['torch'] = None; from hass.cli import main; main()"
 FILES = {"design.json", "recovered.json", "recovered.onnx"}
