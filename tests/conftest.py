@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,9 @@ from hypothesis import settings
 from tiny_network import write_tiny_data, write_tiny_model
 
 from hass.cli import main
+
+if TYPE_CHECKING:
+    from hass.search import SearchSpec
 
 GOLDEN_FOLDER = Path(__file__).parent / "golden"
 
@@ -55,6 +59,22 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Labelled random images for ``tiny_model``, as .npz."""
     return write_tiny_data(tmp_path_factory.mktemp("data") / "tiny.npz")
+
+
+@pytest.fixture(scope="session")
+def contest(tiny_model: Path, tiny_data: Path) -> SearchSpec:
+    """A search of ``tiny_model`` with 6 trials, in which all trials compete: every design of random
+    labels keeps a floor of no accuracy at all."""
+    from hass.search import SearchSpec  # here, as most tests need no Optuna
+
+    return SearchSpec(
+        str(tiny_model),
+        str(tiny_data),
+        "pynq-z2",
+        trials=6,
+        accuracy_drop=100.0,
+        profile_images=4,
+    )
 
 
 @pytest.fixture(scope="session")
