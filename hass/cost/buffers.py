@@ -25,7 +25,17 @@ from .foldings import (
     as_arrays,
     streams_in,
 )
-from .primitives import Amount, BoolArray, buffer, by_distinct, ceil_div, fifo_words
+from .primitives import (
+    Amount,
+    BoolArray,
+    amount,
+    buffer,
+    by_distinct,
+    ceil_div,
+    fifo_control,
+    fifo_words,
+)
+from .room import filled_entries
 from .shape import LayerShape
 from .stores import Store, homes, stored
 from .weight_passes import in_passes, pass_stores
@@ -34,10 +44,10 @@ from .window import window_stores
 Home = tuple[MemoryKind, MemoryKind]  # of line buffers, of FIFOs
 
 
-def fifo_entries(
+def needed_entries(
     shape: LayerShape, port_index: int, engine: EngineKind, streams: IntArray
 ) -> IntArray:
-    """Depth of an input port's FIFO in entries of ``streams`` words, (n,).
+    """Least depth of an input port's FIFO in entries of ``streams`` words, (n,).
 
     In front of a sparse engine it holds some pixels more (``flow.SPARSE_SLACK_PIXELS``).
     """
@@ -46,6 +56,25 @@ def fifo_entries(
     if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
         words += SPARSE_SLACK_PIXELS * shape.inputs[port_index].channels
     return ceil_div(words, streams) + need.entries
+
+
+def fifo_entries(
+    shape: LayerShape,
+    port_index: int,
+    engine: EngineKind,
+    streams: IntArray,
+    act_bits: int,
+    memory: MemoryKind,
+) -> IntArray:
+    """Depth of an input port's FIFO, (n,): what is needed, and what its memory has beyond that.
+
+    Args:
+        shape, port_index, engine, streams: of the port.
+        act_bits: of a word.
+        memory: where the layer's deep FIFOs lie.
+    """
+    needed = needed_entries(shape, port_index, engine, streams)
+    return filled_entries(needed, streams * act_bits, memory)
 
 
 def _lines(shape: LayerShape, streams: IntArray, arithmetic: Arithmetic) -> tuple[Store, ...]:
@@ -72,24 +101,40 @@ def _lines(shape: LayerShape, streams: IntArray, arithmetic: Arithmetic) -> tupl
 def _fifos(
     shape: LayerShape, engine: EngineKind, streams: IntArray, arithmetic: Arithmetic
 ) -> tuple[Store, ...]:
+    """What must be there; the memories that hold it have room for ``fifo_entries``."""
     bits = streams * arithmetic.act_bits
     return tuple(
-        Store(fifo_words(fifo_entries(shape, port, engine, streams)), bits, 1, buffer)
+        Store(fifo_words(needed_entries(shape, port, engine, streams)), bits, 1, buffer)
         for port in range(len(shape.inputs))
     )
+
+
+def _controls(
+    shape: LayerShape,
+    engine: EngineKind,
+    streams: IntArray,
+    arithmetic: Arithmetic,
+    memory: MemoryKind,
+) -> Amount:
+    total = amount()
+    for port in range(len(shape.inputs)):
+        entries = fifo_entries(shape, port, engine, streams, arithmetic.act_bits, memory)
+        total = total + fifo_control(entries)
+    return total
 
 
 def buffer_cost(
     shape: LayerShape, foldings: FoldingArrays, home: Home, arithmetic: Arithmetic
 ) -> Amount:
-    """What line buffers and FIFOs cost where their deep ones lie in ``home``, (n,): all of a FIFO
-    but its control, all of a window but its registers and control."""
+    """What line buffers and FIFOs cost where their deep ones lie in ``home``, (n,): all of a FIFO,
+    all of a window but its registers and control."""
     lines, fifos = home
     passes = _passes(shape, foldings, arithmetic)
 
     def cost(distinct: IntArray) -> Amount:
         kept = stored(_lines(shape, distinct, arithmetic) if passes is None else (), lines)
-        return kept + stored(_fifos(shape, foldings.engine, distinct, arithmetic), fifos)
+        deep = stored(_fifos(shape, foldings.engine, distinct, arithmetic), fifos)
+        return kept + deep + _controls(shape, foldings.engine, distinct, arithmetic, fifos)
 
     rest = by_distinct(streams_in(foldings), cost)
     return rest if passes is None else rest + stored(passes, lines)

@@ -27,7 +27,9 @@ _STEPS = 16
 _LEAD_STEPS = 4
 _LEAST_RUNS = 4
 _GOLDEN = (sqrt(5.0) - 1.0) / 2.0  # multiples of it are spread evenly over 0..1 (Weyl)
-_WORDS = 1 << 14  # lanes x fine x runs of a step
+# Lanes x runs of a step; not by how many values of ``fine`` come together: what is counted of one
+# is its own.
+_LANE_RUNS = 1 << 12
 _MOST_LANES = 512  # more of them save the share that so many do
 _LEAST = 1e-6  # share of the mean: less waiting is none
 
@@ -103,14 +105,14 @@ def _in_ring(first: int, count: int, size: int) -> slice | IntArray:
 def _steps(lanes: Lanes, lanes_in: int, together: int) -> tuple[IntArray, int]:
     """First block, the way to the next, first group, the way to the next, and first position of the
     first run, (steps, 5), of the steps, the last ones before the first; and the number of runs."""
-    blocks, groups, positions, fines = lanes.shape[1:]
+    blocks, groups, positions = lanes.shape[1:4]
     turns = blocks // lanes_in
     windows = turns * (groups // together)
     taken = min(windows, _STEPS)
     steps = -(-_STEPS // taken) * taken
     apart = max(1, positions * taken // steps)
-    wide = lanes.shape[0] * lanes_in * together * fines
-    runs = min(positions, max(_LEAST_RUNS, _WORDS // wide))
+    wide = lanes.shape[0] * lanes_in * together
+    runs = min(positions, max(_LEAST_RUNS, _LANE_RUNS // wide))
     found = []
     for step in range(-_LEAD_STEPS, steps):
         position, window = divmod(step % steps, taken)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from .. import ops
 from ..device import Family
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
-from .buffers import buffer_cost, fifo_entries
+from .buffers import buffer_cost
 from .coefficients import coefficients
-from .foldings import EngineKind, FoldingArrays, IntArray, streams_in, streams_out
+from .foldings import FoldingArrays, IntArray, streams_in, streams_out
 from .ops.conv import (
     WeightRows,
     compute_cycles,
@@ -24,7 +22,7 @@ from .ops.conv import (
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
 from .ops.routing import routing_cost
-from .primitives import Amount, adders, broadcast, by_distinct, ceil_div, fifo_control, port
+from .primitives import Amount, adders, broadcast, ceil_div, port
 from .result import LayerCosts
 from .shape import LayerShape
 from .weight_passes import in_passes, off_chip_bits, pass_positions
@@ -55,13 +53,6 @@ def _body(
             return activation_cost(op, streams, arithmetic)
         case ops.Input() | ops.Output() | ops.Fork() | ops.Concat() | ops.Slice() | ops.Pad():
             return routing_cost(op, shape, streams, arithmetic)
-
-
-def _input_port(
-    shape: LayerShape, index: int, engine: EngineKind, act_bits: int, streams: IntArray
-) -> Amount:
-    """An input's port and its FIFO's control, (n,) by its streams."""
-    return port(streams, act_bits) + fifo_control(fifo_entries(shape, index, engine, streams))
 
 
 def lead_frames(shape: LayerShape) -> float:
@@ -140,8 +131,8 @@ def core_costs(
     family: Family,
     arithmetic: Arithmetic,
 ) -> LayerCosts:
-    """``layer_costs`` without the memories of weights and buffers: it does not matter where line
-    buffers and FIFOs lie, nor where weights do, if they are on chip."""
+    """``layer_costs`` without the memories of weights, line buffers and FIFOs: it does not matter
+    where these lie, but for weights off chip."""
     inputs, outputs = streams_in(foldings), streams_out(foldings)
     frame_ii = stream_cycles(shape, foldings)
     if isinstance(shape.op, ops.Conv2d):
@@ -155,10 +146,7 @@ def core_costs(
         latency = np.full(len(foldings), stages, dtype=np.int64)
         traffic = np.zeros(len(foldings), dtype=np.int64)
     total = _body(shape, foldings, sparsity, family, arithmetic)
-    for index in range(len(shape.inputs)):
-        total = total + by_distinct(
-            inputs, partial(_input_port, shape, index, foldings.engine, arithmetic.act_bits)
-        )
+    total = total + port(inputs, arithmetic.act_bits).times(len(shape.inputs))
     if arithmetic.in_bits > arithmetic.act_bits:  # rounded and saturated in front of the FIFO
         total = total + adders(inputs, arithmetic.in_bits)
     total = broadcast(len(foldings), total + port(outputs, arithmetic.out_bits))

@@ -168,7 +168,16 @@ def _fifos(
     streams = streams_in(as_arrays([folding]))
     result = []
     for edge in graph.in_edges(name):
-        depth = int(fifo_entries(shape, edge.port, folding.engine, streams)[0])
+        depth = int(
+            fifo_entries(
+                shape,
+                edge.port,
+                folding.engine,
+                streams,
+                arithmetic.act_bits,
+                folding.fifo_memory,
+            )[0]
+        )
         wide = int(streams[0])
         where = (edge.src, edge.dst, edge.port)
         result.append(sized_fifo(where, depth, wide, folding.fifo_memory, arithmetic))

@@ -237,12 +237,12 @@ def is_large(depth: Ints, width_bits: Ints) -> BoolArray:
 def home_of(depth: int, width_bits: int, memory: MemoryKind) -> MemoryKind:
     """Where a buffer lies if those that are deep are to lie in ``memory``: in URAM only one that is
     large too, else in LUTs; in LUTs only one that is not, else in BRAM, as where none is named."""
-    if not _in_blocks(depth, width_bits, memory):
+    if not in_blocks(depth, width_bits, memory):
         return MemoryKind.LUTRAM
     return MemoryKind.URAM if memory is MemoryKind.URAM else MemoryKind.BRAM
 
 
-def _in_blocks(depth: Ints, width_bits: Ints, memory: MemoryKind) -> BoolArray:
+def in_blocks(depth: Ints, width_bits: Ints, memory: MemoryKind) -> BoolArray:
     """Whether buffers lie in BRAM or URAM; the rule of ``home_of``."""
     deep = is_deep(depth, width_bits)
     if memory in (MemoryKind.LUTRAM, MemoryKind.URAM):
@@ -277,13 +277,13 @@ def ring(depth: Ints, width_bits: Ints, memory: MemoryKind = MemoryKind.BRAM) ->
 def _buffered(depth: IntArray, width: IntArray, lut: IntArray, memory: MemoryKind) -> Amount:
     """A memory in ``lut`` LUTs and a register, or in blocks; see ``buffer``."""
     empty = (depth <= 0) | (width <= 0)
-    in_blocks = _in_blocks(depth, width, memory)
-    in_luts = amount(lut=lut, ff=width).times(~in_blocks & ~empty)
-    if not in_blocks.any():
+    deep = in_blocks(depth, width, memory)
+    in_luts = amount(lut=lut, ff=width).times(~deep & ~empty)
+    if not deep.any():
         return in_luts
     blocks = ultra_memory if memory is MemoryKind.URAM else block_memory
-    words, bits = np.where(in_blocks, depth, 1), np.where(in_blocks, width, 1)
-    return in_luts + blocks(words, bits).times(in_blocks)
+    words, bits = np.where(deep, depth, 1), np.where(deep, width, 1)
+    return in_luts + blocks(words, bits).times(deep)
 
 
 def fifo(entries: Ints, width_bits: Ints, memory: MemoryKind = MemoryKind.BRAM) -> Amount:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hass import ops
 from hass.cost import OFF_CHIP, EngineKind, Folding, MemoryKind, estimate, layer_shapes
+from hass.cost.buffers import needed_entries
 from hass.device import Device, Family, Resources, load_device
 from hass.errors import ProfileError
 from hass.graph import Edge, Graph, Layer, build_graph
@@ -83,17 +85,17 @@ def test_the_skip_of_a_residual_holds_what_the_window_holds_back() -> None:
 
 
 def test_wider_streams_make_shallower_fifos() -> None:
+    shape = layer_shapes(residual())["add"]
+    narrow, wide = needed_entries(shape, 1, EngineKind.NONE, np.array([1, 8]))
+    assert narrow - wide == 88 - 11
+
+
+def test_fifos_fill_their_memories() -> None:
     graph = residual()
-    foldings = smallest(graph)
-    narrow = estimate(graph, foldings, DEVICE)
-    wide = estimate(graph, foldings | {"add": Folding(coarse_in=8, coarse_out=8)}, DEVICE)
-    depth = {
-        f.streams: f.depth_words
-        for e in (narrow, wide)
-        for f in e.fifos
-        if f.dst == "add" and f.port
-    }
-    assert depth[1] - depth[8] == 88 - 11
+    result = estimate(graph, smallest(graph), DEVICE)
+    (skip,) = (fifo for fifo in result.fifos if fifo.dst == "add" and fifo.port == 1)
+    needed = needed_entries(layer_shapes(graph)["add"], 1, EngineKind.NONE, np.array([1]))
+    assert 64 < needed < skip.depth_words == 128  # banks of 64 words
 
 
 def test_off_chip_bandwidth_bounds_throughput() -> None:
