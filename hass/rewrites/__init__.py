@@ -35,15 +35,18 @@ IMPORT_PASSES: tuple[Pass, ...] = (
 def run_passes(
     graph: Graph, weights: Weights, passes: Sequence[Pass] = IMPORT_PASSES
 ) -> tuple[Graph, Weights]:
-    """Run passes in order; the graph is verified after each.
+    """Run passes in order; the graph is verified after each that changes it.
 
     Raises:
         GraphError: naming the pass whose result is not a legal graph.
     """
+    verified: tuple[Graph, Weights] | None = None
     for step in passes:
         try:
             graph, weights = step(graph, weights)
-            verify(graph, weights)
+            if verified is None or graph is not verified[0] or weights is not verified[1]:
+                verify(graph, weights)
+                verified = graph, weights
         except GraphError as error:
             name = getattr(step, "__name__", repr(step))
             raise GraphError(f"after pass {name}: {error}") from None
