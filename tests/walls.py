@@ -14,6 +14,7 @@ LAYERS = {
     "hass.errors": 0,
     "hass.files": 0,
     "hass.page": 0,
+    "hass.printable": 0,
     "hass.pareto": 0,
     "hass.identifiers": 0,
     "hass.intmath": 0,
