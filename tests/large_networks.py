@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.onnx_models import ModelMaker
+from onnx_models import ModelMaker
 
 CHANNELS = 8
 _BLOCKS_A_STAGE = 12  # dense blocks: until a convolution makes the channels few again

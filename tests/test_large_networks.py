@@ -9,11 +9,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from large_networks import LARGE, residual
 
 from hass.onnx_io import read_model
 from hass.rewrites import draft as draft_module
 from hass.rewrites.draft import Draft
-from tests.large_networks import LARGE, residual
 
 
 def calls_of(work: Callable[[], object]) -> int:

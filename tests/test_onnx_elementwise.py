@@ -74,6 +74,19 @@ CASES: dict[str, Case] = {
     "hard swish, factor last": (_swish_by_clip, ["HardSwish"]),
     "silu": (_silu, ["Fork", "Sigmoid", "Mul"]),
     "x + x": (lambda m: m.node("Add", "x", "x"), ["Fork", "Add"]),
+    "sum of one": (lambda m: m.node("Relu", m.node("Sum", "x")), ["Relu"]),
+    "sum of two": (lambda m: m.node("Sum", m.node("Relu", "x"), "x"), ["Fork", "Relu", "Add"]),
+    "sum of three and constants": (
+        lambda m: m.node(
+            "Sum",
+            m.constant(2.0),
+            m.node("Relu", "x"),
+            m.node("Sum", m.constant(1.0), m.random(3, 1, 1)),
+            m.conv("x", 3, 3),
+            m.node("Sigmoid", "x"),
+        ),
+        ["Fork", "Relu", "Conv2d", "Sigmoid", "Add", "Add", "Conv2d"],
+    ),
     "squeeze and excitation": (
         _squeeze_excite,
         [*SQUEEZED, "Conv2d", "Relu", "Conv2d", "HardSigmoid", "Mul", "Conv2d"],

@@ -11,9 +11,11 @@ from .. import ops
 from ..errors import GraphError, UnsupportedNode, UnsupportedOpError
 from ..graph import Graph, Weights
 from ..rewrites.draft import Draft
+from ..shapes import check_map
 from ..values import FeatureMap
 from . import HANDLERS, REFUSED
 from .constants import EVALUATORS, evaluate, shape_value
+from .limits import MOST_MADE_VALUES, check_weights, values_kept
 from .model_file import ModelFile
 from .names import safe_name
 from .node import Node
@@ -95,7 +97,12 @@ def _input_map(file: ModelFile, source: onnx.ValueInfoProto) -> tuple[FeatureMap
                 f"{where}: dimension {index} ({label}) is {found!r}, expected static C, H, W"
             )
     channels, height, width = (int(dim.dim_value) for dim in dims[1:])
-    return FeatureMap(height, width, channels), max(int(dims[0].dim_value), 1)
+    feature_map, batch = FeatureMap(height, width, channels), max(int(dims[0].dim_value), 1)
+    try:
+        check_map(feature_map, batch)
+    except GraphError as error:
+        raise GraphError(f"{where}: {error}") from None
+    return feature_map, batch
 
 
 class _Lowering:
@@ -113,6 +120,8 @@ class _Lowering:
         self._initializers = initializers
         self._values = values
         self._refused: list[UnsupportedNode] = []
+        self._made = 0  # values of constants that nodes made
+        self._stored = 0  # values of constants that the file holds
 
     def run(self) -> None:
         """Lower all nodes that the outputs need; fills the table of values."""
@@ -151,7 +160,10 @@ class _Lowering:
             draft=self._draft,
         )
         try:
-            return self._lower(node)
+            outputs = self._lower(node)
+            # layers may share weights, but not so many that a small file is a huge network
+            check_weights(self._draft.weight_values, self._stored)
+            return outputs
         except GraphError as error:
             raise GraphError(f"{self._file.path}: node {name!r} ({node.op}): {error}") from None
         except ValueError as error:  # an op record that refuses its attributes
@@ -172,7 +184,9 @@ class _Lowering:
         present = [value for value in node.inputs if value is not None]
         constants: list[Constant] = [v for v in present if isinstance(v, np.ndarray)]
         if len(constants) == len(present):
-            return (evaluate(node, constants),)
+            made = evaluate(node, constants, MOST_MADE_VALUES - self._made)
+            self._made += values_kept(made, constants)
+            return (made,)
         if node.op not in HANDLERS:
             raise node.refuse("of the frame is not supported, only of constants")
         result = HANDLERS[node.op](node)
@@ -185,13 +199,18 @@ class _Lowering:
             if name not in self._initializers:
                 where = f"{self._file.path}: node {node!r}"
                 raise GraphError(f"{where} reads {name!r}, which nothing before it makes")
-            self._values[name] = self._file.array(self._initializers[name])
+            self._values[name] = self._stored_array(self._initializers[name])
         return self._values[name]
+
+    def _stored_array(self, tensor: onnx.TensorProto) -> Constant:
+        array = self._file.array(tensor)
+        self._stored += array.size
+        return array
 
     def _constant(self, node: Node) -> Constant:
         for name, attribute in node.attributes.items():
             if name == "value" and attribute.type == onnx.AttributeProto.TENSOR:
-                return self._file.array(attribute.t)
+                return self._stored_array(attribute.t)
             if name in ("value_int", "value_ints"):
                 ints = attribute.ints if name == "value_ints" else attribute.i
                 return np.asarray(ints, np.int64)

@@ -13,6 +13,7 @@ import onnx.numpy_helper
 
 from ..errors import GraphError, SpecError
 from ..near import unreadable
+from .texts import texts_not_utf8
 from .values import Constant
 
 OLDEST_OPSET = 9
@@ -118,6 +119,9 @@ def load_model_file(path: str | Path) -> ModelFile:
     except google.protobuf.message.DecodeError:
         found = f"{len(data)} bytes that do not parse"
         raise SpecError.at(path, found, f"{_EXPECTED} (not ONNX, or truncated)") from None
+    broken = next(texts_not_utf8(proto), None)
+    if broken is not None:
+        raise SpecError.at(path, f"a {broken} that is not UTF-8", f"{_EXPECTED} (damaged?)")
     opsets = {item.domain: item.version for item in proto.opset_import}
     opset = opsets.get("", opsets.get("ai.onnx"))
     if not proto.graph.node or proto.ir_version < 1 or opset is None:

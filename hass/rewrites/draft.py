@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .. import ops
 from ..errors import GraphError
 from ..graph import Edge, FloatArray, Graph, Layer, Weights, build_graph
-from ..shapes import output_map
+from ..shapes import check_map, output_map
 from ..values import FeatureMap
 
 
@@ -31,10 +31,12 @@ class Draft:
         "_readers",
         "_sources",
         "name",
+        "weight_values",
     )
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.weight_values = 0  # how many ``set_weights`` was given
         self._origin: tuple[Graph, Weights] | None = None  # what it equals while nothing changes
         # layers in the order of their places: whole numbers, and below them what was inserted
         # behind a layer, the last first; so an insertion moves no other layer
@@ -100,6 +102,7 @@ class Draft:
             self._numbers[hint] = number
         if out is None:
             out = output_map(op, [self._maps[source] for source in sources])
+            check_map(out)
         self._register(name, op, sources, out, after)
         return name
 
@@ -160,6 +163,7 @@ class Draft:
         with np.errstate(over="ignore"):  # verify refuses what is not finite
             self._arrays[f"{name}.weight"] = np.asarray(weight, dtype=np.float32)
             self._arrays[f"{name}.bias"] = np.asarray(bias, dtype=np.float32)
+        self.weight_values += self._arrays[f"{name}.weight"].size
 
     def set_op(self, name: str, op: ops.Op) -> None:
         """Exchange what a layer does."""
