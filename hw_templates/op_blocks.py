@@ -15,7 +15,7 @@ from hass.fixed_point import (
     reciprocal,
     sigmoid_table,
 )
-from hass.reference import align_frac_bits, linear_constants, unit_format
+from hass.reference_ops import align_frac_bits, linear_constants, unit_format
 from hass.values import FeatureMap, FixedPoint
 
 from .blocks import ACT, Block, Call, Stage, Table, Wire, chain

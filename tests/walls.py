@@ -42,6 +42,7 @@ LAYERS = {
     "hass.narrow": 2,
     "hass.prune": 3,
     "hass.reference": 3,
+    "hass.reference_ops": 3,
     "hass.setting_record": 3,
     "hass.sparsity": 3,
     "hass.device": 4,

@@ -19,7 +19,8 @@ from ..fixed_point import IntArray, quantise, requantise, saturate
 from ..graph import Graph, Layer
 from ..handlers.clips import non_negative_layers
 from ..identifiers import identifiers
-from ..reference import apply, convolve, integer_weights, windows
+from ..reference import convolve, integer_weights
+from ..reference_ops import apply, windows
 from ..values import FixedPoint
 from .averages import average_window
 from .exporter import ExportSource

@@ -29,7 +29,7 @@ from ..fixed_point import (
 )
 from ..graph import Layer
 from ..handlers.values import frame_dims
-from ..reference import align_frac_bits, linear_constants, unit_format
+from ..reference_ops import align_frac_bits, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
 from .onnx_network import OnnxNetwork

@@ -13,7 +13,7 @@ from hass.cost import Folding, LayerShape, as_arrays
 from hass.cost.layer import stream_cycles
 from hass.hw_templates.op_blocks import OpPlan, op_block, streams_mistake
 from hass.hw_templates.window import window_buffers
-from hass.reference import apply
+from hass.reference_ops import apply
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
 

@@ -29,7 +29,7 @@ from hass.fixed_point import (
 from hass.hw_templates.blocks import Block, converted
 from hass.hw_templates.op_blocks import OpPlan, op_block, streams_mistake
 from hass.hw_templates.window import window_buffers
-from hass.reference import apply, linear_constants, unit_format
+from hass.reference_ops import apply, linear_constants, unit_format
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
 
