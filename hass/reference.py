@@ -1,7 +1,7 @@
 """The network in integers: what the emitted hardware computes, bit for bit, in numpy.
 
-``fixed_point`` gives the number formats and their rules; this module gives the network. Maps are int64
-arrays (frames, channels, height, width).
+``fixed_point`` gives the number formats and their rules; this module gives the network.
+Maps are int64 arrays (frames, channels, height, width).
 
 - Conv2d: inputs requantised where the layer has narrower ones, clipped, products summed modulo
   ``2**acc_bits``, bias added, requantised.

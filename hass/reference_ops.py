@@ -4,6 +4,7 @@
   coarser one), summed, requantised. Mul: the product, requantised. Concat: each input requantised.
 - AvgPool2d, GlobalAvgPool: the sum times ``reciprocal(count)``, requantised.
 - MaxPool2d, Relu, Clip, Slice, Pad, Fork, Output: no arithmetic; the format of their input.
+- LeakyRelu: words below zero times ``leaky_slope``, all requantised. Curve: ``curve_table``.
 - HardSigmoid: ``alpha * x + beta`` in products of 16-bit constants, requantised, then held in
   [0, 1]. HardSwish: x times HardSigmoid(1/6, 1/2) of x in a format of ``act_bits - 2`` fractional
   bits. Sigmoid: a table with a step of 1/64 on [-8, 8), x rounded to the step.
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import ops
+from .curve_table import apply_curve
 from .exact_sums import window_view
 from .fixed_point import (
     MAX_ALIGN_BITS,
@@ -54,6 +56,19 @@ def linear_constants(op: ops.HardSigmoid | ops.HardSwish, source: FixedPoint) ->
     product = FixedPoint(SUM_BITS, frac_bits + source.frac_bits)
     integer = int(quantise(alpha, FixedPoint(CONSTANT_BITS, frac_bits)))
     return LinearConstants(integer, frac_bits, int(quantise(beta, product)))
+
+
+def leaky_slope(alpha: float) -> tuple[int, int]:
+    """A LeakyRelu's slope as (multiplier, frac_bits); the multiplier of a power of two is 1.
+
+    >>> leaky_slope(0.25), leaky_slope(0.1)
+    ((1, 2), (13107, 17))
+    """
+    frac_bits = max(0, min(MAX_CONSTANT_FRAC_BITS, frac_bits_for(abs(alpha), CONSTANT_BITS)))
+    multiplier = int(quantise(alpha, FixedPoint(CONSTANT_BITS, frac_bits)))
+    while multiplier % 2 == 0 and frac_bits > 0:
+        multiplier, frac_bits = multiplier // 2, frac_bits - 1
+    return multiplier, frac_bits
 
 
 def unit_format(act_bits: int) -> FixedPoint:
@@ -119,6 +134,12 @@ def _sigmoid(source: IntArray, fmt: FixedPoint, out: FixedPoint) -> IntArray:
     return np.asarray(sigmoid_table(out)[index + half])
 
 
+def _leaky(op: ops.LeakyRelu, source: IntArray, fmt: FixedPoint, out: FixedPoint) -> IntArray:
+    multiplier, frac_bits = leaky_slope(op.alpha)
+    scaled = np.where(source < 0, source * multiplier, source << frac_bits)
+    return requantise(scaled, fmt.frac_bits + frac_bits, out)
+
+
 def _sliced(op: ops.Slice, source: IntArray) -> IntArray:
     rows, columns, channels = (
         slice(span.start, span.stop, span.step) for span in (op.rows, op.columns, op.channels)
@@ -156,6 +177,10 @@ def apply(
             return _hard(op, first, fmt, out)
         case ops.Sigmoid():
             return _sigmoid(first, fmt, out)
+        case ops.LeakyRelu():
+            return _leaky(op, first, fmt, out)
+        case ops.Curve():
+            return apply_curve(op, first, fmt, out)
         case ops.MaxPool2d():
             return _reduced(np.maximum, first, op, fmt.low)
         case ops.AvgPool2d():

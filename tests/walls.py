@@ -22,6 +22,8 @@ LAYERS = {
     "hass.validation": 0,
     "hass.fixed_point": 1,
     "hass.channels": 1,
+    "hass.curve_table": 1,
+    "hass.curves": 1,
     "hass.cuts": 1,
     "hass.folder": 0,
     "hass.threads": 0,

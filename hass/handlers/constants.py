@@ -124,6 +124,7 @@ EVALUATORS: Mapping[str, Evaluator] = MappingProxyType(
         "Max": lambda _, v: np.maximum.reduce(list(v)),
         "Min": lambda _, v: np.minimum.reduce(list(v)),
         "Mul": lambda _, v: v[0] * v[1],
+        "Pow": lambda _, v: np.power(v[0], v[1].astype(v[0].dtype)),
         "Neg": lambda _, v: -v[0],
         "Range": _range,
         "Reciprocal": lambda _, v: 1 / v[0],

@@ -11,6 +11,7 @@ from ..verify import verify
 from .drop_identity import drop_identity
 from .fold_affine import fold_affine
 from .fold_pad import fold_pad
+from .fuse_curves import fuse_curves
 from .fuse_hard_sigmoid import fuse_hard_sigmoid
 from .fuse_hard_swish import fuse_hard_swish
 from .hoist_scale import hoist_scale
@@ -23,6 +24,7 @@ Pass: TypeAlias = Callable[[Graph, Weights], tuple[Graph, Weights]]
 IMPORT_PASSES: tuple[Pass, ...] = (
     insert_forks,
     fuse_hard_sigmoid,
+    fuse_curves,
     hoist_scale,
     fuse_hard_swish,
     fold_affine,
