@@ -125,9 +125,16 @@ SUBSTITUTES: dict[str, Instead] = {
         "the tutorial's search was just run: here only that the flags are taken",
         (f"hass search {DIGITS} --accuracy-drop 0.5 {ONE} -o out/careful",),
     ),
-    f"hass search {DIGITS} --objective dsp --min-fps 10000 --trials 40 -o out/small": Instead(
-        _SEARCH, (f"hass search {DIGITS} --objective dsp --min-fps 10000 {ONE} -o out/small",)
-    ),
+    **{
+        f"hass search {DIGITS} {flags} --trials 40 -o out/{name}": Instead(
+            _SEARCH, (f"hass search {DIGITS} {flags} {ONE} -o out/{name}",)
+        )
+        for flags, name in (
+            ("--objective dsp --min-fps 10000", "small"),
+            ("--clips n:4", "patterned"),
+            ("--bits 16,8,4", "narrow"),
+        )
+    },
     "hass bench search docs/search.toml --root networks -o out/bench --page docs/strategies.md": (
         Instead("hours, on networks that are not in the repository", ("hass bench search --help",))
     ),
