@@ -36,6 +36,7 @@ from .result import Estimate, FifoEstimate
 from .shape import LayerShape
 
 FloatArray = npt.NDArray[np.float64]
+_ROUNDING_CYCLES = 1e-3  # of sums of floats
 _GATHERED_WINDOWS = 1  # while the engine works on one, the next one is gathered
 
 
@@ -187,7 +188,7 @@ def passed(waves: Waves, rooms: FloatArray) -> Passing:
     finish_times(twice, waves.ends[order], rooms[order], done, blocked)
     last = done[-1]
     cycles = float(last[-1] - last[waves.work.shape[1]]) / waves.images
-    waiting = max(0, math.ceil(cycles) - waves.slowest_cycles)
+    waiting = max(0, math.ceil(cycles - _ROUNDING_CYCLES) - waves.slowest_cycles)
     of_fifos = np.empty_like(blocked)
     of_fifos[order] = blocked
     return Passing(waiting, of_fifos)
