@@ -131,6 +131,17 @@ class LeakyRelu:
     alpha: float
 
 
+@dataclass(frozen=True, slots=True)
+class PRelu:
+    """x where it is not negative, elsewhere its channel's slope times x."""
+
+    slopes: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.slopes:
+            raise ValueError("a PRelu has a slope for each channel, got none")
+
+
 class Function(StrEnum):
     """What a ``Curve`` computes; ``alpha`` is 1 where none is named."""
 
@@ -219,7 +230,7 @@ class Pad:
             raise ValueError(f"pads must not be negative, got {self}")
 
 
-Activation: TypeAlias = Relu | Clip | HardSigmoid | HardSwish | Sigmoid | LeakyRelu | Curve
+Activation: TypeAlias = Relu | Clip | HardSigmoid | HardSwish | Sigmoid | LeakyRelu | PRelu | Curve
 Op: TypeAlias = (
     Input
     | Output
@@ -233,6 +244,7 @@ Op: TypeAlias = (
     | HardSwish
     | Sigmoid
     | LeakyRelu
+    | PRelu
     | Curve
     | Add
     | Mul
@@ -254,6 +266,7 @@ OP_TYPES: tuple[type[Op], ...] = (
     HardSwish,
     Sigmoid,
     LeakyRelu,
+    PRelu,
     Curve,
     Add,
     Mul,

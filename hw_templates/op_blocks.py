@@ -16,7 +16,13 @@ from hass.fixed_point import (
     reciprocal,
     sigmoid_table,
 )
-from hass.reference_ops import align_frac_bits, leaky_slope, linear_constants, unit_format
+from hass.reference_ops import (
+    CONSTANT_BITS,
+    align_frac_bits,
+    leaky_slopes,
+    linear_constants,
+    unit_format,
+)
 from hass.values import FeatureMap, FixedPoint
 
 from .blocks import ACT, Block, Call, Stage, Table, Wire, chain
@@ -81,9 +87,17 @@ def _activation(plan: OpPlan) -> tuple[list[Stage], list[Table]]:
             stage = replace(words, tables=("table",))
             return [stage], [Table("table", ACT, sigmoid_table(out))]
         case ops.LeakyRelu():
-            multiplier, frac_bits = leaky_slope(op.alpha)
+            multipliers, frac_bits = leaky_slopes(op)
             shift = fmt.frac_bits + frac_bits - out.frac_bits
-            return [_words("leaky_relu", plan, multiplier, frac_bits, shift)], []
+            slope = int(multipliers[0])
+            return [_words("leaky_relu", plan, slope, frac_bits, shift)], []
+        case ops.PRelu():
+            multipliers, frac_bits = leaky_slopes(op)
+            shift = fmt.frac_bits + frac_bits - out.frac_bits
+            rows = multipliers.reshape(-1, plan.streams)
+            template = ("ACT_BITS", plan.out.pixels, len(rows), "STREAMS_IN", frac_bits, shift)
+            stage = Stage("leaky_relu", "prelu", template, plan.streams, tables=("slopes",))
+            return [stage], [Table("slopes", f"ap_int<{CONSTANT_BITS}>", rows)]
         case ops.Curve():
             return _curve(op, plan)
         case _:
@@ -226,6 +240,7 @@ def op_block(plan: OpPlan) -> Block:
             | ops.HardSwish()
             | ops.Sigmoid()
             | ops.LeakyRelu()
+            | ops.PRelu()
             | ops.Curve()
         ):
             stages, tables = _activation(plan)

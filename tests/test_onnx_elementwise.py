@@ -129,6 +129,15 @@ CASES: dict[str, Case] = {
     ),
     "leaky relu": (lambda m: m.node("LeakyRelu", "x"), ["LeakyRelu"]),
     "leaky relu without a leak": (lambda m: m.node("LeakyRelu", "x", alpha=0.0), ["Relu"]),
+    "prelu": (lambda m: m.node("PRelu", "x", m.constant([[[0.1]], [[0.2]], [[-3]]])), ["PRelu"]),
+    "prelu behind a flatten": (
+        lambda m: m.node(
+            "PRelu", m.node("Gemm", m.node("Flatten", "x"), m.random(105, 4)), m.random(4)
+        ),
+        ["Conv2d", "PRelu"],
+    ),
+    "prelu with one slope": (lambda m: m.node("PRelu", "x", m.constant([0.25])), ["LeakyRelu"]),
+    "prelu without a slope": (lambda m: m.node("PRelu", "x", m.constant([[[0]]])), ["Relu"]),
     "gelu by erf": (lambda m: _gelu(m, "x"), ["Curve"]),
     "gelu, half first": (
         lambda m: m.node("Mul", m.node("Mul", "x", m.constant(0.5)), _erf_gate(m, "x")),

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import ops
-from .affine import add_affine
+from .affine import add_affine, per_channel
 from .node import Node
 from .values import Stream
 
@@ -71,6 +71,20 @@ def leaky_relu(node: Node) -> Stream:
     return node.unary(ops.Relu() if alpha == 0.0 else ops.LeakyRelu(alpha))
 
 
+def prelu(node: Node) -> Stream:
+    """PRelu: a slope of each channel; a LeakyRelu where they are one."""
+    source, constant = node.stream(0), node.constant(1)
+    if constant is None:
+        raise node.refuse("takes two inputs")
+    values = np.broadcast_to(per_channel(node, constant, source), (source.map.channels,))
+    slopes = tuple(float(np.float32(value)) for value in values)
+    if any(not np.isfinite(slope) for slope in slopes):
+        raise node.refuse("a slope is not a number")
+    if len(set(slopes)) > 1:
+        return node.unary(ops.PRelu(slopes))
+    return node.unary(ops.Relu() if slopes[0] == 0.0 else ops.LeakyRelu(slopes[0]))
+
+
 def curve(function: ops.Function) -> Callable[[Node], Stream]:
     """The handler of an op that is a Curve without parameters."""
     return lambda node: node.unary(ops.Curve(function))
@@ -121,6 +135,7 @@ HANDLERS = {
     "HardSigmoid": hard_sigmoid,
     "Clip": clip,
     "LeakyRelu": leaky_relu,
+    "PRelu": prelu,
     "Tanh": curve(ops.Function.TANH),
     "Erf": curve(ops.Function.ERF),
     "Softplus": curve(ops.Function.SOFTPLUS),

@@ -137,6 +137,8 @@ def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
             return first.sigmoid()
         case ops.LeakyRelu():
             return functional.leaky_relu(first, op.alpha)
+        case ops.PRelu():
+            return functional.prelu(first, torch.tensor(op.slopes))
         case ops.Curve():
             return _CURVES[op.function](first, op.alpha)
         case ops.MaxPool2d():

@@ -84,6 +84,9 @@ def _node(op: ops.Op, inputs: int) -> tuple[NodeProto, Constants]:
             return node, {}
         case ops.LeakyRelu():
             return helper.make_node("LeakyRelu", names, ["y"], alpha=op.alpha), {}
+        case ops.PRelu():
+            slopes = np.array(op.slopes, np.float32).reshape(-1, 1, 1)
+            return helper.make_node("PRelu", [*names, "slopes"], ["y"]), {"slopes": slopes}
         case ops.Slice():
             spans = (op.channels, op.rows, op.columns)
             lists = {

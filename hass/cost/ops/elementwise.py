@@ -14,10 +14,11 @@ from ...ops import (
     HardSwish,
     LeakyRelu,
     Mul,
+    PRelu,
     Relu,
     Sigmoid,
 )
-from ...reference_ops import leaky_slope
+from ...reference_ops import CONSTANT_BITS, leaky_slopes
 from ...values import Arithmetic
 from ..coefficients import coefficients
 from ..foldings import IntArray
@@ -27,6 +28,9 @@ from ..primitives import (
     adders,
     amount,
     bram18_count,
+    ceil_div,
+    clog2,
+    counter,
     rom_lut,
     scaled,
 )
@@ -55,9 +59,14 @@ def activation_cost(op: Activation, streams: IntArray, arithmetic: Arithmetic) -
             each = amount(bram18=bram18_count(SIGMOID_TABLE_WORDS, bits)) + clamp
         case LeakyRelu():
             # a gate chooses the operand; a slope of a power of two is a shift
-            multiplier, _ = leaky_slope(op.alpha)
-            product = amount() if abs(multiplier) == 1 else one
+            multipliers, _ = leaky_slopes(op)
+            product = amount() if (np.abs(multipliers) == 1).all() else one
             each = product + gate + adders(1, bits)
+        case PRelu():
+            rows = ceil_div(len(op.slopes), streams)
+            slopes = amount(lut=rom_lut(rows, CONSTANT_BITS), ff=np.asarray(CONSTANT_BITS))
+            each = one + gate + adders(1, bits) + slopes
+            return each.times(streams) + counter(clog2(rows))
         case Curve():
             each = _curve_table(bits) + gate if bits <= DIRECT_BITS else _curve_pieces(bits)
     return each.times(streams)
