@@ -212,6 +212,54 @@ CASES: dict[str, Case] = {
         lambda m: m.node("Div", "x", m.constant([[[2]], [[3]], [[-4]]])),
         ["Conv2d"],
     ),
+    "x minus y": (
+        lambda m: m.node("Sub", "x", m.conv("x", 3, 3)),
+        ["Fork", "Conv2d", "Add"],
+    ),
+    "y minus x": (
+        lambda m: m.node("Sub", m.conv("x", 3, 3), "x"),
+        ["Fork", "Conv2d", "Conv2d", "Add"],
+    ),
+    "maximum": (lambda m: m.node("Max", "x", m.constant(0.25)), ["Clip"]),
+    "relu by maximum": (lambda m: m.node("Max", m.constant(0), "x"), ["Relu"]),
+    "relu6 by both": (
+        lambda m: m.node("Max", m.node("Min", "x", m.constant(6)), m.constant(0)),
+        ["Clip"],
+    ),
+    "relu6 by minimum": (lambda m: m.node("Min", m.node("Relu", "x"), m.constant(6)), ["Clip"]),
+    "hard swish by both": (
+        lambda m: m.node(
+            "Div",
+            m.node(
+                "Mul",
+                "x",
+                m.node("Min", m.node("Relu", m.node("Add", "x", m.constant(3))), m.constant(6)),
+            ),
+            m.constant(6),
+        ),
+        ["HardSwish"],
+    ),
+    "bounds that exclude each other": (
+        lambda m: m.node("Max", m.node("Min", "x", m.constant(-0.5)), m.constant(0.5)),
+        ["Clip"],
+    ),
+    "maximum per channel": (
+        lambda m: m.conv(m.node("Max", m.conv("x", 3, 2), m.random(2, 1, 1)), 2, 3),
+        ["Conv2d", "Relu", "Conv2d"],
+    ),
+    "minimum per channel": (
+        lambda m: m.conv(m.node("Min", m.conv("x", 3, 2), m.random(2, 1, 1)), 2, 3),
+        ["Conv2d", "Relu", "Conv2d"],
+    ),
+    "absolute": (lambda m: m.node("Abs", "x"), ["LeakyRelu"]),
+    "sum over positions": (
+        lambda m: m.conv(m.node("ReduceSum", "x", m.integers(2, 3)), 3, 2),
+        ["GlobalAvgPool", "Conv2d"],
+    ),
+    "maximum over positions": (
+        lambda m: m.node("ReduceMax", "x", axes=[-1, -2], keepdims=0),
+        ["MaxPool2d"],
+    ),
     "negative": (lambda m: m.node("Neg", "x"), ["Conv2d"]),
     "normalised input": (
         lambda m: m.conv(

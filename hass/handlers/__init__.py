@@ -37,6 +37,32 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         "(the class with the largest output stays the same)",
         "LogSoftmax": "not computed by the accelerator; export the network without it "
         "(the class with the largest output stays the same)",
+        **dict.fromkeys(
+            (
+                "InstanceNormalization",
+                "LayerNormalization",
+                "GroupNormalization",
+                "RMSNormalization",
+                "MeanVarianceNormalization",
+                "LpNormalization",
+            ),
+            "statistics of each frame are not computed; BatchNormalization, whose statistics are "
+            "constants, folds into a convolution",
+        ),
+        **dict.fromkeys(
+            ("Exp", "Log", "Sqrt", "Reciprocal", "Softsign"),
+            "of the frame is not supported; Tanh, Erf, Sigmoid, Softplus, Elu, SiLU, Gelu and Mish "
+            "are",
+        ),
+        **dict.fromkeys(
+            ("ThresholdedRelu", "Shrink"),
+            "not an activation here; Relu and LeakyRelu are, and words near zero are clipped by "
+            "the search",
+        ),
+        **dict.fromkeys(
+            ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "ReduceMin"),
+            "not supported; ReduceMean, ReduceSum and ReduceMax over all positions are",
+        ),
         "QuantizeLinear": "quantised models are not supported; give the float model",
         "DequantizeLinear": "quantised models are not supported; give the float model",
         "QLinearConv": "quantised models are not supported; give the float model",

@@ -65,6 +65,30 @@ def clip(node: Node) -> Stream:
     return node.unary(ops.Clip(low + 0.0, high))  # + 0.0: no negative zero
 
 
+def bounded(node: Node, low: float, high: float) -> Stream:
+    """The only input held in low..high, together with the bounds that it has already."""
+    source = node.stream(0)
+    match node.draft.op(source.layer):
+        case ops.Relu():
+            before = (0.0, FLOAT32_MAX)
+        case ops.Clip(least, most):
+            before = (least, most)
+        case _:
+            before = (-FLOAT32_MAX, FLOAT32_MAX)
+    if before != (-FLOAT32_MAX, FLOAT32_MAX):
+        (earlier,) = node.draft.sources(source.layer)
+        node = replace(node, inputs=(replace(source, layer=earlier),))
+    low, high = (min(max(end, low), high) for end in before)
+    if (low, high) == (0.0, FLOAT32_MAX):
+        return node.unary(ops.Relu())
+    return node.unary(ops.Clip(low + 0.0, high))
+
+
+def absolute(node: Node) -> Stream:
+    """Abs: a LeakyRelu whose slope turns the sign."""
+    return node.unary(ops.LeakyRelu(-1.0))
+
+
 def leaky_relu(node: Node) -> Stream:
     """LeakyRelu; alpha defaults to 0.01."""
     alpha = node.floating("alpha", float(np.float32(0.01)))
@@ -134,6 +158,7 @@ HANDLERS = {
     "HardSwish": hard_swish,
     "HardSigmoid": hard_sigmoid,
     "Clip": clip,
+    "Abs": absolute,
     "LeakyRelu": leaky_relu,
     "PRelu": prelu,
     "Tanh": curve(ops.Function.TANH),

@@ -188,7 +188,8 @@ class _Lowering:
             self._made += values_kept(made, constants)
             return (made,)
         if node.op not in HANDLERS:
-            raise node.refuse("of the frame is not supported, only of constants")
+            reason = REFUSED.get(node.op, "of the frame is not supported, only of constants")
+            raise node.refuse(reason)
         result = HANDLERS[node.op](node)
         return result if isinstance(result, tuple) else (result,)
 
