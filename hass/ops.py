@@ -152,6 +152,7 @@ class Function(StrEnum):
     GELU = "gelu"  # x / 2 * (1 + erf(x / sqrt(2)))
     GELU_TANH = "gelu-tanh"  # x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))
     MISH = "mish"  # x * tanh(softplus(x))
+    DECAY = "decay"  # (1 + max(x, 0)) ** -alpha, the gate of a local response normalisation
     ELU = "elu"  # x where it is positive, alpha * (exp(x) - 1) elsewhere
 
 
@@ -163,7 +164,7 @@ class Curve:
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.function in (Function.SILU, Function.ELU):
+        if self.function in (Function.SILU, Function.ELU, Function.DECAY):
             if not 2.0**-4 <= self.alpha <= 2.0**4:
                 raise ValueError(f"alpha of {self.function} is in 1/16..16, got {self.alpha:g}")
         elif self.alpha != 1.0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hass import ops
-from hass.curve_table import PIECE_BITS, PIECES, direct_table, is_direct, pieces
+from hass.curve_table import OCTAVE_BITS, PIECE_BITS, PIECES, direct_table, is_direct, pieces
 from hass.fixed_point import (
     SIGMOID_FRAC_BITS,
     SIGMOID_WORDS,
@@ -113,8 +113,11 @@ def _curve(op: ops.Curve, plan: OpPlan) -> tuple[list[Stage], list[Table]]:
     # a value in the low bits of a word, its slope in the high ones
     words = (table.slopes << PIECE_BITS) + (table.values & ((1 << PIECE_BITS) - 1))
     shift = table.sum_frac_bits(fmt) - out.frac_bits
-    bits = PIECES.bit_length() - 1
-    stage = _words("curve_pieces", plan, bits, table.length_bits, table.align_bits, shift)
+    if table.length_bits is None:
+        stage = _words("curve_octaves", plan, len(words), OCTAVE_BITS, table.align_bits, shift)
+    else:
+        bits = PIECES.bit_length() - 1
+        stage = _words("curve_pieces", plan, bits, table.length_bits, table.align_bits, shift)
     element = f"hass::rom_word<{2 * PIECE_BITS}>::type"
     return [replace(stage, tables=("pieces",))], [Table("pieces", element, words)]
 

@@ -351,3 +351,24 @@ def test_a_curve_that_is_written_is_read_again(function: ops.Function, tmp_path:
         ops.Curve(function, alpha),
         ops.Output(),
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "attributes"),
+    [
+        (5, {}),
+        (3, {"alpha": 0.5, "beta": 0.5, "bias": 2.0}),
+        (1, {"alpha": 0.3, "beta": 1.0}),
+        (19, {"alpha": 0.9}),
+    ],
+)
+def test_local_response_normalisation(
+    size: int, attributes: dict[str, float], tmp_path: Path
+) -> None:
+    maker = ModelMaker((7, 5, 3))
+    maker.node("LRN", "x", size=size, **attributes)
+    graph = prove(maker.save(tmp_path)).graph
+    expected = ["Fork", "Mul", "Conv2d", "Curve", "Mul"]
+    if "bias" in attributes:
+        expected.append("Conv2d")
+    assert op_names(graph) == expected

@@ -104,7 +104,9 @@ def nearest_activation(op: ops.LeakyRelu | ops.PRelu | ops.Curve) -> ops.Op:
     match op:
         case ops.LeakyRelu() | ops.PRelu():
             return ops.Relu()
-        case ops.Curve(ops.Function.TANH | ops.Function.ERF | ops.Function.SOFTPLUS):
+        case ops.Curve(
+            ops.Function.TANH | ops.Function.ERF | ops.Function.SOFTPLUS | ops.Function.DECAY
+        ):
             return ops.Sigmoid()
         case ops.Curve():
             return ops.HardSwish()

@@ -137,8 +137,7 @@ class ExactWriter:
                 return self._leaky(layer, op, sources[0])
             case ops.Curve():
                 main = partial(self._main, layer)
-                made = add_curve(self._maker, main, name, op, sources[0], (formats[0], out))
-                return self._fixed(name, made, out)
+                return add_curve(self._maker, main, name, op, sources[0], (formats[0], out))
             case ops.Add():
                 return self._add(layer, sources, formats)
             case ops.Mul():

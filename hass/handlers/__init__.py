@@ -10,7 +10,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from . import activation, affine, conv, elementwise, layout, linear, pool, slicing, total
+from . import (
+    activation,
+    affine,
+    conv,
+    elementwise,
+    layout,
+    linear,
+    pool,
+    response_norm,
+    slicing,
+    total,
+)
 from .node import Node
 from .values import Stream
 
@@ -25,6 +36,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         **layout.HANDLERS,
         **linear.HANDLERS,
         **pool.HANDLERS,
+        **response_norm.HANDLERS,
         **slicing.HANDLERS,
         **total.HANDLERS,
     }

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from .. import ops
+from ..rewrites.affine import affine_of
+from ..rewrites.draft import Draft
 from .activation import FLOAT32_MAX, bounded
 from .affine import add_affine, arithmetic_by_constant, per_channel
 from .node import Node, describe
@@ -68,17 +70,30 @@ def bound(node: Node) -> Stream:
 
 
 def power(node: Node) -> Stream:
-    """Pow by 1, 2 or 3: the product of the stream with itself."""
+    """Pow by 1, 2 or 3: the product of the stream with itself; a negative one of 1 + Relu(x)."""
     source, exponents = node.stream(0), node.constant(1)
     if exponents is None or exponents.size != 1:
         raise node.refuse("by other than one constant")
     exponent = float(exponents.reshape(-1)[0])
+    if exponent < 0.0 and (positive := _behind_one_more(node.draft, source.layer)):
+        moved = replace(source, layer=positive)
+        op = ops.Curve(ops.Function.DECAY, -exponent)
+        return replace(node, inputs=(moved,)).unary(op)
     if exponent not in (1.0, 2.0, 3.0):
-        raise node.refuse(f"by {exponent:g}, only by 1, 2 or 3")
+        raise node.refuse(f"by {exponent:g}, only by 1, 2 or 3, or of 1 + Relu(x) by less than 0")
     layer = source.layer
     for _ in range(int(exponent) - 1):
         layer = node.draft.add(node.layer, ops.Mul(), [layer, source.layer])
     return replace(source, layer=layer)
+
+
+def _behind_one_more(draft: Draft, layer: str) -> str | None:
+    """x, if a layer is 1 + Relu(x)."""
+    affine = affine_of(draft, layer)
+    if affine is None or not (np.all(affine.scale == 1.0) and np.all(affine.shift == 1.0)):
+        return None
+    (relu,) = draft.sources(layer)
+    return draft.sources(relu)[0] if isinstance(draft.op(relu), ops.Relu) else None
 
 
 HANDLERS = {

@@ -114,6 +114,7 @@ _CURVES: Mapping[ops.Function, Callable[[torch.Tensor, float], torch.Tensor]] = 
         ops.Function.GELU: lambda x, _: functional.gelu(x),
         ops.Function.GELU_TANH: lambda x, _: functional.gelu(x, approximate="tanh"),
         ops.Function.MISH: lambda x, _: functional.mish(x),
+        ops.Function.DECAY: lambda x, alpha: (1.0 + x.relu()) ** -alpha,
         ops.Function.ELU: functional.elu,
     }
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...curve_table import DIRECT_BITS, PIECE_BITS, PIECES
+from ... import curves
+from ...curve_table import DIRECT_BITS, OCTAVE_BITS, PIECE_BITS, PIECES
 from ...ops import (
     Activation,
     Add,
@@ -31,6 +32,7 @@ from ..primitives import (
     ceil_div,
     clog2,
     counter,
+    mux_lut,
     rom_lut,
     scaled,
 )
@@ -68,7 +70,7 @@ def activation_cost(op: Activation, streams: IntArray, arithmetic: Arithmetic) -
             each = one + gate + adders(1, bits) + slopes
             return each.times(streams) + counter(clog2(rows))
         case Curve():
-            each = _curve_table(bits) + gate if bits <= DIRECT_BITS else _curve_pieces(bits)
+            each = _curve_table(bits) + gate if bits <= DIRECT_BITS else _curve_pieces(op, bits)
     return each.times(streams)
 
 
@@ -80,12 +82,20 @@ def _curve_table(bits: int) -> Amount:
     return amount(bram18=bram18_count(words, bits))
 
 
-def _curve_pieces(bits: int) -> Amount:
-    """The index held at the ends of the table, what is left of the word, value and slope, a product
-    to which the DSP adds the value, and the rounding."""
+def _curve_pieces(op: Curve, bits: int) -> Amount:
+    """The piece of a word, what is left of the word, value and slope, a product to which the DSP
+    adds the value, and the rounding.
+
+    An even piece's number is the word's upper bits, held at the ends of the table. One of an octave
+    takes a priority encoder, a multiplexer of the leading bits, and gates for those behind them.
+    """
     fabric = coefficients().fabric
-    held = amount(lut=scaled(2 * bits, fabric.max_lut_per_bit.value), ff=np.asarray(2 * bits))
     table = amount(bram18=bram18_count(PIECES, 2 * PIECE_BITS), dsp=1)
+    if curves.lines(op) is None:
+        leading = OCTAVE_BITS + 1
+        found = amount(lut=bits + mux_lut(bits - leading, leading) + bits, ff=np.asarray(2 * bits))
+        return table + found + adders(1, bits)
+    held = amount(lut=scaled(2 * bits, fabric.max_lut_per_bit.value), ff=np.asarray(2 * bits))
     return table + held + adders(2, bits)
 
 
