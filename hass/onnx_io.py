@@ -18,7 +18,7 @@ from .handlers.lower import lower
 from .handlers.model_file import load_model_file
 from .handlers.write import FREE_THRESHOLD, FREE_WEIGHT, write
 from .rewrites import run_passes
-from .values import FixedPoint
+from .values import FixedPoint, Head
 
 __all__ = [
     "FREE_THRESHOLD",
@@ -61,6 +61,7 @@ class ImportedModel:
         sha256: of the file's bytes, in hexadecimal (external data apart).
         opset: version of the operator set that the file uses.
         producer: what wrote the file, as it says itself.
+        head: what the host makes of the output, which the file ends with; None: nothing.
         origin: of a part; None: the whole network.
         removed: channels that the file's network has and this one has not; of ``without``.
     """
@@ -71,6 +72,7 @@ class ImportedModel:
     sha256: str
     opset: int
     producer: str
+    head: Head | None = None
     origin: PartOrigin | None = None
     removed: Removed = field(default_factory=dict)
 
@@ -124,7 +126,8 @@ def read_model(path: str | Path) -> ImportedModel:
     file = load_model_file(path)
     try:
         with np.errstate(all="ignore"):  # verify refuses what is not finite
-            graph, weights = run_passes(*lower(file))
+            lowered = lower(file)
+            graph, weights = run_passes(lowered.graph, lowered.weights)
     except GraphError as error:
         text = str(error)
         prefix = "" if text.startswith(str(path)) else f"{path}: "
@@ -136,6 +139,7 @@ def read_model(path: str | Path) -> ImportedModel:
         sha256=file.sha256,
         opset=file.opset,
         producer=" ".join(f"{file.proto.producer_name} {file.proto.producer_version}".split()),
+        head=lowered.head,
     )
 
 

@@ -45,6 +45,11 @@ def command(model: str, output: Path | None, prove: bool, as_json: bool) -> None
         print_json(_json(imported, error))
     else:
         _print(imported)
+    if imported.head is not None:
+        talk(
+            f"the last {imported.head} is left to the host: the hardware puts out what it reads, "
+            "whose largest word is of the same class"
+        )
     if error is None:
         talk("not proved: --no-prove was given")
     else:
@@ -104,6 +109,7 @@ def _json(model: ImportedModel, error: float | None) -> dict[str, JsonValue]:
         "layers": layers,
         "parameters": sum(_parameters(model, layer.name) for layer in graph),
         "macs_per_frame": _macs(graph),
+        "head": model.head,
         "max_relative_error": error,
     }
 

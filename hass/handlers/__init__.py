@@ -15,6 +15,7 @@ from . import (
     affine,
     conv,
     elementwise,
+    head,
     layout,
     linear,
     pool,
@@ -33,6 +34,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         **affine.HANDLERS,
         **conv.HANDLERS,
         **elementwise.HANDLERS,
+        **head.HANDLERS,
         **layout.HANDLERS,
         **linear.HANDLERS,
         **pool.HANDLERS,
@@ -45,10 +47,6 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
 # Ops that are known and refused with advice, rather than as merely unknown.
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
-        "Softmax": "not computed by the accelerator; export the network without it "
-        "(the class with the largest output stays the same)",
-        "LogSoftmax": "not computed by the accelerator; export the network without it "
-        "(the class with the largest output stays the same)",
         **dict.fromkeys(
             (
                 "InstanceNormalization",

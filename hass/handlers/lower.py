@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -12,9 +13,10 @@ from ..errors import GraphError, UnsupportedNode, UnsupportedOpError
 from ..graph import Graph, Weights
 from ..rewrites.draft import Draft
 from ..shapes import check_map
-from ..values import FeatureMap
+from ..values import FeatureMap, Head
 from . import HANDLERS, REFUSED
 from .constants import EVALUATORS, evaluate, shape_value
+from .head import check_heads
 from .limits import MOST_MADE_VALUES, check_weights, values_kept
 from .model_file import ModelFile
 from .names import safe_name
@@ -29,8 +31,22 @@ _FLOAT_TYPES = (
 )
 
 
-def lower(file: ModelFile) -> tuple[Graph, Weights]:
-    """The model as a draft of the IR, before any rewrite: fan-out without forks.
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A network as a draft of the IR, before any rewrite: fan-out without forks.
+
+    Attributes:
+        graph, weights: the layers.
+        head: what the host makes of the output; None: nothing.
+    """
+
+    graph: Graph
+    weights: Weights
+    head: Head | None
+
+
+def lower(file: ModelFile) -> Lowered:
+    """The model as layers.
 
     Raises:
         SpecError: if a tensor's values are malformed.
@@ -61,7 +77,7 @@ def lower(file: ModelFile) -> tuple[Graph, Weights]:
     if result.axes:
         raise GraphError(f"{file.path}: output {graph.output[0].name!r} is transposed")
     draft.set_sources("output", [result.layer])
-    return draft.build()
+    return Lowered(*draft.build(), result.head)
 
 
 def _only_input(
@@ -187,6 +203,7 @@ class _Lowering:
             made = evaluate(node, constants, MOST_MADE_VALUES - self._made)
             self._made += values_kept(made, constants)
             return (made,)
+        check_heads(node)
         if node.op not in HANDLERS:
             reason = REFUSED.get(node.op, "of the frame is not supported, only of constants")
             raise node.refuse(reason)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..values import FeatureMap
+from ..values import FeatureMap, Head
 
 Constant: TypeAlias = npt.NDArray[Any]
 
@@ -25,12 +25,14 @@ class Stream:
         map: its feature map.
         shape: the tensor's dimensions before ``axes``; the batch is first (1 where symbolic).
         axes: the permutation of ``shape`` that a Transpose left pending; empty if there is none.
+        head: what the host makes of it; None: nothing.
     """
 
     layer: str
     map: FeatureMap
     shape: tuple[int, ...]
     axes: tuple[int, ...] = ()
+    head: Head | None = None
 
     @property
     def dims(self) -> tuple[int, ...]:

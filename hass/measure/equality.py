@@ -8,7 +8,7 @@ from .. import ops
 from ..errors import GraphError
 from ..graph import FloatArray
 from ..onnx_io import ImportedModel, write_model
-from ..values import FeatureMap
+from ..values import FeatureMap, Head
 from .accuracy import OUTPUT
 from .session import Session, open_session
 
@@ -27,6 +27,8 @@ def prove_equal(model: ImportedModel) -> float:
     The frames: normal (as normalised images), and uniform in 0..255 (as raw ones; they also
     drive activations into saturation). Seeded, so that the answer is always the same.
 
+    What the host computes (``ImportedModel.head``) is computed here behind the IR.
+
     Returns:
         The largest difference relative to the largest output of its frame.
 
@@ -43,9 +45,18 @@ def prove_equal(model: ImportedModel) -> float:
     worst = 0.0
     for images, expected in zip(_frames(frame), outputs, strict=True):
         (actual,) = rewritten.run((OUTPUT,), images)
-        actual = actual.reshape(len(images), -1)
+        actual = _by_host(model.head, actual).reshape(len(images), -1)
         worst = max(worst, _difference(model.path, expected, actual, tolerance))
     return worst
+
+
+def _by_host(head: Head | None, outputs: FloatArray) -> FloatArray:
+    """What the host makes of (n, channels, ...) words."""
+    if head is None:
+        return outputs
+    moved = outputs - outputs.max(axis=1, keepdims=True)
+    logs: FloatArray = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+    return logs if head is Head.LOG_SOFTMAX else np.exp(logs)
 
 
 def _frames(frame: FeatureMap) -> tuple[FloatArray, FloatArray]:
