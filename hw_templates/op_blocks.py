@@ -109,10 +109,10 @@ def _curve(op: ops.Curve, plan: OpPlan) -> tuple[list[Stage], list[Table]]:
     if is_direct(fmt.width_bits):
         stage = replace(_words("curve_table", plan), tables=("table",))
         return [stage], [Table("table", ACT, direct_table(op, fmt, out))]
-    table = pieces(op, fmt)
+    table = pieces(op, fmt, out)
     # a value in the low bits of a word, its slope in the high ones
     words = (table.slopes << PIECE_BITS) + (table.values & ((1 << PIECE_BITS) - 1))
-    shift = table.sum_frac_bits(fmt) - out.frac_bits
+    shift = table.sum_frac_bits - out.frac_bits
     if table.length_bits is None:
         stage = _words("curve_octaves", plan, len(words), OCTAVE_BITS, table.align_bits, shift)
     else:

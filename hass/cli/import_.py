@@ -118,6 +118,10 @@ def _macs(graph: Graph) -> int:
     return sum(macs_per_frame(graph, layer.name) for layer in graph)
 
 
+def _op_words(op: ops.Op) -> str:
+    return f"Curve {op.function}" if isinstance(op, ops.Curve) else ops.op_name(op)
+
+
 def _by(pair: ops.Pair) -> str:
     return f"{pair[0]}x{pair[1]}"
 
@@ -130,7 +134,7 @@ def _print(model: ImportedModel) -> None:
         rows.append(
             [
                 layer.name,
-                ops.op_name(layer.op),
+                _op_words(layer.op),
                 " ".join(str(source) for source in graph.in_maps(layer.name)),
                 str(layer.out),
                 "" if window is None else _by(window[0]),

@@ -131,7 +131,8 @@ def lower_ops(graph: Graph, weights: Weights) -> LoweredGraph:
         if isinstance(layer.op, ops.LeakyRelu | ops.PRelu | ops.Curve):
             nearest = nearest_activation(layer.op)
             layers.append(replace(layer, op=nearest))
-            stands = f"{ops.op_name(nearest)} in the place of {ops.op_name(layer.op)}, which it "
+            own = layer.op.function if isinstance(layer.op, ops.Curve) else ops.op_name(layer.op)
+            stands = f"{ops.op_name(nearest)} in the place of {own}, which it "
             rewritten[layer.name] = f"{stands}has not: near cost, other numbers"
             continue
         found = _as_conv(layer.op, maps[0]) if maps else None

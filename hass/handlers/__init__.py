@@ -18,6 +18,7 @@ from . import (
     head,
     layout,
     linear,
+    normalisation,
     pool,
     response_norm,
     slicing,
@@ -37,6 +38,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         **head.HANDLERS,
         **layout.HANDLERS,
         **linear.HANDLERS,
+        **normalisation.HANDLERS,
         **pool.HANDLERS,
         **response_norm.HANDLERS,
         **slicing.HANDLERS,
@@ -49,15 +51,12 @@ REFUSED: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
             (
-                "InstanceNormalization",
-                "LayerNormalization",
-                "GroupNormalization",
                 "RMSNormalization",
                 "MeanVarianceNormalization",
                 "LpNormalization",
             ),
-            "statistics of each frame are not computed; BatchNormalization, whose statistics are "
-            "constants, folds into a convolution",
+            "not supported; LayerNormalization, GroupNormalization and InstanceNormalization are, "
+            "and BatchNormalization, which folds into a convolution, costs least",
         ),
         **dict.fromkeys(
             ("Exp", "Log", "Sqrt", "Reciprocal", "Softsign"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ... import curves
-from ...curve_table import DIRECT_BITS, OCTAVE_BITS, PIECE_BITS, PIECES
+from ...curve_table import DIRECT_BITS, OCTAVE_BITS, PIECE_BITS, PIECES, octaves_of
 from ...ops import (
     Activation,
     Add,
@@ -87,13 +87,14 @@ def _curve_pieces(op: Curve, bits: int) -> Amount:
     adds the value, and the rounding.
 
     An even piece's number is the word's upper bits, held at the ends of the table. One of an octave
-    takes a priority encoder, a multiplexer of the leading bits, and gates for those behind them.
+    takes a priority encoder, and multiplexers of the leading bits and of those behind them.
     """
     fabric = coefficients().fabric
     table = amount(bram18=bram18_count(PIECES, 2 * PIECE_BITS), dsp=1)
     if curves.lines(op) is None:
-        leading = OCTAVE_BITS + 1
-        found = amount(lut=bits + mux_lut(bits - leading, leading) + bits, ff=np.asarray(2 * bits))
+        octaves = octaves_of(bits)
+        shifted = mux_lut(octaves + 1, OCTAVE_BITS + 1 + octaves)
+        found = amount(lut=bits + shifted, ff=np.asarray(2 * bits))
         return table + found + adders(1, bits)
     held = amount(lut=scaled(2 * bits, fabric.max_lut_per_bit.value), ff=np.asarray(2 * bits))
     return table + held + adders(2, bits)

@@ -1,6 +1,7 @@
 // A function of each word that is level up to zero, by straight pieces: 2**OCTAVE_BITS of each
-// octave of the words, and one of every word below the second octave. A value has ALIGN fractional
-// bits fewer than a product; the sum is brought to the output format by SHIFT.
+// octave of the words, and one of every word below the second octave. A slope is the rise over the
+// piece, and the word's place in it a share of 2**OCTAVES, by which a product is finer than a value;
+// the sum is brought to the output format by SHIFT.
 #ifndef HASS_CURVE_OCTAVES_H
 #define HASS_CURVE_OCTAVES_H
 
@@ -10,7 +11,7 @@
 
 namespace hass {
 
-template <int BITS, int WORDS, int S, int PIECES, int OCTAVE_BITS, int ALIGN, int SHIFT>
+template <int BITS, int WORDS, int S, int PIECES, int OCTAVE_BITS, int OCTAVES, int SHIFT>
 void curve_octaves(int frames, hls::stream<vec<ap_int<BITS>, S> >& in,
                    hls::stream<vec<ap_int<BITS>, S> >& out,
                    const rom_word<36>::type pieces[PIECES]) {
@@ -29,9 +30,9 @@ void curve_octaves(int frames, hls::stream<vec<ap_int<BITS>, S> >& in,
                     if (word >= 1 << bit) octave = bit - OCTAVE_BITS;
                 }
                 const int leading = word >> octave;
-                const ap_int<BITS> offset = word - (leading << octave);
+                const ap_int<BITS> share = (word - (leading << octave)) << (OCTAVES - octave);
                 const ap_int<36> entry = pieces[(octave << OCTAVE_BITS) + leading];
-                words[s] = on_piece<BITS, ALIGN, SHIFT>(entry, offset);
+                words[s] = on_piece<BITS, OCTAVES, SHIFT>(entry, share);
             }
             out.write(words);
         }
