@@ -7,6 +7,7 @@ import numpy as np
 from .. import ops
 from ..errors import GraphError
 from ..graph import FloatArray
+from ..intmath import ceil_div
 from ..onnx_io import ImportedModel, write_model
 from ..values import FeatureMap, Head
 from .accuracy import OUTPUT
@@ -18,6 +19,11 @@ from .session import Session, open_session
 RELATIVE_TOLERANCE = {"float": 1e-4, "double": 1e-4, "float16": 1e-2}
 CANCELLATION_SHARE = 0.1
 FRAMES_OF_A_KIND = 2
+# What runs in 2 GiB: onnxruntime holds two or three maps of all frames at a time, and its blocked
+# layout, measured with 4 channels, takes the memory of 16.
+MOST_FRAME_WORDS = 1 << 22  # of a frame, beyond which there is one of a kind
+MOST_MAP_WORDS = 1 << 26  # of the largest map, for all frames that run at once
+CHANNEL_BLOCK = 16
 _SEED = 20240903
 
 
@@ -33,11 +39,13 @@ def prove_equal(model: ImportedModel) -> float:
         The largest difference relative to the largest output of its frame.
 
     Raises:
-        GraphError: if an output differs by more than 1e-4 (relative; 1e-2 for a float16 file).
+        GraphError: if an output differs by more than 1e-4 (relative; 1e-2 for a float16 file), or
+            the network's maps are too large to be run.
         ProfileError: if onnxruntime refuses either network.
     """
     frame = model.graph.of_type(ops.Input)[0].out
     original = open_session(model.path)
+    _check_size(model, original)
     tolerance = RELATIVE_TOLERANCE[original.input_type]
     outputs = [_run_original(original, images, frame) for images in _frames(frame)]
     del original  # two sessions would need twice the memory
@@ -54,13 +62,35 @@ def _by_host(head: Head | None, outputs: FloatArray) -> FloatArray:
     """What the host makes of (n, channels, ...) words."""
     if head is None:
         return outputs
-    moved = outputs - outputs.max(axis=1, keepdims=True)
-    logs: FloatArray = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # what is not finite differs from what is
+        moved = outputs - outputs.max(axis=1, keepdims=True)
+        logs: FloatArray = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
     return logs if head is Head.LOG_SOFTMAX else np.exp(logs)
+
+
+def _check_size(model: ImportedModel, original: Session) -> None:
+    """Refuse what would take all memory."""
+    batch = (original.input_shape[0] if original.input_shape else None) or 1
+    blocks = {
+        layer.name: layer.out.pixels * ceil_div(layer.out.channels, CHANNEL_BLOCK)
+        for layer in model.graph
+    }
+    largest = max(model.graph, key=lambda layer: blocks[layer.name])
+    if batch * blocks[largest.name] * CHANNEL_BLOCK > MOST_MAP_WORDS:
+        raise GraphError(
+            f"{model.path}: too large to be proved: layer {largest.name!r} makes a {largest.out} "
+            f"feature map, for a batch of {batch}, and {MOST_MAP_WORDS} words, of {CHANNEL_BLOCK} "
+            "channels at least, are run at most; --no-prove imports it without a proof"
+        )
 
 
 def _frames(frame: FeatureMap) -> tuple[FloatArray, FloatArray]:
     rng = np.random.default_rng(_SEED)
+    if frame.words > MOST_FRAME_WORDS:
+        one = (1, frame.channels, frame.height, frame.width)
+        uniform = rng.random(one, dtype=np.float32)
+        uniform *= 255.0
+        return rng.standard_normal(one, dtype=np.float32), uniform
     shape = (FRAMES_OF_A_KIND, frame.channels, frame.height, frame.width)
     return (
         rng.standard_normal(shape).astype(np.float32),
@@ -76,7 +106,9 @@ def _run_original(session: Session, images: FloatArray, frame: FeatureMap) -> Fl
     per_image = (frame.channels,) if len(shape) == 2 else images.shape[1:]
     rows = []
     for image in images:
-        stacked = np.repeat(image.reshape(1, *per_image), copies, axis=0)
+        stacked = image.reshape(1, *per_image)
+        if copies > 1:
+            stacked = np.repeat(stacked, copies, axis=0)
         (output,) = session.run(session.output_names[:1], stacked)
         rows.append(output.reshape(copies, -1)[0])
     return np.stack(rows)
