@@ -19,6 +19,7 @@ from hass.files import write_bytes_atomic
 
 from ._paths import digits_paths
 from .registry import BY_NAME, DIGITS, NETWORKS, NetworkInfo, shape_text
+from .table_cli import table
 
 _LARGEST = 1 << 16  # of a side, or of the words of a frame that is a vector
 
@@ -50,6 +51,9 @@ def list_networks(as_json: bool) -> None:
     ]
     print_table(("network", "input", "parameters", "MACs per frame"), rows)
     talk(f"digits is trained and ready: {model} (--data {data}); the others: hass models export")
+
+
+command.add_command(table)
 
 
 def _facts(network: NetworkInfo) -> dict[str, list[int] | int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from enum import StrEnum
@@ -109,22 +110,30 @@ def _dynamo(
     module: nn.Module, frames: torch.Tensor, path: Path, names: list[str], batch: BatchDim
 ) -> None:
     shapes = ({0: torch.export.Dim("batch")},) if batch is BatchDim.SYMBOLIC else None
+    # it says that torchvision, whose operators it would know, is not there
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
-        torch.onnx.export(
-            module,
-            (frames,),
-            path,
-            input_names=["input"],
-            output_names=names,
-            dynamic_shapes=shapes,
-            opset_version=DYNAMO_OPSET,
-            external_data=False,
-            verbose=False,
-            dynamo=True,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of torch's own code
+            torch.onnx.export(
+                module,
+                (frames,),
+                path,
+                input_names=["input"],
+                output_names=names,
+                dynamic_shapes=shapes,
+                opset_version=DYNAMO_OPSET,
+                external_data=False,
+                verbose=False,
+                dynamo=True,
+            )
     except ModuleNotFoundError as error:
         if error.name != "onnxscript":
             raise
         raise SpecError.at(
             "--exporter dynamo", "no module 'onnxscript'", "onnxscript: pip install onnxscript"
         ) from error
+    finally:
+        log.setLevel(level)
