@@ -139,7 +139,7 @@ def table(
     kept = None if results is None else make_folder(results)
     key = f"{__version__} {COST_MODEL_VERSION} {device.name}"
     limits = Limits(seconds, memory_gib)
-    tables = []
+    tables, left_out = [], []
     with tempfile.TemporaryDirectory() as folder:
         for heading, entries in (("Definitions", ours), ("onnx's light models", light)):
             rows = []
@@ -147,6 +147,7 @@ def table(
                 path = None if kept is None else kept / f"{entry.name}.json"
                 row = None if path is None else kept_row(path, key)
                 if row is None and names and entry.name not in names:
+                    left_out.append(entry.name)
                     continue
                 if row is None:
                     row = row_of(entry, key, device.name, limits, Path(folder))
@@ -163,7 +164,8 @@ def table(
         print_table(COLUMNS, [cells(row) for row in every])
     if page is not None:
         old = page.read_text(encoding="utf-8") if page.exists() else ""
-        write_text_atomic(page, SECTION.merged(old, section_text(tables, device.name), "Networks"))
+        text = section_text(tables, device.name, left_out)
+        write_text_atomic(page, SECTION.merged(old, text, "Networks"))
         talk(f"written: {page}")
 
 

@@ -23,7 +23,6 @@ from .zoo_probe import Finding
 
 _GIB = 1 << 30
 _PATIENCE = 20  # so many times its processor time may a step take on the clock
-_OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGKILL)
 _HASS = "from hass.cli import main; main()"
 _LIGHT = Path("backend") / "test" / "data" / "light"  # in the onnx package
 
@@ -87,7 +86,9 @@ class _Done:
 
     @property
     def why(self) -> str:
-        """The last thing it said."""
+        """What ended it, or the last thing it said."""
+        if self.code is not None and self.code < 0:
+            return f"ended by {signal.Signals(-self.code).name}"
         return (self.stderr.strip().splitlines() or ["ended without a word"])[-1]
 
 
@@ -101,8 +102,9 @@ def run_within(words: list[str], limits: Limits) -> _Done:
         resource.prlimit(process.pid, resource.RLIMIT_AS, (size, size))
         seconds = math.ceil(limits.seconds)
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (seconds, seconds + 1))
+        resource.prlimit(process.pid, resource.RLIMIT_CORE, (0, 0))
         stdout, stderr = process.communicate(timeout=_PATIENCE * seconds)
-        ended = process.returncode in _OUT_OF_TIME
+        ended = process.returncode == -signal.SIGXCPU
         return _Done(None if ended else process.returncode, stdout, stderr)
     except subprocess.TimeoutExpired:
         process.kill()

@@ -53,12 +53,15 @@ def summary(rows: Sequence[Row]) -> str:
     )
 
 
-def section_text(tables: Sequence[tuple[str, Sequence[Row]]], device: str) -> str:
+def section_text(
+    tables: Sequence[tuple[str, Sequence[Row]]], device: str, left_out: Sequence[str]
+) -> str:
     """The section, in Markdown.
 
     Args:
         tables: a heading and its rows each.
         device: that was folded for.
+        left_out: names of networks that were not taken through the flow.
     """
     lines = [
         "Every definition of `hass models`, with random weights, and the light models that come "
@@ -74,4 +77,6 @@ def section_text(tables: Sequence[tuple[str, Sequence[Row]]], device: str) -> st
         if rows:
             lines += ["", f"## {heading}", "", summary(rows), ""]
             lines += markdown_table(COLUMNS, [cells(row) for row in rows])
+    if left_out:
+        lines += ["", f"Not taken through the flow: {', '.join(left_out)}."]
     return SECTION.wrap(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,10 @@ def test_a_row_says_how_far_a_network_gets() -> None:
     assert "does not fit (bram18: 9,000 needed" in cells(_row(UNFOLDED))[8]
     text = summary([_row(FOLDED, "equal"), _row(FOLDED, "deadlock"), _row(REFUSED), _row(UNFOLDED)])
     assert text.startswith("Of 4 networks 3 are imported, 2 fold, and 1 are simulated")
-    page = section_text([("Ours", [_row(REFUSED)]), ("Theirs", [])], "u250")
+    page = section_text([("Ours", [_row(REFUSED)]), ("Theirs", [])], "u250", ["x", "y"])
     assert "## Ours" in page
     assert "Theirs" not in page
+    assert "Not taken through the flow: x, y." in page
 
 
 def test_an_operator_is_refused_once() -> None:
@@ -74,6 +76,8 @@ def test_a_process_that_takes_too_much_is_ended() -> None:
     greedy = run_within(["-c", "bytes(3 << 30)"], Limits(60, 2))
     assert greedy.code == 1
     assert greedy.why == "MemoryError"
+    killed = run_within(["-c", "import os; os.kill(os.getpid(), 9)"], Limits(60, 2))
+    assert killed.why == "ended by SIGKILL"
     assert run_within(["-c", "print(3)"], Limits(60, 2)).stdout == "3\n"
 
 
@@ -118,6 +122,7 @@ def test_networks_go_through_the_flow_once(tmp_path: Path, monkeypatch: pytest.M
     assert ds_cnn["simulated"] == "equal"
     assert zfnet["name"] == "light_zfnet512"
     written = page.read_text(encoding="utf-8")
+    assert re.search(r"Not taken through the flow: digits, .*light_bvlc_alexnet", written)
     assert "| ds_cnn | 1x49x10 |" in written
     assert sorted(path.name for path in results.iterdir()) == ["ds_cnn.json", "light_zfnet512.json"]
 
@@ -142,4 +147,4 @@ def test_a_network_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_page_has_every_network() -> None:
     page = (DOCS / "models.md").read_text(encoding="utf-8")
     for name in (*BY_NAME, *(entry.name for entry in light_models())):
-        assert f"| {name} | " in page, f"{name}: run `hass models table --page docs/models.md`"
+        assert re.search(rf"\b{name}\b", page), f"{name}: hass models table --page docs/models.md"

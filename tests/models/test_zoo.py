@@ -30,8 +30,6 @@ SMALL = {
     "alexnet": (3, 64, 64),
     "inception_v3": (3, 96, 96),
     "m5": (1, 2000),
-    # at 32x32 its last stage has a single position, in front of whose sums convolutions hurry
-    "resnext50_32x4d": (3, 64, 64),
 }
 NARROW_HIDDEN = 64  # of VGG's fully connected layers, which are most of its weights
 # What is not supported yet, and what the refusal says. A network that is leaves the table.
@@ -48,7 +46,6 @@ REFUSED: dict[str, str] = {
 }
 WHOLE_FLOW = (
     "resnet18",
-    "resnext50_32x4d",
     "regnet_y_400mf",
     "googlenet",
     "squeezenet1_1",
