@@ -231,7 +231,49 @@ class Pad:
             raise ValueError(f"pads must not be negative, got {self}")
 
 
+def _check_factor(factor: Pair) -> None:
+    if min(factor) < 1 or max(factor) == 1:
+        raise ValueError(f"factors must be at least 1, and one of them more, got {factor}")
+
+
+@dataclass(frozen=True, slots=True)
+class Upsample:
+    """Repeats rows and columns: position (r, c) is pixel (r // factor[0], c // factor[1])."""
+
+    factor: Pair
+
+    def __post_init__(self) -> None:
+        _check_factor(self.factor)
+
+
+@dataclass(frozen=True, slots=True)
+class DepthToSpace:
+    """Each pixel becomes factor[0] x factor[1] positions.
+
+    Its channels are dealt out in that many equal blocks, row by row: channel c of position (r, c')
+    of the block is channel ``(r * factor[1] + c') * out_channels + c`` of the pixel.
+    """
+
+    factor: Pair
+
+    def __post_init__(self) -> None:
+        _check_factor(self.factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle:
+    """Channels, seen as ``groups`` rows, column by column: channel ``c * groups + g`` is channel
+    ``g * (channels / groups) + c``."""
+
+    groups: int
+
+    def __post_init__(self) -> None:
+        if self.groups < 1:
+            raise ValueError(f"groups must be at least 1, got {self.groups}")
+
+
 Activation: TypeAlias = Relu | Clip | HardSigmoid | HardSwish | Sigmoid | LeakyRelu | PRelu | Curve
+Reordering: TypeAlias = Upsample | DepthToSpace | Shuffle  # words of a pixel in another order
 Op: TypeAlias = (
     Input
     | Output
@@ -253,6 +295,9 @@ Op: TypeAlias = (
     | Fork
     | Slice
     | Pad
+    | Upsample
+    | DepthToSpace
+    | Shuffle
 )
 OP_TYPES: tuple[type[Op], ...] = (
     Input,
@@ -275,6 +320,9 @@ OP_TYPES: tuple[type[Op], ...] = (
     Fork,
     Slice,
     Pad,
+    Upsample,
+    DepthToSpace,
+    Shuffle,
 )
 
 

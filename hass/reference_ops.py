@@ -3,7 +3,8 @@
 - Add: both operands brought to the finer of their formats (at most ``MAX_ALIGN_BITS`` from the
   coarser one), summed, requantised. Mul: the product, requantised. Concat: each input requantised.
 - AvgPool2d, GlobalAvgPool: the sum times ``reciprocal(count)``, requantised.
-- MaxPool2d, Relu, Clip, Slice, Pad, Fork, Output: no arithmetic; the format of their input.
+- MaxPool2d, Relu, Clip, Slice, Pad, Upsample, DepthToSpace, Shuffle, Fork, Output: no arithmetic;
+  the format of their input.
 - LeakyRelu, PRelu: words below zero times ``leaky_slopes``, all requantised.
 - Curve: ``curve_table``.
 - HardSigmoid: ``alpha * x + beta`` in products of 16-bit constants, requantised, then held in
@@ -33,6 +34,7 @@ from .fixed_point import (
     shift_round,
     sigmoid_table,
 )
+from .moves import moved
 from .values import FixedPoint
 
 CONSTANT_BITS = 16  # of HardSigmoid's alpha
@@ -149,19 +151,6 @@ def _leaky(
     )
 
 
-def _sliced(op: ops.Slice, source: IntArray) -> IntArray:
-    rows, columns, channels = (
-        slice(span.start, span.stop, span.step) for span in (op.rows, op.columns, op.channels)
-    )
-    return source[:, channels, rows, columns]
-
-
-def _padded(op: ops.Pad, source: IntArray) -> IntArray:
-    top, left, bottom, right = op.pads
-    channels = (op.channels_front, op.channels_back)
-    return np.pad(source, ((0, 0), channels, (top, bottom), (left, right)))
-
-
 def apply(
     op: ops.Op, sources: Sequence[IntArray], formats: Sequence[FixedPoint], out: FixedPoint
 ) -> IntArray:
@@ -210,9 +199,7 @@ def apply(
         case ops.Concat():
             parts = [requantise(x, f.frac_bits, out) for x, f in zip(sources, formats, strict=True)]
             return np.concatenate(parts, axis=1)
-        case ops.Slice():
-            return _sliced(op, first)
-        case ops.Pad():
-            return _padded(op, first)
+        case ops.Slice() | ops.Pad() | ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            return moved(op, first)
         case ops.Input() | ops.Conv2d():
             raise ValueError(f"{ops.op_name(op)} is not applied here")

@@ -77,6 +77,23 @@ def check_map(out: FeatureMap, frames: int = 1) -> None:
         )
 
 
+def _reordered(op: ops.Reordering, source: FeatureMap) -> FeatureMap:
+    match op:
+        case ops.Shuffle():
+            if source.channels % op.groups:
+                raise GraphError(f"Shuffle: {op.groups} groups do not divide {source.channels}")
+            return source
+        case ops.Upsample():
+            channels = source.channels
+        case ops.DepthToSpace():
+            channels, rest = divmod(source.channels, op.factor[0] * op.factor[1])
+            if rest:
+                raise GraphError(
+                    f"DepthToSpace: factor {op.factor} does not divide {source.channels} channels"
+                )
+    return FeatureMap(source.height * op.factor[0], source.width * op.factor[1], channels)
+
+
 def arity(op: ops.Op) -> tuple[int, int | None]:
     """Smallest and largest (None: any) number of inputs."""
     match op:
@@ -136,5 +153,7 @@ def output_map(op: ops.Op, sources: Sequence[FeatureMap]) -> FeatureMap:
                 source.width + left + right,
                 source.channels + op.channels_front + op.channels_back,
             )
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            return _reordered(op, sources[0])
         case _:
             return sources[0]

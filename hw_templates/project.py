@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from hass import ops
 from hass.cost import EngineKind, Folding, LayerShape, as_arrays, layer_shapes
-from hass.cost.even_flow import burst_words
+from hass.cost.even_flow import WindowOp, burst_words
 from hass.cost.lane_filters import dealt_filters
 from hass.cost.ops.conv import engine_pairs
 from hass.cost.static_schedule import static_filters
@@ -26,7 +26,7 @@ from hass.word_lengths import arithmetic_by_layer
 from .blocks import Block, Call, Wire, converted, word_type
 from .conv_block import ConvPlan, conv_block, folding_mistake
 from .op_blocks import OpPlan, op_block, streams_mistake
-from .window import WindowBuffers, window_buffers
+from .window import WindowBuffers, reorder_buffers, window_buffers
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +125,18 @@ def _lane_filters(op: ops.Conv2d, folding: Folding, weight: FloatArray) -> IntAr
 
 
 def _window_buffers(
-    op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d,
+    op: WindowOp | ops.Reordering,
     shape: LayerShape,
     folding: Folding,
     arithmetic: Arithmetic,
 ) -> WindowBuffers:
-    """Of a layer's sliding window."""
+    """Of a layer's sliding window, or of what puts out words in another order."""
+    streams = folding.coarse_in * folding.coarse_group
+    if isinstance(op, ops.Upsample | ops.DepthToSpace | ops.Shuffle):
+        bits, memory = arithmetic.act_bits, folding.line_memory
+        return reorder_buffers(op, shape.inputs[0], shape.out, streams, bits, memory)
     return window_buffers(
-        *(op, shape.inputs[0], shape.out, folding.coarse_in * folding.coarse_group),
+        *(op, shape.inputs[0], shape.out, streams),
         act_bits=arithmetic.act_bits,
         memory=folding.line_memory,
         haste=shape.haste,
@@ -183,7 +187,7 @@ def _blocks(
             blocks[name] = conv_block(convs[name])
         elif not isinstance(op, ops.Input | ops.Output):
             one_op = _op_plan(graph, name, formats, foldings)
-            if isinstance(op, ops.MaxPool2d | ops.AvgPool2d):
+            if isinstance(op, ops.MaxPool2d | ops.AvgPool2d | ops.Reordering):
                 buffers = _window_buffers(op, shapes[name], foldings[name], lengths[name])
                 one_op = replace(one_op, buffers=buffers)
             blocks[name] = op_block(one_op)

@@ -6,6 +6,8 @@ and round shapes hide mistakes.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from hypothesis import strategies as st
 from onnx_models import ModelMaker
@@ -70,14 +72,22 @@ def single_input_ops(draw: st.DrawFn, source: FeatureMap) -> ops.Op:
         return ops.Span(start, draw(st.integers(start + 1, size)), draw(st.integers(1, 3)))
 
     choices: list[ops.Op] = [
+        *[ops.DepthToSpace(block) for block in _blocks(source.channels)],
         *ACTIVATIONS,
         ops.MaxPool2d(kernel, stride, pads),
         ops.AvgPool2d(kernel, stride, pads, divisor),
         ops.GlobalAvgPool(),
         ops.Slice(span(source.height), span(source.width), span(source.channels)),
         ops.Pad((1, 0, 0, 2), draw(st.integers(0, 2)), draw(st.integers(0, 2))),
+        ops.Upsample(draw(st.sampled_from([(1, 2), (3, 1), (2, 2)]))),
+        ops.Shuffle(draw(st.sampled_from([g for g in CHANNELS if source.channels % g == 0]))),
     ]
     return draw(st.sampled_from(choices))
+
+
+def _blocks(channels: int) -> list[ops.Pair]:
+    """What a map's channels can be dealt out into."""
+    return [block for block in ((1, 2), (2, 1), (3, 1), (2, 2)) if channels % math.prod(block) == 0]
 
 
 @st.composite

@@ -50,7 +50,9 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
             return "Relu as the activation"
         case ops.LeakyRelu() | ops.PRelu() | ops.Curve():
             return "Relu as the activation"
-        case ops.Slice() | ops.Pad():
+        case ops.Upsample() | ops.DepthToSpace():
+            return "a network without it"
+        case ops.Slice() | ops.Pad() | ops.Shuffle():
             found = selection(graph, layer) is not None
             return None if found else "a slice that starts at the map's corner and leaves no rest"
         case ops.Mul() | ops.Concat():
@@ -151,7 +153,7 @@ class FinnNetwork:
                 made = INPUT
             case ops.Conv2d():
                 made = add_conv(self._out, self._source, self._integers, layer, taken[0], node)
-            case ops.Slice() | ops.Pad():
+            case ops.Slice() | ops.Pad() | ops.Shuffle():
                 made = self._select(layer, taken[0])
             case ops.Add():
                 made = self._out.node("Add", self._aligned(layer, taken), node)

@@ -29,13 +29,14 @@ from ..fixed_point import (
     sigmoid_table,
 )
 from ..graph import Layer
+from ..handlers.reorder_steps import reorder_steps, repeat_steps
 from ..handlers.values import frame_dims
 from ..reference_ops import align_frac_bits, leaky_slopes, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
 from .onnx_curve import add_curve
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
 from .onnx_network import OnnxNetwork
-from .onnx_walk import finished, main_node, network_maker
+from .onnx_walk import finished, main_node, network_maker, reordered
 
 OPSET = 17
 IR_VERSION = 8
@@ -155,6 +156,13 @@ class ExactWriter:
                 ends = (op.channels_front, op.channels_back)
                 inputs = [*sources, *self._maker.pad_inputs(name, op.pads, *ends)]
                 return self._main(layer, "Pad", inputs)
+            case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+                maps = self._graph.in_maps(name)[0], layer.out
+                if isinstance(op, ops.Upsample):
+                    steps = repeat_steps(op, *maps)
+                else:
+                    steps = reorder_steps(op, *maps)
+                return reordered(self._maker, self._network, layer, steps, sources[0])
 
     def _output(self, layer: Layer, source: str) -> str:
         narrow = self._maker.node("Cast", [source], f"{layer.name}/raw", {"to": TensorProto.FLOAT})

@@ -14,6 +14,7 @@ from ..errors import GraphError
 from ..graph import FloatArray, Graph, Layer, Weights
 from ..values import FixedPoint
 from .clips import non_negative_layers, replaced_relus
+from .reorder_steps import reorder_steps
 from .values import frame_dims
 from .write_curve import SOURCE, curve_steps
 
@@ -248,6 +249,8 @@ class _Writer:
                 return self._curve(name, op, sources[0])
             case ops.Slice() | ops.Pad():
                 sources = [*sources, *self._integers(name, op)]
+            case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+                return self._reordered(layer, op, sources[0])
             case _:
                 pass
         return self._node(OP_TYPES[type(op)], sources, f"layer:{name}", name, **op_attributes(op))
@@ -265,6 +268,19 @@ class _Writer:
             output, layer = made.get(step.name, f"layer:{name}"), name if step is last else ""
             self._node(step.op_type, inputs, output, layer, **step.attributes)
         return f"layer:{name}"
+
+    def _reordered(self, layer: Layer, op: ops.Reordering, tensor: str) -> str:
+        steps = reorder_steps(op, self._graph.in_maps(layer.name)[0], layer.out)
+        for number, step in enumerate(steps):
+            last = number == len(steps) - 1
+            name = f"layer:{layer.name}" if last else f"layer:{layer.name}:{number}"
+            more = [
+                self._constant(f"layer:{layer.name}:{key}", values) if key else ""
+                for key, values in step.constants.items()
+            ]
+            own = layer.name if last else ""
+            tensor = self._node(step.op_type, [tensor, *more], name, own, **step.attributes)
+        return tensor
 
     def _covers_its_input(self, layer: Layer) -> bool:
         (source,) = self._graph.in_maps(layer.name)

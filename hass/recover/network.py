@@ -120,6 +120,13 @@ _CURVES: Mapping[ops.Function, Callable[[torch.Tensor, float], torch.Tensor]] = 
 )
 
 
+def _spread(op: ops.DepthToSpace, source: torch.Tensor) -> torch.Tensor:
+    frames, _, height, width = source.shape
+    down, right = op.factor
+    blocks = source.reshape(frames, down, right, -1, height, width)
+    return blocks.permute(0, 3, 4, 1, 5, 2).reshape(frames, -1, height * down, width * right)
+
+
 def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
     """One op without weights on maps (N, C, H, W), in port order."""
     first = sources[0]
@@ -160,5 +167,14 @@ def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
         case ops.Pad():
             padded = _padded(first, op.pads)
             return functional.pad(padded, (0, 0, 0, 0, op.channels_front, op.channels_back))
+        case ops.Upsample():
+            down, right = op.factor
+            return first.repeat_interleave(down, 2).repeat_interleave(right, 3)
+        case ops.DepthToSpace():
+            return _spread(op, first)
+        case ops.Shuffle():
+            frames, channels, height, width = first.shape
+            rows = first.reshape(frames, op.groups, -1, height, width)
+            return rows.transpose(1, 2).reshape(frames, channels, height, width)
         case ops.Input() | ops.Conv2d():
             raise ValueError(f"{ops.op_name(op)} is not applied here")

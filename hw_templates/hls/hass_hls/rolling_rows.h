@@ -16,8 +16,6 @@
 
 namespace hass {
 
-const int LINE_READ_CYCLES = 2;  // of a block memory, its output register included
-
 template <typename T, int H, int W, int C, int S, int KH, int SH, int TOP, int OUT_H, int HEAD,
           int FILL, int LINES, memory_kind LINES_IN>
 void rolling_rows(int frames, hls::stream<vec<T, S> >& in, hls::stream<vec<T, S * KH> >& out) {
@@ -27,7 +25,7 @@ void rolling_rows(int frames, hls::stream<vec<T, S> >& in, hls::stream<vec<T, S 
     const int SLOT_TURN = (H - (OUT_H - 1) * SH) % LINES;  // from a frame's last to its first
     // each row has a write enable of its own
     memory<vec<vec<T, S>, LINES>, W * BEATS, LINES_IN> lines;
-    outlet<vec<T, S * KH>, LINE_READ_CYCLES> columns;
+    outlet<vec<T, S * KH>, MEMORY_READ_CYCLES> columns;
     // rows are numbered through all frames; row n lies in slot n % LINES
     row_walk<W, BEATS, 0> write;
     int write_row = 0, write_slot = 0;
