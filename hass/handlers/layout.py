@@ -8,6 +8,7 @@ from dataclasses import replace
 import onnx
 
 from .node import Node, describe
+from .reorder import rearranged
 from .values import Stream
 
 _FLOATS = {
@@ -21,7 +22,7 @@ _FLOATS = {
 def _reshaped(node: Node, shape: tuple[int, ...]) -> Stream:
     source = node.stream(0)
     if source.axes:
-        raise node.refuse(f"of {describe(source)}: a Transpose that does not cancel")
+        return rearranged(node, source, shape)
     if math.prod(shape) != math.prod(source.shape):
         raise node.refuse(f"to {list(shape)} of {describe(source)}: sizes differ")
     if not shape or shape[0] != source.shape[0]:

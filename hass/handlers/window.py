@@ -33,7 +33,8 @@ class Window:
         return top, left, bottom + self.overhang[0], right + self.overhang[1]
 
 
-def _pair(node: Node, name: str, default: Pair) -> Pair:
+def pair(node: Node, name: str, default: Pair) -> Pair:
+    """An attribute of two integers: down, right."""
     values = node.integers(name)
     if values is None:
         return default
@@ -76,9 +77,9 @@ def read_window(node: Node, source: FeatureMap, kernel: Pair | None = None) -> W
     Raises:
         UnsupportedOpError: on dilation, other than two dimensions, or senseless values.
     """
-    kernel = _pair(node, "kernel_shape", kernel or (0, 0))
-    stride = _pair(node, "strides", (1, 1))
-    dilations = _pair(node, "dilations", (1, 1))
+    kernel = pair(node, "kernel_shape", kernel or (0, 0))
+    stride = pair(node, "strides", (1, 1))
+    dilations = pair(node, "dilations", (1, 1))
     if dilations != (1, 1):
         raise node.refuse(f"dilations {list(dilations)}, only [1, 1] is supported")
     if min(kernel) < 1 or min(stride) < 1:
