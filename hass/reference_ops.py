@@ -90,21 +90,21 @@ def align_frac_bits(first: FixedPoint, second: FixedPoint) -> int:
 
 
 def windows(
-    source: IntArray, kernel: ops.Pair, stride: ops.Pair, pads: ops.Pads, fill: int = 0
+    source: IntArray, op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d, fill: int = 0
 ) -> IntArray:
     """(N, C, H, W) to the windows (N, C, H_out, W_out, kh, kw), a view of the padded map."""
-    top, left, bottom, right = pads
+    top, left, bottom, right = op.pads
     padded = np.pad(
         source, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=np.int64(fill)
     )
-    return window_view(padded, kernel, stride)
+    return window_view(padded, op)
 
 
 def _reduced(
     combine: np.ufunc, source: IntArray, op: ops.MaxPool2d | ops.AvgPool2d, fill: int = 0
 ) -> IntArray:
     """The windows' taps combined, (N, C, H_out, W_out); tap by tap, as windows are small."""
-    taken = windows(source, op.kernel, op.stride, op.pads, fill)
+    taken = windows(source, op, fill)
     result = taken[..., 0, 0].copy()
     for row, column in list(np.ndindex(*op.kernel))[1:]:
         combine(result, taken[..., row, column], out=result)

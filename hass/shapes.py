@@ -13,11 +13,11 @@ def _windowed(
     op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d, source: FeatureMap, channels: int
 ) -> FeatureMap:
     top, left, bottom, right = op.pads
-    height = (source.height + top + bottom - op.kernel[0]) // op.stride[0] + 1
-    width = (source.width + left + right - op.kernel[1]) // op.stride[1] + 1
+    height = (source.height + top + bottom - op.extent[0]) // op.stride[0] + 1
+    width = (source.width + left + right - op.extent[1]) // op.stride[1] + 1
     if height < 1 or width < 1:
         raise GraphError(
-            f"window {op.kernel} with pads {op.pads} does not fit a {source} feature map"
+            f"window {op.extent} with pads {op.pads} does not fit a {source} feature map"
         )
     return FeatureMap(height, width, channels)
 

@@ -90,7 +90,7 @@ def is_window(op: WindowOp) -> bool:
 
 def head_columns(op: WindowOp, source: FeatureMap) -> int:
     """Columns of the map in the first window of a row."""
-    return min(max(0, op.kernel[1] - op.pads[1]), source.width)
+    return min(max(0, op.extent[1] - op.pads[1]), source.width)
 
 
 def window_stages(
@@ -104,7 +104,7 @@ def window_stages(
     """The sliding window of a layer whose constants are those of ``window_constants``; ``waiting``
     windows wait behind it besides what ``buffers`` says."""
     rows: tuple[str | int, ...] = (ACT, "HEIGHT", "WIDTH", "CHANNELS", "STREAMS_IN")
-    rows = (*rows, "KERNEL_H", "STRIDE_H", "PAD_TOP", "OUT_H")
+    rows = (*rows, "KERNEL_H", op.dilation[0], "STRIDE_H", "PAD_TOP", "OUT_H")
     lines = MEMORY_KINDS[MemoryKind.NONE if buffers.kept else buffers.lines]
     name = "line_buffer"
     if buffers.rolling:
@@ -114,7 +114,14 @@ def window_stages(
         rows = (*rows, fill, lines)
     columns = (
         *(ACT, "OUT_H", "WIDTH", "CHANNELS", "STREAMS_IN", "KERNEL_H", "KERNEL_W"),
-        *("STRIDE_W", "PAD_LEFT", "OUT_W", fill, "true" if buffers.rolling else "false"),
+        *(
+            op.dilation[1],
+            "STRIDE_W",
+            "PAD_LEFT",
+            "OUT_W",
+            fill,
+            "true" if buffers.rolling else "false",
+        ),
         MEMORY_KINDS[buffers.columns],
     )
     last = Stage(

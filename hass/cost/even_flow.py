@@ -74,7 +74,7 @@ def axis_ends(
         case ops.Pad():
             return window_ends(size, count, 1, 1, op.pads[axis])
         case _:
-            return window_ends(size, count, op.kernel[axis], op.stride[axis], op.pads[axis])
+            return window_ends(size, count, op.extent[axis], op.stride[axis], op.pads[axis])
 
 
 def axis_last_users(
@@ -90,7 +90,7 @@ def axis_last_users(
         case ops.Pad():
             return window_last_users(size, count, 1, 1, op.pads[axis])
         case _:
-            return window_last_users(size, count, op.kernel[axis], op.stride[axis], op.pads[axis])
+            return window_last_users(size, count, op.extent[axis], op.stride[axis], op.pads[axis])
 
 
 def _sides(source: FeatureMap, axis: int) -> int:
@@ -142,7 +142,7 @@ def window_flow(op: WindowOp, source: FeatureMap, out: FeatureMap, haste: int = 
     """
     if out.pixels == 1 and not isinstance(op, ops.Conv2d):
         # a pooling works as fast as words arrive
-        held = min((op.kernel[0] - 1) * source.width + op.kernel[1] - 1, source.pixels - 1)
+        held = min((op.extent[0] - 1) * source.width + op.extent[1] - 1, source.pixels - 1)
         return EvenFlow((source.pixels - 1) / source.pixels, held, 1)
     lead, held = _sliding(op, source, out, haste if out.pixels == 1 else 1)
     return EvenFlow(lead, held, 0)

@@ -34,6 +34,8 @@ MAX_BITS = 8  # FINN builds no thresholds for wider words (max_multithreshold_bi
 def _refusal(graph: Graph, layer: Layer) -> str | None:
     """What FINN would take in the place of a layer that it cannot take."""
     op, maps = layer.op, graph.in_maps(layer.name)
+    if isinstance(op, ops.Conv2d | ops.MaxPool2d) and op.dilation != (1, 1):
+        return "a window without dilation"
     match op:
         case ops.Conv2d():
             if op.groups == 1 or op.groups == maps[0].channels == op.out_channels:
@@ -203,7 +205,7 @@ class FinnNetwork:
 
 def _average_exactly(op: ops.AvgPool2d, source: IntArray, shift_bits: int) -> IntArray:
     """``floor(sum * 2**shift_bits / taps + 1/2)``."""
-    total = windows(source, op.kernel, op.stride, op.pads).sum(axis=(4, 5))
+    total = windows(source, op).sum(axis=(4, 5))
     over, under = max(shift_bits, 0), max(-shift_bits, 0)
     taps = (op.kernel[0] * op.kernel[1]) << under
     return np.asarray((2 * (total << over) + taps) // (2 * taps))

@@ -89,14 +89,19 @@ def check_ops(graph: Graph) -> None:
     Raises:
         SpecError: with all layers that it cannot take.
     """
-    mistakes = [
-        Mistake(
-            f"--to fpgaconvnet, layer {layer.name!r}",
-            ops.op_name(layer.op),
-            "a network whose maps do not grow",
-        )
-        for layer in graph.of_type(ops.Upsample, ops.DepthToSpace)
-    ]
+    mistakes = []
+    for layer in graph:
+        wanted = ""
+        match layer.op:
+            case ops.Upsample() | ops.DepthToSpace():
+                wanted = "a network whose maps do not grow"
+            case ops.Conv2d(dilation=dilation) | ops.MaxPool2d(dilation=dilation):
+                wanted = "" if dilation == (1, 1) else "a window without dilation"
+            case _:
+                pass
+        if wanted:
+            where = f"--to fpgaconvnet, layer {layer.name!r}"
+            mistakes.append(Mistake(where, ops.op_name(layer.op), wanted))
     if mistakes:
         raise SpecError(mistakes)
 

@@ -30,6 +30,8 @@ from .selections import selection
 def _refusal(graph: Graph, layer: Layer) -> str | None:
     """What hls4ml would take in the place of a layer that it cannot take."""
     op, maps = layer.op, graph.in_maps(layer.name)
+    if isinstance(op, ops.Conv2d | ops.MaxPool2d) and op.dilation != (1, 1):
+        return "a window without dilation"
     match op:
         case ops.Conv2d():
             if op.groups == 1 or op.groups == maps[0].channels == op.out_channels:

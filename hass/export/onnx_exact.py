@@ -31,6 +31,7 @@ from ..fixed_point import (
 from ..graph import Layer
 from ..handlers.reorder_steps import reorder_steps, repeat_steps
 from ..handlers.values import frame_dims
+from ..handlers.write import window_attributes
 from ..reference_ops import align_frac_bits, leaky_slopes, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
 from .onnx_curve import add_curve
@@ -116,12 +117,7 @@ class ExactWriter:
                 above = self._maker.node("Max", [*sources, low], f"{name}/above")
                 return self._main(layer, "Min", [above, high])
             case ops.MaxPool2d():
-                window: Attributes = {
-                    "kernel_shape": op.kernel,
-                    "strides": op.stride,
-                    "pads": op.pads,
-                }
-                return self._main(layer, "MaxPool", sources, window)
+                return self._main(layer, "MaxPool", sources, window_attributes(op))
             case ops.AvgPool2d():
                 return self._average(layer, op, sources[0])
             case ops.GlobalAvgPool():
@@ -190,12 +186,13 @@ class ExactWriter:
         )
         taps = []
         for row, column in np.ndindex(op.kernel):
+            first = (row * op.dilation[0], column * op.dilation[1])
             ends = (
-                row + (out.height - 1) * op.stride[0] + 1,
-                column + (out.width - 1) * op.stride[1] + 1,
+                first[0] + (out.height - 1) * op.stride[0] + 1,
+                first[1] + (out.width - 1) * op.stride[1] + 1,
             )
             inputs = [
-                self._maker.integers(f"from_{row}_{column}", (row, column)),
+                self._maker.integers(f"from_{first[0]}_{first[1]}", first),
                 self._maker.integers(f"to_{ends[0]}_{ends[1]}", ends),
             ]
             tap = f"{name}/tap_{row}_{column}"

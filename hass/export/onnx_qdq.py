@@ -181,13 +181,7 @@ class QdqWriter:
         scale = self._real(f"{name}.weight_scale", step_of(fmt))
         weight = maker.node("DequantizeLinear", [words, scale], f"{name}/weight")
         bias = self._bias(name)
-        window: Attributes = {
-            "kernel_shape": op.kernel,
-            "strides": op.stride,
-            "pads": op.pads,
-            "group": op.groups,
-        }
-        return self._main(layer, "Conv", [source, weight, bias], window)
+        return self._main(layer, "Conv", [source, weight, bias], op_attributes(op))
 
     def _bias(self, name: str) -> str:
         """As integers of the accumulator's step where 32 bits hold them."""

@@ -348,22 +348,22 @@ OP_TYPES: Mapping[type[ops.Op], str] = {
 }
 
 
+def window_attributes(op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d) -> Attributes:
+    """Attributes of the ONNX operators that slide a window; dilations only where there are."""
+    window: Attributes = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+    return window if op.dilation == (1, 1) else {**window, "dilations": op.dilation}
+
+
 def op_attributes(op: ops.Op) -> Attributes:
     """Attributes of the ONNX operator of ``OP_TYPES`` that stands for an op."""
     match op:
         case ops.Conv2d():
-            return {
-                "kernel_shape": op.kernel,
-                "strides": op.stride,
-                "pads": op.pads,
-                "group": op.groups,
-            }
+            return {**window_attributes(op), "group": op.groups}
         case ops.MaxPool2d():
-            return {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+            return window_attributes(op)
         case ops.AvgPool2d():
             count = int(op.divisor is ops.Divisor.WINDOW)
-            window = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
-            return {**window, "count_include_pad": count}
+            return {**window_attributes(op), "count_include_pad": count}
         case ops.HardSigmoid():
             return {"alpha": op.alpha, "beta": op.beta}
         case ops.LeakyRelu():

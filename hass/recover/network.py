@@ -79,6 +79,7 @@ class NetworkModule(nn.Module):
             self.arrays[self._places[f"{name}.weight"]],
             self.arrays[self._places[f"{name}.bias"]],
             op.stride,
+            dilation=op.dilation,
             groups=op.groups,
         )
 
@@ -151,7 +152,7 @@ def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
             return _CURVES[op.function](first, op.alpha)
         case ops.MaxPool2d():
             padded = _padded(first, op.pads, float("-inf"))
-            return functional.max_pool2d(padded, op.kernel, op.stride)
+            return functional.max_pool2d(padded, op.kernel, op.stride, dilation=op.dilation)
         case ops.AvgPool2d():
             return _averaged(op, first)
         case ops.GlobalAvgPool():

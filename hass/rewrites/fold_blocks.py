@@ -49,7 +49,7 @@ def _within(outer: ops.Span, inner: ops.Span) -> ops.Span:
 def _fold(draft: Draft, name: str) -> None:
     (conv,) = draft.readers(name)
     op = draft.op(conv)
-    if not isinstance(op, ops.Conv2d) or op.groups > 1:
+    if not isinstance(op, ops.Conv2d) or op.groups > 1 or op.dilation != (1, 1):
         return
     found = [_origin(draft, source) for source in draft.sources(name)]
     parts, origin = [part for _, part in found], found[0][0]

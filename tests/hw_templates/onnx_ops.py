@@ -40,6 +40,7 @@ def _conv(op: ops.Conv2d, threshold: float, whole_map: bool) -> list[NodeProto]:
         kernel_shape=op.kernel,
         strides=op.stride,
         pads=op.pads,
+        dilations=op.dilation,
         group=op.groups,
     )
     return [shrink, conv]
@@ -63,6 +64,8 @@ def conv(
 
 def _window(kind: str, op: ops.MaxPool2d | ops.AvgPool2d, **more: int) -> NodeProto:
     window = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+    if op.dilation != (1, 1):
+        window["dilations"] = op.dilation
     return helper.make_node(kind, ["x0"], ["y"], **window, **more)
 
 
