@@ -115,12 +115,13 @@ def without(model: ImportedModel, removed: Removed) -> ImportedModel:
 def read_model(path: str | Path) -> ImportedModel:
     """Read an ONNX file, lower it to the IR and rewrite it to a form the hardware has.
 
-    The network must have one input (N, C, H, W) of static C, H, W, and one output; N may be fixed,
-    symbolic or unnamed. Computation is in float32 whatever the file's floating-point type.
+    The network must have one input (N, C, H, W) of static C, H, W; N may be fixed, symbolic or
+    unnamed. Its outputs become the layers ``output``, ``output_2``, ... in the file's order.
+    Computation is in float32 whatever the file's floating-point type.
 
     Raises:
         SpecError: if the file is missing, not ONNX, truncated, or has data outside its folder.
-        GraphError: if the graph is malformed, or has dynamic dimensions, several inputs or outputs.
+        GraphError: if the graph is malformed, or has dynamic dimensions or several inputs.
         UnsupportedOpError: listing all nodes that hass cannot lower.
     """
     file = load_model_file(path)
@@ -155,7 +156,7 @@ def write_model(
     """The IR as an ONNX model: opset 17, IR version 8.
 
     Input ``input`` (N, C, H, W) float32; output ``output``: (N, C) where the last map is 1x1,
-    otherwise (N, C, H, W).
+    otherwise (N, C, H, W). Of several outputs each has the name of its layer.
 
     Args:
         graph: a verified graph.

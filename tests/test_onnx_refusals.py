@@ -131,11 +131,6 @@ def test_all_unsupported_nodes_are_listed_at_once(tmp_path: Path) -> None:
     ]
 
 
-def _several_outputs(m: ModelMaker, folder: Path) -> Path:
-    m.node("Relu", "x")
-    return m.save(folder, "t0", m.node("Sigmoid", "x"))
-
-
 def _dims(*dims: int | str | None) -> Callable[[ModelMaker, Path], Path]:
     def make(m: ModelMaker, folder: Path) -> Path:
         m.node("Relu", "x")
@@ -182,7 +177,6 @@ def _constant_output(m: ModelMaker, folder: Path) -> Path:
 
 
 MALFORMED: dict[str, Callable[[ModelMaker, Path], Path]] = {
-    "several outputs": _several_outputs,
     "two inputs": _two_inputs,
     "symbolic height": _dims("N", 3, "height", 5),
     "missing width": _dims("N", 3, 7, None),

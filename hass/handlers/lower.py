@@ -50,7 +50,7 @@ def lower(file: ModelFile) -> Lowered:
 
     Raises:
         SpecError: if a tensor's values are malformed.
-        GraphError: on other than one input and one output, dynamic or other than four input
+        GraphError: on other than one input, no output, dynamic or other than four input
             dimensions, tensors that nothing makes, shapes that do not meet.
         UnsupportedOpError: listing every node that cannot be lowered.
     """
@@ -63,21 +63,28 @@ def lower(file: ModelFile) -> Lowered:
     source = _only_input(file, initializers)
     feature_map, batch = _input_map(file, source)
     layer = draft.add("input", ops.Input(), [], out=feature_map)
-    draft.add("output", ops.Output(), [layer])  # reserves the name; the source is set at the end
+    # reserves the names, output, output_2, ... in the file's order; sources are set at the end
+    names = [draft.add("output", ops.Output(), [layer]) for _ in graph.output]
     values[source.name] = spatial(layer, feature_map, batch)
     _Lowering(file, draft, initializers, values).run()
-    if len(graph.output) != 1:
-        names = ", ".join(repr(output.name) for output in graph.output) or "none"
-        raise GraphError(f"{file.path}: outputs {names}, expected exactly one")
-    result = values.get(graph.output[0].name)
-    if not isinstance(result, Stream):
-        raise GraphError(
-            f"{file.path}: output {graph.output[0].name!r} does not depend on the model's input"
-        )
-    if result.axes:
-        raise GraphError(f"{file.path}: output {graph.output[0].name!r} is transposed")
-    draft.set_sources("output", [result.layer])
-    return Lowered(*draft.build(), result.head)
+    if not graph.output:
+        raise GraphError(f"{file.path}: outputs none, expected at least one")
+    head: Head | None = None
+    for name, output in zip(names, graph.output, strict=True):
+        result = values.get(output.name)
+        where = f"{file.path}: output {output.name!r}"
+        if not isinstance(result, Stream):
+            raise GraphError(f"{where} does not depend on the model's input")
+        if result.axes:
+            raise GraphError(f"{where} is transposed")
+        if result.head is not None and len(names) > 1:
+            raise GraphError(
+                f"{where} is a {result.head}, which the host computes: of several outputs none may "
+                "be one; export the network without it"
+            )
+        head = result.head
+        draft.set_sources(name, [result.layer])
+    return Lowered(*draft.build(), head)
 
 
 def _only_input(

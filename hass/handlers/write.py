@@ -117,15 +117,16 @@ class _Writer:
             if tap in self._tapped:
                 self._node("Identity", [self._tensors[layer.name]], tap)
         (source,) = self._graph.of_type(ops.Input)
-        (sink,) = self._graph.of_type(ops.Output)
-        dims: list[Any] = ["N", *frame_dims(sink.out)]
         proto = self._model.graph
         proto.input.append(_tensor(INPUT, ["N", *frame_dims(source.out)]))
         if self._free is not None:
             proto.input.append(_tensor(FREE_THRESHOLD, []))
             key = f"{self._free}.weight"
             proto.input.append(_tensor(FREE_WEIGHT, self._weights[key].shape))
-        proto.output.append(_tensor(OUTPUT, dims[:2] if sink.out.pixels == 1 else dims))
+        for sink in self._graph.outputs:
+            dims: list[Any] = ["N", *frame_dims(sink.out)]
+            name = self._output(sink.name)
+            proto.output.append(_tensor(name, dims[:2] if sink.out.pixels == 1 else dims))
         for tap, layer in self._tapped.items():
             shown = layer.out
             if tap.startswith("tap:"):
@@ -225,7 +226,7 @@ class _Writer:
                 return INPUT
             case ops.Output():
                 kind = "Flatten" if layer.out.pixels == 1 else "Identity"
-                return self._node(kind, sources, OUTPUT)
+                return self._node(kind, sources, self._output(name))
             case ops.Fork():
                 return sources[0]
             case ops.Relu() if name in self._thresholded:
@@ -281,6 +282,9 @@ class _Writer:
             own = layer.name if last else ""
             tensor = self._node(step.op_type, [tensor, *more], name, own, **step.attributes)
         return tensor
+
+    def _output(self, layer: str) -> str:
+        return OUTPUT if len(self._graph.outputs) == 1 else layer
 
     def _covers_its_input(self, layer: Layer) -> bool:
         (source,) = self._graph.in_maps(layer.name)

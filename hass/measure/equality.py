@@ -51,10 +51,13 @@ def prove_equal(model: ImportedModel) -> float:
     del original  # two sessions would need twice the memory
     rewritten = open_session(write_model(model.graph, model.weights))
     worst = 0.0
-    for images, expected in zip(_frames(frame), outputs, strict=True):
-        (actual,) = rewritten.run((OUTPUT,), images)
-        actual = _by_host(model.head, actual).reshape(len(images), -1)
-        worst = max(worst, _difference(model.path, expected, actual, tolerance))
+    names = rewritten.output_names
+    for images, wanted in zip(_frames(frame), outputs, strict=True):
+        actual = dict(zip(names, rewritten.run(names, images), strict=True))
+        for number, expected in enumerate(wanted):
+            name = OUTPUT if number == 0 else f"{OUTPUT}_{number + 1}"  # as read_model calls them
+            found = _by_host(model.head, actual[name]).reshape(len(images), -1)
+            worst = max(worst, _difference(model.path, expected, found, tolerance))
     return worst
 
 
@@ -98,8 +101,10 @@ def _frames(frame: FeatureMap) -> tuple[FloatArray, FloatArray]:
     )
 
 
-def _run_original(session: Session, images: FloatArray, frame: FeatureMap) -> FloatArray:
-    """The first output, (n, words), whatever batch size and rank the file insists on."""
+def _run_original(
+    session: Session, images: FloatArray, frame: FeatureMap
+) -> tuple[FloatArray, ...]:
+    """All outputs, (n, words) each, whatever batch size and rank the file insists on."""
     shape = session.input_shape
     # a fixed batch size other than 1 is filled with copies of the frame
     copies = shape[0] if shape and shape[0] is not None else 1
@@ -109,9 +114,9 @@ def _run_original(session: Session, images: FloatArray, frame: FeatureMap) -> Fl
         stacked = image.reshape(1, *per_image)
         if copies > 1:
             stacked = np.repeat(stacked, copies, axis=0)
-        (output,) = session.run(session.output_names[:1], stacked)
-        rows.append(output.reshape(copies, -1)[0])
-    return np.stack(rows)
+        outputs = session.run(session.output_names, stacked)
+        rows.append([output.reshape(copies, -1)[0] for output in outputs])
+    return tuple(np.stack(output) for output in zip(*rows, strict=True))
 
 
 def _difference(path: str, expected: FloatArray, actual: FloatArray, tolerance: float) -> float:

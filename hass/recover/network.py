@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from .. import ops
+from ..errors import GraphError
 from ..graph import Graph, Weights
 
 
@@ -31,8 +32,15 @@ class NetworkModule(nn.Module):
             graph: a verified graph.
             weights: its weights, pruned or not.
             act_thresholds: Conv2d layer -> t: inputs with |x| <= t become zero.
+
+        Raises:
+            GraphError: if the network has several outputs.
         """
         super().__init__()
+        if len(graph.outputs) > 1:
+            raise GraphError(
+                f"{graph.name}: has {len(graph.outputs)} outputs, trained are networks with one"
+            )
         self._graph = graph
         self._thresholds = dict(act_thresholds)
         self._places = {name: place for place, name in enumerate(weights)}
