@@ -12,7 +12,7 @@ import pytest
 from onnx_models import ModelMaker, op_names, prove
 
 from hass import ops
-from hass.errors import UnsupportedOpError
+from hass.errors import GraphError, UnsupportedOpError
 from hass.graph import macs_per_frame
 from hass.onnx_io import read_model
 
@@ -220,6 +220,23 @@ def test_other_resizes_are_refused_by_name(case: str, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedOpError) as refused:
         read_model(maker.save(tmp_path))
     assert text in str(refused.value)
+
+
+def test_absurd_sizes_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    for scales, text in (((1, 1, 1e7, 1), "30000000 rows"), ((1, 1, 1e5, 1e5), "feature map")):
+        maker = ModelMaker((4, 3, 5))
+        _resized(scales=scales)(maker)
+        with pytest.raises((GraphError, UnsupportedOpError), match=text):
+            read_model(maker.save(tmp_path))
+    for attributes, text in (
+        ({"strides": [100_000, 1]}, "at most 256"),
+        ({"dilations": [1_000_000, 1_000_000]}, "which is too large"),
+        ({"strides": [256, 256], "output_padding": [9, 9]}, "feature map|too large"),
+    ):
+        maker = ModelMaker((4, 3, 5))
+        maker.node("ConvTranspose", "x", maker.random(4, 512, 3, 3), **attributes)
+        with pytest.raises((GraphError, UnsupportedOpError), match=text):
+            read_model(maker.save(tmp_path))
 
 
 TRANSPOSED: dict[str, dict[str, Any]] = {

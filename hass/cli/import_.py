@@ -76,6 +76,16 @@ def _window(layer: Layer) -> tuple[ops.Pair, ops.Pair] | None:
             return None
 
 
+def _kernel(layer: Layer) -> str:
+    """The kernel in words, with the rows and columns between its taps where there are any."""
+    match layer.op:
+        case ops.Conv2d() | ops.MaxPool2d() | ops.AvgPool2d() as op:
+            apart = "" if op.dilation == (1, 1) else f" every {_by(op.dilation)}"
+            return f"{_by(op.kernel)}{apart}"
+        case _:
+            return ""
+
+
 def _groups(layer: Layer) -> int | None:
     return layer.op.groups if isinstance(layer.op, ops.Conv2d) else None
 
@@ -137,7 +147,7 @@ def _print(model: ImportedModel) -> None:
                 _op_words(layer.op),
                 " ".join(str(source) for source in graph.in_maps(layer.name)),
                 str(layer.out),
-                "" if window is None else _by(window[0]),
+                _kernel(layer),
                 "" if window is None else _by(window[1]),
                 _groups(layer),
                 _parameters(model, layer.name) or None,

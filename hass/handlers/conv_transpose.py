@@ -8,16 +8,22 @@ as the layer has, but for taps that some places have and others lack.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import ops
 from ..graph import FloatArray
+from ..shapes import check_map
+from ..values import FeatureMap
 from .node import Node, describe
 from .reorder import spread
 from .values import Stream, spatial
 from .window import pair
+
+_MOST_STRIDE = 256
+_MOST_WEIGHTS = 1 << 28  # of the convolution: 1 GiB as float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,15 @@ def _taps(axis: _Axis, phases: _Phases, weight: FloatArray, side: int) -> FloatA
     return np.asarray(picked * mask, np.float32)
 
 
+def _check_weights(
+    node: Node, channels: tuple[int, ...], kernel: ops.Pair, dilations: ops.Pair = (1, 1)
+) -> None:
+    """Refuse weights that are too many to be made."""
+    extent = [(size - 1) * step + 1 for size, step in zip(kernel, dilations, strict=True)]
+    if math.prod((*channels, *extent)) > _MOST_WEIGHTS:
+        raise node.refuse(f"a kernel of {extent} on {list(channels)} channels, which is too large")
+
+
 def _dilated(weight: FloatArray, dilations: ops.Pair) -> FloatArray:
     kernel = [(size - 1) * step + 1 for size, step in zip(weight.shape[2:], dilations, strict=True)]
     result = np.zeros((*weight.shape[:2], *kernel), np.float32)
@@ -135,17 +150,25 @@ def conv_transpose(node: Node) -> Stream:
     if pair(node, "kernel_shape", given) != given:
         raise node.refuse(f"kernel_shape, but the weight has {list(given)}")
     dilations = pair(node, "dilations", (1, 1))
-    if min(dilations) < 1:
-        raise node.refuse(f"dilations {list(dilations)}")
+    stride = pair(node, "strides", (1, 1))
+    if min(dilations) < 1 or not 1 <= min(stride) <= max(stride) <= _MOST_STRIDE:
+        raise node.refuse(
+            f"dilations {list(dilations)}, strides {list(stride)} (at most {_MOST_STRIDE})"
+        )
+    _check_weights(node, weight.shape[:2], given, dilations)
     weight = _dilated(weight, dilations)
     kernel = (int(weight.shape[2]), int(weight.shape[3]))
-    axes = _axes(node, source, kernel, pair(node, "strides", (1, 1)))
+    axes = _axes(node, source, kernel, stride)
     found = [_cheapest(axis) for axis in axes if axis.out > 0]
     rows, columns = found if len(found) == 2 else (None, None)
     if rows is None or columns is None:
         raise node.refuse(
             f"pads that leave nothing, or more than the kernel, of {describe(source)}"
         )
+    check_map(FeatureMap(axes[0].out, axes[1].out, groups * int(weight.shape[1])))
+    places = stride[0] * stride[1]
+    check_map(FeatureMap(rows.positions, columns.positions, places * groups * weight.shape[1]))
+    _check_weights(node, weight.shape[:2], (rows.kernel * stride[0], columns.kernel * stride[1]))
     op, taps, bias = _as_conv(node, weight, (axes[0], axes[1]), (rows, columns), groups)
     cuts = [
         ops.Span(phases.cut, phases.cut + axis.out)

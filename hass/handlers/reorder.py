@@ -10,6 +10,7 @@ from .. import ops
 from .node import Node, describe
 from .values import Stream, spatial
 
+_MOST_PLACES = 256  # of a space to depth, a Slice each
 _SUPPORTED = "only channel shuffles, depth to space and space to depth are"
 
 
@@ -26,7 +27,7 @@ def depth_to_space(node: Node) -> Stream:
 def space_to_depth(node: Node) -> Stream:
     """SpaceToDepth: a Slice for each place in a block, and their Concat."""
     source, block = node.spatial_stream(0), node.integer("blocksize", 0)
-    if block < 1 or source.map.height % block or source.map.width % block:
+    if not 1 <= block**2 <= _MOST_PLACES or source.map.height % block or source.map.width % block:
         raise node.refuse(f"blocksize {block} of {describe(source)}")
     return _gathered(node, source, (block, block), node.layer)
 
@@ -158,6 +159,8 @@ def rearranged(node: Node, source: Stream, shape: tuple[int, ...]) -> Stream:
     if rows != sides[1][: len(rows)] or columns != sides[2][: len(columns)]:
         raise refusal
     block = (math.prod(f.size for f in below), math.prod(f.size for f in beside))
+    if math.prod(block) > _MOST_PLACES:
+        raise refusal
     if channels == [*below, *beside, *sides[0]]:
         return _gathered(node, source, block, node.layer)
     if channels == [*sides[0], *below, *beside]:

@@ -19,6 +19,8 @@ def fold_blocks(graph: Graph, weights: Weights) -> tuple[Graph, Weights]:
     Slices of slices count as one. Where only some of a convolution's channels come that way,
     nothing is done.
     """
+    if not graph.of_type(ops.Slice):
+        return graph, weights
     draft = Draft.of(graph, weights)
     for name in draft:
         if name in draft and isinstance(draft.op(name), ops.Concat):

@@ -24,6 +24,8 @@ def fold_shuffle(graph: Graph, weights: Weights) -> tuple[Graph, Weights]:
     Between the two there may be layers that treat all channels alike, and depthwise convolutions,
     whose filters change places too.
     """
+    if not graph.of_type(ops.Shuffle):
+        return graph, weights
     draft = Draft.of(graph, weights)
     for name in draft:
         op = draft.op(name)
