@@ -118,6 +118,20 @@ CASES: dict[str, Case] = {
     "elu": (lambda m: m.node("Elu", "x", alpha=0.5), ["Curve"]),
     "selu": (lambda m: m.conv(m.node("Selu", "x"), 3, 2), ["Curve", "Conv2d"]),
     "selu of one's own": (lambda m: m.node("Selu", "x", alpha=2.0, gamma=0.5), ["Curve", "Conv2d"]),
+    "selu in front of a pool": (
+        lambda m: m.conv(
+            m.node("MaxPool", m.node("Selu", "x"), kernel_shape=[2, 2], pads=[1, 0, 0, 1]), 3, 2
+        ),
+        ["Curve", "MaxPool2d", "Conv2d"],
+    ),
+    "sum of negative halves": (
+        lambda m: m.conv(
+            m.node("GlobalAveragePool", m.node("Mul", m.node("Sigmoid", "x"), m.constant(-0.5))),
+            3,
+            2,
+        ),
+        ["Sigmoid", "GlobalAvgPool", "Conv2d"],
+    ),
     "celu": (lambda m: m.node("Celu", "x"), ["Curve"]),
     "celu by half": (
         lambda m: m.conv(m.node("Celu", m.conv("x", 3, 2), alpha=0.5), 2, 2),

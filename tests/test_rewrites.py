@@ -201,6 +201,26 @@ def test_hoist_scale_only_towards_a_convolution() -> None:
     assert _after(hoist_scale, lambda n: n.op(ops.Relu(), product(n))) == [*kept, "relu"]
 
 
+POOLS = (ops.Relu(), ops.LeakyRelu(0.5), ops.MaxPool2d((1, 1), (2, 2)))
+
+
+def test_hoist_scale_behind_what_a_scale_passes() -> None:
+    def behind(net: Net, last: ops.Op, scale: float = 2.0, shift: float = 0.0) -> str:
+        made = net.affine(net.op(ops.Sigmoid(), "input"), scale, shift)
+        for op in POOLS:
+            made = net.op(op, made)
+        return net.op(last, made)
+
+    pool, names = ops.AvgPool2d((1, 1), (1, 1)), ["relu", "leakyrelu", "maxpool2d"]
+    moved = _after(hoist_scale, lambda n: n.conv(behind(n, pool)))
+    assert moved == ["sigmoid", *names, "avgpool2d", "affine", "conv"]
+    kept = ["sigmoid", "affine", *names, "avgpool2d", "conv"]
+    assert _after(hoist_scale, lambda n: n.conv(behind(n, pool, scale=-2.0))) == kept
+    assert _after(hoist_scale, lambda n: n.conv(behind(n, pool, shift=1.0))) == kept
+    clipped = _after(hoist_scale, lambda n: n.conv(behind(n, ops.Clip(-1.0, 1.0))))
+    assert clipped == ["sigmoid", "affine", *names, "clip", "conv"]
+
+
 IDENTITIES: dict[str, tuple[Build, list[str]]] = {
     "scale by one": (lambda n: n.affine("input", 1.0, 0.0), []),
     "scale by almost one": (lambda n: n.affine("input", 1.0 + 1e-5, 0.0), ["affine"]),
