@@ -19,7 +19,7 @@ from hass.errors import GraphError, SpecError, UnsupportedOpError
 from hass.onnx_io import read_model
 from hass.shapes import MOST_FRAME_WORDS
 
-INPUTS = 200
+INPUTS = 150
 SEED = 20
 
 
