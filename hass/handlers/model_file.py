@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import google.protobuf.message  # type: ignore[import-untyped]
-import numpy as np
 import onnx
 import onnx.numpy_helper
 
@@ -50,8 +49,8 @@ class ModelFile:
         except (ValueError, TypeError, KeyError, OverflowError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise SpecError.at(where, reason, "values that fit its shape and type") from None
-        if array.dtype == np.object_ or array.dtype.names is not None:
-            raise SpecError.at(where, str(array.dtype), "numbers")
+        if array.dtype.kind in "Oc" or array.dtype.names is not None:  # text, complex numbers
+            raise SpecError.at(where, str(array.dtype), "real numbers")
         return array
 
     def _with_external_data(self, tensor: onnx.TensorProto, where: str) -> onnx.TensorProto:

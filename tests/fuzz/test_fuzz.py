@@ -12,7 +12,7 @@ import pytest
 from fuzz_bombs import BOMBS
 from fuzz_cases import case_of
 from fuzz_run import Child, outcomes
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx_models import ModelMaker
 
 from hass.errors import GraphError, SpecError, UnsupportedOpError
@@ -96,8 +96,18 @@ def test_a_constant_of_one_value_takes_no_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("kind", [np.complex64, np.float32, np.bool_])
+def test_complex_numbers_are_refused(tmp_path: Path) -> None:
+    maker = ModelMaker((3, 7, 5))
+    maker.node("Add", "x", maker.constant([1j], np.complex64))
+    with pytest.raises(SpecError, match="expected real numbers"):
+        read_model(maker.save(tmp_path))
+    maker = ModelMaker((3, 7, 5))
+    cast = maker.node("Cast", maker.constant(1.0), to=TensorProto.COMPLEX64)
+    maker.node("Add", "x", maker.node("Cast", cast, to=TensorProto.FLOAT))
+    assert "to complex numbers" in _refused(maker, tmp_path)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.bool_])
 def test_shapes_are_integers(kind: type, tmp_path: Path) -> None:
     maker = ModelMaker((3, 7, 5))
     shape = maker.constant([3, 1, 1], kind)
