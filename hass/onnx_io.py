@@ -12,6 +12,7 @@ from .cuts import WHOLE, Part, part_graph, part_weights
 from .errors import GraphError
 from .fewer_channels import without_channels
 from .graph import Graph, Weights
+from .handlers.entry import FrameOrder
 from .handlers.lower import lower
 from .handlers.model_file import load_model_file
 from .handlers.write import FREE_THRESHOLD, FREE_WEIGHT, write
@@ -21,6 +22,7 @@ from .values import FixedPoint
 __all__ = [
     "FREE_THRESHOLD",
     "FREE_WEIGHT",
+    "FrameOrder",
     "ImportedModel",
     "PartOrigin",
     "read_model",
@@ -59,6 +61,8 @@ class ImportedModel:
         sha256: of the file's bytes, in hexadecimal (external data apart).
         opset: version of the operator set that the file uses.
         producer: what wrote the file, as it says itself.
+        input_order, output_order: how the file orders the words of a frame, where it has channels
+            last or transposes its output; None: as the IR's frames (C, H, W) are.
         origin: of a part; None: the whole network.
         removed: channels that the file's network has and this one has not; of ``without``.
     """
@@ -69,6 +73,8 @@ class ImportedModel:
     sha256: str
     opset: int
     producer: str
+    input_order: FrameOrder | None = None
+    output_order: FrameOrder | None = None
     origin: PartOrigin | None = None
     removed: Removed = field(default_factory=dict)
 
@@ -111,8 +117,10 @@ def without(model: ImportedModel, removed: Removed) -> ImportedModel:
 def read_model(path: str | Path) -> ImportedModel:
     """Read an ONNX file, lower it to the IR and rewrite it to a form the hardware has.
 
-    The network must have one input (N, C, H, W) of static C, H, W, and one output; N may be fixed,
-    symbolic or unnamed. Computation is in float32 whatever the file's floating-point type.
+    The network must have one input, static but for N, and one output. N may be fixed, symbolic or
+    unnamed. The input is (N, C, H, W), (N, C, L) or (N, F), a map of one row or one position then,
+    or has its channels last, where that is how the network reads it. Computation is in float32
+    whatever the file's floating-point type.
 
     Raises:
         SpecError: if the file is missing, not ONNX, truncated, or has data outside its folder.
@@ -121,7 +129,8 @@ def read_model(path: str | Path) -> ImportedModel:
     """
     file = load_model_file(path)
     try:
-        graph, weights = run_passes(*lower(file))
+        lowered = lower(file)
+        graph, weights = run_passes(lowered.graph, lowered.weights)
     except GraphError as error:
         text = str(error)
         prefix = "" if text.startswith(str(path)) else f"{path}: "
@@ -133,6 +142,8 @@ def read_model(path: str | Path) -> ImportedModel:
         sha256=file.sha256,
         opset=file.opset,
         producer=" ".join(f"{file.proto.producer_name} {file.proto.producer_version}".split()),
+        input_order=lowered.input_order,
+        output_order=lowered.output_order,
     )
 
 

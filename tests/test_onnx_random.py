@@ -34,7 +34,8 @@ def test_import_computes_what_the_file_says(maker: ModelMaker) -> None:
 def test_every_pass_keeps_the_function(maker: ModelMaker) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = maker.save(Path(folder))
-        graph, weights = lower(load_model_file(path))
+        lowered = lower(load_model_file(path))
+        graph, weights = lowered.graph, lowered.weights
         frames = frames_of(graph)
         (expected,) = run(path, frames)
     for step in IMPORT_PASSES:

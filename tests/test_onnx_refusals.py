@@ -22,7 +22,7 @@ def _vector(m: ModelMaker) -> str:
 
 UNSUPPORTED: dict[str, Callable[[ModelMaker], object]] = {
     "dilation": lambda m: m.conv("x", 3, 4, 3, dilations=[1, 2]),
-    "conv 1-D": lambda m: m.node("Conv", "x", m.random(4, 3, 3)),
+    "conv 1-D on a map": lambda m: m.node("Conv", "x", m.random(4, 3, 3)),
     "conv 3-D": lambda m: m.node("Conv", "x", m.random(4, 3, 3, 3, 3)),
     "conv channels": lambda m: m.node("Conv", "x", m.random(4, 2, 3, 3)),
     "conv groups": lambda m: m.node("Conv", "x", m.random(4, 1, 3, 3), group=3),
@@ -33,11 +33,11 @@ UNSUPPORTED: dict[str, Callable[[ModelMaker], object]] = {
     "conv on a vector": lambda m: m.node("Conv", _vector(m), m.random(4, 3, 3, 3)),
     "conv integer weights": lambda m: m.node("Conv", "x", m.constant([[[[1]]]], "int8")),
     "max pool dilation": lambda m: m.node("MaxPool", "x", kernel_shape=[2, 2], dilations=[2, 2]),
-    "pool 1-D": lambda m: m.node("MaxPool", "x", kernel_shape=[2]),
+    "pool 1-D on a map": lambda m: m.node("MaxPool", "x", kernel_shape=[2]),
     "reduce channels": lambda m: m.node("ReduceMean", "x", axes=[1]),
     "gemm transA": lambda m: m.node("Gemm", _vector(m), m.random(105, 2), transA=1),
     "gemm size": lambda m: m.node("Gemm", _vector(m), m.random(104, 2)),
-    "matmul on a map": lambda m: m.node("MatMul", "x", m.random(5, 2)),
+    "matmul on a map": lambda m: m.node("MatMul", m.conv("x", 3, 3), m.random(5, 2)),
     "mul by positions": lambda m: m.node("Mul", "x", m.random(7, 5)),
     "add of different maps": lambda m: m.node("Add", "x", m.conv("x", 3, 3, 3)),
     "sub of maps": lambda m: m.node("Sub", "x", m.node("Relu", "x")),
@@ -45,9 +45,15 @@ UNSUPPORTED: dict[str, Callable[[ModelMaker], object]] = {
     "x over zero": lambda m: m.node("Div", "x", m.constant(0)),
     "reshape of the batch": lambda m: m.node("Reshape", "x", m.integers(3, 35)),
     "reshape to another map": lambda m: m.conv(
-        m.node("Reshape", "x", m.integers(0, 5, 7, 3)), 5, 2
+        m.node("Reshape", m.conv("x", 3, 3), m.integers(0, 5, 7, 3)), 5, 2
     ),
-    "transpose": lambda m: m.conv(m.node("Transpose", "x", perm=[0, 2, 3, 1]), 7, 2),
+    "transpose": lambda m: m.conv(
+        m.node("Transpose", m.conv("x", 3, 3), perm=[0, 2, 3, 1]), 7, 2
+    ),
+    "transpose of the batch": lambda m: m.node("Transpose", "x", perm=[1, 0, 2, 3]),
+    "reshape across a transpose": lambda m: m.node(
+        "Reshape", m.node("Transpose", m.conv("x", 3, 3), perm=[0, 3, 2, 1]), m.integers(0, 7, 15)
+    ),
     "slice backwards": lambda m: m.node(
         "Slice", "x", m.integers(-1), m.integers(-9), m.integers(2), m.integers(-1)
     ),
@@ -170,7 +176,7 @@ MALFORMED: dict[str, Callable[[ModelMaker, Path], Path]] = {
     "symbolic height": _dims("N", 3, "height", 5),
     "missing width": _dims("N", 3, 7, None),
     "zero channels": _dims(1, 0, 7, 5),
-    "three dimensions": _dims(3, 7, 5),
+    "five dimensions": _dims(1, 3, 2, 7, 5),
     "no dimensions": _dims(),
     "integer input": _integer_input,
     "operator set 8": _opset(8),
@@ -182,7 +188,6 @@ MALFORMED: dict[str, Callable[[ModelMaker, Path], Path]] = {
     "window larger than the map": _made(lambda m: m.conv("x", 3, 2, 9)),
     "constant output": _constant_output,
     "weight not finite": _made(lambda m: m.node("Conv", "x", m.constant([[[[np.inf]]] * 3]))),
-    "transposed output": _made(lambda m: m.node("Transpose", "x", perm=[0, 2, 3, 1])),
 }  # fmt: skip
 
 

@@ -5,13 +5,15 @@ All become a depthwise 1x1 Conv2d; a rewrite folds it into a neighbour.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from .. import ops
 from ..graph import FloatArray
 from .node import Node, describe
-from .values import Constant, Stream, frame_dims, is_floating
+from .values import Constant, Stream, in_data_order, is_floating
 
 FLOAT64 = npt.NDArray[np.float64]
 
@@ -23,7 +25,7 @@ def add_affine(node: Node, source: Stream, scale: npt.ArrayLike, shift: npt.Arra
     weight = np.broadcast_to(np.asarray(scale), (channels,)).reshape(channels, 1, 1, 1)
     bias = np.broadcast_to(np.asarray(shift), (channels,))
     name = node.draft.add_conv(node.layer, op, source.layer, weight, bias)
-    return Stream(name, source.map, source.shape, source.axes)
+    return replace(source, layer=name)
 
 
 def per_channel(node: Node, constant: Constant, source: Stream) -> FLOAT64:
@@ -35,14 +37,15 @@ def per_channel(node: Node, constant: Constant, source: Stream) -> FLOAT64:
     """
     if not is_floating(constant):
         raise node.refuse(f"a constant of type {constant.dtype}, expected floating point")
-    if constant.size == 1 and constant.ndim <= len(source.shape):
+    dims = source.dims
+    if constant.size == 1 and constant.ndim <= len(dims):
         return constant.astype(np.float64).reshape(())
-    batched = constant.ndim == len(source.shape)
-    if source.axes or constant.ndim > len(source.shape) or (batched and constant.shape[0] != 1):
+    batched = constant.ndim == len(dims)
+    if constant.ndim > len(dims) or (batched and constant.shape[0] != 1):
         raise node.refuse(f"a constant of shape {list(constant.shape)} on {describe(source)}")
     frame = constant[0] if batched else constant
     try:
-        full = np.broadcast_to(frame, source.shape[1:]).reshape(frame_dims(source.map))
+        full = in_data_order(np.broadcast_to(frame, dims[1:]), source)
     except ValueError:
         text = f"a constant of shape {list(constant.shape)} does not fit {describe(source)}"
         raise node.refuse(text) from None

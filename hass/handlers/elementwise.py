@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import ops
 from .affine import arithmetic_by_constant
 from .node import Node, describe
@@ -16,7 +18,7 @@ def arithmetic(node: Node) -> Stream:
     if node.op not in ("Add", "Mul"):
         raise node.refuse("of two feature maps, only with a constant")
     op = ops.Add() if node.op == "Add" else ops.Mul()
-    alike = (first.map, first.shape, first.axes) == (second.map, second.shape, second.axes)
+    alike = replace(first, layer="") == replace(second, layer="")
     if alike or _broadcasts(second, first):
         larger = first
     elif _broadcasts(first, second):
@@ -24,7 +26,7 @@ def arithmetic(node: Node) -> Stream:
     else:
         raise node.refuse(f"of {describe(first)} and {describe(second)}")
     name = node.draft.add(node.layer, op, [first.layer, second.layer])
-    return Stream(name, larger.map, larger.shape, larger.axes)
+    return replace(larger, layer=name)
 
 
 def _broadcasts(small: Stream, large: Stream) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import onnx
 
 from .node import Node, describe
 from .values import Stream
+from .views import reshaped, transposed
 
 _FLOATS = {
     onnx.TensorProto.FLOAT,
@@ -20,13 +20,14 @@ _FLOATS = {
 
 def _reshaped(node: Node, shape: tuple[int, ...]) -> Stream:
     source = node.stream(0)
-    if source.axes:
-        raise node.refuse(f"of {describe(source)}: a Transpose that does not cancel")
-    if math.prod(shape) != math.prod(source.shape):
+    if math.prod(shape) != math.prod(source.dims):
         raise node.refuse(f"to {list(shape)} of {describe(source)}: sizes differ")
-    if not shape or shape[0] != source.shape[0]:
+    if not shape or shape[0] != source.dims[0]:
         raise node.refuse(f"to {list(shape)} of {describe(source)}: moves the batch dimension")
-    return replace(source, shape=shape)
+    result = reshaped(source, shape)
+    if result is None:
+        raise node.refuse(f"to {list(shape)} of {describe(source)}: a Transpose stands between")
+    return result
 
 
 def flatten(node: Node) -> Stream:
@@ -91,16 +92,13 @@ def unsqueeze(node: Node) -> Stream:
 def transpose(node: Node) -> Stream:
     """Transpose: kept pending until another one cancels it; moved ones are a mere reshape."""
     source = node.stream(0)
-    rank = len(source.shape)
+    rank = len(source.dims)
     perm = node.integers("perm") or tuple(reversed(range(rank)))
     if sorted(perm) != list(range(rank)):
         raise node.refuse(f"perm {list(perm)} of {rank} dimensions")
-    before = source.axes or tuple(range(rank))
-    axes = tuple(before[axis] for axis in perm)
-    moved = [axis for axis in axes if source.shape[axis] > 1 and axis != 0]
-    if axes[0] == 0 and moved == sorted(moved):
-        return replace(source, shape=tuple(source.shape[axis] for axis in axes), axes=())
-    return replace(source, axes=axes)
+    if perm[0] != 0:
+        raise node.refuse(f"perm {list(perm)}: moves the batch dimension")
+    return transposed(source, perm)
 
 
 def identity(node: Node) -> Stream:

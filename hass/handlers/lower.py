@@ -3,63 +3,112 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 
 from .. import ops
-from ..errors import GraphError, UnsupportedNode, UnsupportedOpError
+from ..errors import GraphError, ModelError, UnsupportedNode, UnsupportedOpError
 from ..graph import Graph, Weights
 from ..rewrites.draft import Draft
-from ..values import FeatureMap
 from . import HANDLERS, REFUSED
 from .constants import EVALUATORS, evaluate, shape_value
+from .entry import FrameOrder, frame_order, input_dims, readings, seen_as
 from .model_file import ModelFile
 from .names import safe_name
 from .node import Node
-from .values import Constant, Stream, Unknown, Value, spatial
-
-_FLOAT_TYPES = (
-    onnx.TensorProto.FLOAT,
-    onnx.TensorProto.FLOAT16,
-    onnx.TensorProto.DOUBLE,
-    onnx.TensorProto.BFLOAT16,
-)
+from .upright import call
+from .values import Constant, Stream, Unknown, Value
 
 
-def lower(file: ModelFile) -> tuple[Graph, Weights]:
-    """The model as a draft of the IR, before any rewrite: fan-out without forks.
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A network as a draft of the IR, before any rewrite: fan-out without forks.
+
+    Attributes:
+        graph, weights: the layers.
+        input_order, output_order: how the file orders the words of a frame.
+    """
+
+    graph: Graph
+    weights: Weights
+    input_order: FrameOrder
+    output_order: FrameOrder
+
+
+def lower(file: ModelFile) -> Lowered:
+    """The model as layers.
 
     Raises:
         SpecError: if a tensor's values are malformed.
-        GraphError: on other than one input and one output, dynamic or other than four input
-            dimensions, tensors that nothing makes, shapes that do not meet.
+        GraphError: on other than one input and one output, dynamic or other than two to four
+            input dimensions, tensors that nothing makes, shapes that do not meet.
         UnsupportedOpError: listing every node that cannot be lowered.
     """
     graph = file.proto.graph
-    draft = Draft(safe_name(graph.name, safe_name(file.path.stem, "model")))
     initializers = {tensor.name: tensor for tensor in graph.initializer}
     if graph.sparse_initializer:
         raise GraphError(f"{file.path}: sparse initializers are not supported")
-    values: dict[str, Value] = {}
     source = _only_input(file, initializers)
-    feature_map, batch = _input_map(file, source)
-    layer = draft.add("input", ops.Input(), [], out=feature_map)
-    draft.add("output", ops.Output(), [layer])  # reserves the name; the source is set at the end
-    values[source.name] = spatial(layer, feature_map, batch)
-    _Lowering(file, draft, initializers, values).run()
-    if len(graph.output) != 1:
-        names = ", ".join(repr(output.name) for output in graph.output) or "none"
-        raise GraphError(f"{file.path}: outputs {names}, expected exactly one")
-    result = values.get(graph.output[0].name)
-    if not isinstance(result, Stream):
-        raise GraphError(
-            f"{file.path}: output {graph.output[0].name!r} does not depend on the model's input"
-        )
-    if result.axes:
-        raise GraphError(f"{file.path}: output {graph.output[0].name!r} is transposed")
-    draft.set_sources("output", [result.layer])
-    return draft.build()
+    dims = input_dims(file, source)
+    attempts: list[_Attempt] = []
+    pending = list(readings("input", dims))
+    while pending:
+        attempt = _Attempt(file, initializers, source.name, pending.pop(0))
+        try:
+            return attempt.run()
+        except ModelError as error:
+            attempt.error = error
+        if not attempts:
+            pending += seen_as(attempt.reading, attempt.streams)
+        attempts.append(attempt)
+    # the reading that came furthest says best what is wrong; the first of them, where none did
+    raise max(attempts, key=lambda attempt: attempt.lowered).error
+
+
+class _Attempt:
+    """The lowering of a model under one reading of its input's dimensions."""
+
+    def __init__(
+        self,
+        file: ModelFile,
+        initializers: Mapping[str, onnx.TensorProto],
+        source: str,
+        reading: Stream,
+    ) -> None:
+        self.reading = reading
+        self.error: ModelError = GraphError(f"{file.path}: not lowered")
+        self._file, self._initializers = file, initializers
+        self._values: dict[str, Value] = {source: reading}
+
+    @property
+    def streams(self) -> list[Stream]:
+        """What could be lowered."""
+        return [value for value in self._values.values() if isinstance(value, Stream)]
+
+    @property
+    def lowered(self) -> int:
+        """How much could be lowered."""
+        return len(self.streams)
+
+    def run(self) -> Lowered:
+        """See ``lower``."""
+        file, graph = self._file, self._file.proto.graph
+        draft = Draft(safe_name(graph.name, safe_name(file.path.stem, "model")))
+        layer = draft.add("input", ops.Input(), [], out=self.reading.map)
+        draft.add("output", ops.Output(), [layer])  # reserves the name; its source follows
+        _Lowering(file, draft, self._initializers, self._values).run()
+        if len(graph.output) != 1:
+            names = ", ".join(repr(output.name) for output in graph.output) or "none"
+            raise GraphError(f"{file.path}: outputs {names}, expected exactly one")
+        result = self._values.get(graph.output[0].name)
+        if not isinstance(result, Stream):
+            raise GraphError(
+                f"{file.path}: output {graph.output[0].name!r} does not depend on the model's input"
+            )
+        draft.set_sources("output", [result.layer])
+        return Lowered(*draft.build(), frame_order(self.reading), frame_order(result))
 
 
 def _only_input(
@@ -73,29 +122,6 @@ def _only_input(
         raise GraphError(f"{file.path}: inputs {names}, expected exactly one")
     (source,) = inputs
     return source
-
-
-def _input_map(file: ModelFile, source: onnx.ValueInfoProto) -> tuple[FeatureMap, int]:
-    """Feature map and batch (1 where symbolic) of the model's input."""
-    where = f"{file.path}: input {source.name!r}"
-    kind = source.type.tensor_type
-    if kind.elem_type not in _FLOAT_TYPES:
-        names = {number: name for name, number in onnx.TensorProto.DataType.items()}
-        found = names.get(kind.elem_type, str(kind.elem_type))
-        raise GraphError(f"{where} is of type {found}, expected floating point")
-    dims = kind.shape.dim
-    if len(dims) != 4:
-        found = f"{len(dims)} dimensions" if kind.HasField("shape") else "no shape"
-        raise GraphError(f"{where} has {found}, expected four: N, C, H, W")
-    for index, label in ((1, "C"), (2, "H"), (3, "W")):
-        size = dims[index].dim_value
-        if size < 1:
-            found = dims[index].dim_param or (size if dims[index].HasField("dim_value") else "?")
-            raise GraphError(
-                f"{where}: dimension {index} ({label}) is {found!r}, expected static C, H, W"
-            )
-    channels, height, width = (int(dim.dim_value) for dim in dims[1:])
-    return FeatureMap(height, width, channels), max(int(dims[0].dim_value), 1)
 
 
 class _Lowering:
@@ -175,8 +201,7 @@ class _Lowering:
             return (evaluate(node, constants),)
         if node.op not in HANDLERS:
             raise node.refuse("of the frame is not supported, only of constants")
-        result = HANDLERS[node.op](node)
-        return result if isinstance(result, tuple) else (result,)
+        return call(HANDLERS[node.op], node)
 
     def _input(self, node: str, name: str) -> Value | None:
         if not name:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -126,7 +126,7 @@ class Node:
         """Add an elementwise layer on one input; it works under any view of the frame."""
         source = self.stream(index)
         name = self.draft.add(self.layer, op, [source.layer])
-        return Stream(name, source.map, source.shape, source.axes)
+        return replace(source, layer=name)
 
     def windowed(self, op: Op) -> Stream:
         """Add a layer that maps the feature map of input 0 to another one."""
@@ -138,5 +138,8 @@ class Node:
 def describe(stream: Stream) -> str:
     """A stream's view, for messages."""
     text = "x".join(str(size) for size in stream.dims)
-    pending = f", transposed by {list(stream.axes)}" if stream.axes else ""
+    pending = ""
+    if stream.axes:
+        inner = f" of {list(stream.shape)}" if stream.merged else ""
+        pending = f", transposed by {list(stream.axes)}{inner}"
     return f"a {text} view of a {stream.map} (HxWxC) feature map{pending}"

@@ -7,7 +7,7 @@ import numpy as np
 from .. import ops
 from ..errors import GraphError
 from ..graph import FloatArray
-from ..onnx_io import ImportedModel, write_model
+from ..onnx_io import FrameOrder, ImportedModel, write_model
 from ..values import FeatureMap
 from .accuracy import OUTPUT
 from .session import Session, open_session
@@ -39,9 +39,9 @@ def prove_equal(model: ImportedModel) -> float:
     rewritten = open_session(write_model(model.graph, model.weights))
     worst = 0.0
     for images in _frames(frame):
-        expected = _run_original(original, images, frame)
+        expected = _run_original(original, _in_order(model.input_order, images))
         (actual,) = rewritten.run((OUTPUT,), images)
-        actual = actual.reshape(len(images), -1)
+        actual = _in_order(model.output_order, actual)
         tolerance = RELATIVE_TOLERANCE[original.input_type]
         worst = max(worst, _difference(model.path, expected, actual, tolerance))
     return worst
@@ -56,15 +56,19 @@ def _frames(frame: FeatureMap) -> tuple[FloatArray, FloatArray]:
     )
 
 
-def _run_original(session: Session, images: FloatArray, frame: FeatureMap) -> FloatArray:
+def _in_order(order: FrameOrder | None, frames: FloatArray) -> FloatArray:
+    """(n, words) in the file's order."""
+    return frames.reshape(len(frames), -1) if order is None else order.to_file(frames)
+
+
+def _run_original(session: Session, frames: FloatArray) -> FloatArray:
     """The first output, (n, words), whatever batch size and rank the file insists on."""
     shape = session.input_shape
     # a fixed batch size other than 1 is filled with copies of the frame
     copies = shape[0] if shape and shape[0] is not None else 1
-    per_image = (frame.channels,) if len(shape) == 2 else images.shape[1:]
     rows = []
-    for image in images:
-        stacked = np.repeat(image.reshape(1, *per_image), copies, axis=0)
+    for frame in frames:
+        stacked = np.repeat(frame.reshape(1, *(size or -1 for size in shape[1:])), copies, axis=0)
         (output,) = session.run(session.output_names[:1], stacked)
         rows.append(output.reshape(copies, -1)[0])
     return np.stack(rows)
