@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from . import activation, affine, conv, elementwise, layout, linear, pool, slicing
+from . import activation, affine, bounds, conv, elementwise, layout, linear, pool, slicing
 from .node import Node
 from .values import Stream
 
@@ -20,6 +20,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         **activation.HANDLERS,
         **affine.HANDLERS,
+        **bounds.HANDLERS,
         **conv.HANDLERS,
         **elementwise.HANDLERS,
         **layout.HANDLERS,

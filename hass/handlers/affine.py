@@ -57,6 +57,8 @@ def per_channel(node: Node, constant: Constant, source: Stream) -> FLOAT64:
 
 def batch_normalization(node: Node) -> Stream:
     """BatchNormalization in inference: scale * (x - mean) / sqrt(var + epsilon) + shift."""
+    if node.opset < 9 and not node.integer("spatial", 1):
+        raise node.refuse("spatial = 0: a scale for every position, only per channel is supported")
     if node.integer("training_mode", 0) or any(node.used_outputs[1:]):
         raise node.refuse("training mode")
     source = node.stream(0)

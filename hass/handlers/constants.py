@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import onnx
 
+from .by_reference import BY_REFERENCE, evaluate_by_reference
 from .node import Node
 from .values import Constant
 
@@ -152,17 +153,25 @@ def shape_value(node: Node, dims: Sequence[int]) -> Constant:
     return np.asarray(dims[start:end], np.int64)
 
 
-def evaluate(node: Node, values: Sequence[Constant]) -> Constant:
-    """The output of a node all of whose inputs are constant.
+def is_evaluated(op: str) -> bool:
+    """Whether nodes of this op are evaluated where all their inputs are constant."""
+    return op in EVALUATORS or op in BY_REFERENCE
+
+
+def evaluate(node: Node) -> Sequence[Constant]:
+    """The outputs of a node all of whose inputs are constant.
 
     Raises:
-        UnsupportedOpError: if the op is not among ``EVALUATORS`` or does not fit its inputs.
+        UnsupportedOpError: if the op is not evaluated or does not fit its inputs.
     """
     evaluator = EVALUATORS.get(node.op)
+    if evaluator is None and node.op in BY_REFERENCE:
+        return evaluate_by_reference(node)
     if evaluator is None:
         raise node.refuse("of constants is not evaluated; simplify the model first")
+    values = [value for value in node.inputs if isinstance(value, np.ndarray)]
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
-            return np.asarray(evaluator(node, values))
+            return (np.asarray(evaluator(node, values)),)
     except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
         raise node.refuse(f"of constants: {error}") from None

@@ -18,7 +18,11 @@ def arithmetic(node: Node) -> Stream:
     if node.op not in ("Add", "Mul"):
         raise node.refuse("of two feature maps, only with a constant")
     op = ops.Add() if node.op == "Add" else ops.Mul()
+    if first.grown in ((), second.dims) and second.grown in ((), first.dims):
+        first, second = replace(first, grown=()), replace(second, grown=())
     alike = replace(first, layer="") == replace(second, layer="")
+    if not alike and (first.grown or second.grown):
+        raise node.refuse(f"of {describe(first)} and {describe(second)}, one of them expanded")
     if alike or _broadcasts(second, first):
         larger = first
     elif _broadcasts(first, second):

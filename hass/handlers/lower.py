@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,13 +14,17 @@ from ..errors import GraphError, ModelError, UnsupportedNode, UnsupportedOpError
 from ..graph import Graph, Weights
 from ..rewrites.draft import Draft
 from . import HANDLERS, REFUSED
-from .constants import EVALUATORS, evaluate, shape_value
+from .by_reference import BY_REFERENCE
+from .constants import evaluate, is_evaluated, shape_value
 from .entry import FrameOrder, frame_order, input_dims, readings, seen_as
 from .model_file import ModelFile
 from .names import safe_name
 from .node import Node
+from .scope import Scope, needed_nodes
 from .upright import call
 from .values import Constant, Stream, Unknown, Value
+
+_ONLY_OF_CONSTANTS = "of the frame is not supported, only of constants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,9 @@ class _Attempt:
     ) -> None:
         self.reading = reading
         self.error: ModelError = GraphError(f"{file.path}: not lowered")
-        self._file, self._initializers = file, initializers
+        self._file = file
         self._values: dict[str, Value] = {source: reading}
+        self._scope = Scope(file, ChainMap(self._values), ChainMap(dict(initializers)))
 
     @property
     def streams(self) -> list[Stream]:
@@ -98,7 +104,7 @@ class _Attempt:
         draft = Draft(safe_name(graph.name, safe_name(file.path.stem, "model")))
         layer = draft.add("input", ops.Input(), [], out=self.reading.map)
         draft.add("output", ops.Output(), [layer])  # reserves the name; its source follows
-        _Lowering(file, draft, self._initializers, self._values).run()
+        _Lowering(file, draft).run(self._scope)
         if len(graph.output) != 1:
             names = ", ".join(repr(output.name) for output in graph.output) or "none"
             raise GraphError(f"{file.path}: outputs {names}, expected exactly one")
@@ -127,41 +133,33 @@ def _only_input(
 class _Lowering:
     """The state of one walk over the nodes."""
 
-    def __init__(
-        self,
-        file: ModelFile,
-        draft: Draft,
-        initializers: Mapping[str, onnx.TensorProto],
-        values: dict[str, Value],
-    ) -> None:
+    def __init__(self, file: ModelFile, draft: Draft) -> None:
         self._file = file
         self._draft = draft
-        self._initializers = initializers
-        self._values = values
         self._refused: list[UnsupportedNode] = []
 
-    def run(self) -> None:
-        """Lower all nodes that the outputs need; fills the table of values."""
-        nodes = self._file.proto.graph.node
-        needed, read = _needed(self._file)
+    def run(self, scope: Scope) -> None:
+        """Lower all nodes that the outputs need; fills the scope's values."""
+        self._walk(self._file.proto.graph, scope)
+        if self._refused:
+            raise UnsupportedOpError(str(self._file.path), self._refused)
+
+    def _walk(self, graph: onnx.GraphProto, scope: Scope) -> None:
+        needed, read = needed_nodes(graph)
         for index in needed:
-            proto = nodes[index]
+            proto = graph.node[index]
             used = tuple(name in read for name in proto.output)
             try:
-                outputs = self._outputs(index, proto, used)
+                outputs = self._outputs(index, proto, used, scope)
             except UnsupportedOpError as error:
                 self._refused.extend(error.nodes)
                 outputs = (Unknown(),) * len(proto.output)
             for name, value in zip(proto.output, outputs, strict=False):
-                if name in self._values or name in self._initializers:
-                    raise GraphError(f"{self._file.path}: tensor {name!r} is made twice")
                 if name:
-                    self._values[name] = value
-        if self._refused:
-            raise UnsupportedOpError(str(self._file.path), self._refused)
+                    scope.give(name, value)
 
     def _outputs(
-        self, index: int, proto: onnx.NodeProto, used: tuple[bool, ...]
+        self, index: int, proto: onnx.NodeProto, used: tuple[bool, ...], scope: Scope
     ) -> Sequence[Value]:
         name = proto.name or f"{proto.op_type}_{index}"
         domain = proto.domain if proto.domain not in ("", "ai.onnx") else ""
@@ -171,47 +169,52 @@ class _Lowering:
             name=name,
             layer=safe_name(proto.name, f"{safe_name(proto.op_type, 'layer')}_{index}"),
             opset=self._file.opset,
-            inputs=tuple(self._input(name, text) for text in proto.input),
+            inputs=tuple(scope.read(name, text) if text else None for text in proto.input),
             attributes={item.name: item for item in proto.attribute},
             used_outputs=used,
             draft=self._draft,
         )
         try:
-            return self._lower(node)
+            return self._branch(node, scope) if node.op == "If" else self._lower(node)
         except GraphError as error:
             raise GraphError(f"{self._file.path}: node {name!r} ({node.op}): {error}") from None
         except ValueError as error:  # an op record that refuses its attributes
             raise node.refuse(str(error)) from None
 
+    def _branch(self, node: Node, scope: Scope) -> Sequence[Value]:
+        """If with a constant condition: the nodes of one branch, in place."""
+        condition = node.input(0)
+        if isinstance(condition, Unknown):
+            return (Unknown(),) * len(node.used_outputs)
+        if not isinstance(condition, np.ndarray) or condition.size != 1:
+            raise node.refuse("whose condition is not one constant; export one branch only")
+        branch = node.attributes.get("then_branch" if condition.any() else "else_branch")
+        if branch is None or branch.type != onnx.AttributeProto.GRAPH:
+            raise node.refuse("has no such branch")
+        inner = scope.inner(branch.g)
+        self._walk(branch.g, inner)
+        return [inner.read(node.name, output.name) for output in branch.g.output]
+
     def _lower(self, node: Node) -> Sequence[Value]:
         if node.op == "Constant":
             return (self._constant(node),)
-        known = node.op in HANDLERS or node.op in EVALUATORS
-        if not known:
+        if node.op not in HANDLERS and not is_evaluated(node.op):
             raise node.refuse(REFUSED.get(node.op, "this op is not supported"))
         if any(isinstance(value, Unknown) for value in node.inputs):
+            if node.op not in HANDLERS and node.op in BY_REFERENCE:
+                raise node.refuse(REFUSED.get(node.op, _ONLY_OF_CONSTANTS))
             return (Unknown(),) * len(node.used_outputs)
         if node.op == "Shape":
             value = node.input(0)
             if isinstance(value, Stream):
                 return (shape_value(node, value.dims),)
-        present = [value for value in node.inputs if value is not None]
-        constants: list[Constant] = [v for v in present if isinstance(v, np.ndarray)]
-        if len(constants) == len(present):
-            return (evaluate(node, constants),)
+        if node.op == "CastLike" and isinstance(node.input(0), np.ndarray):
+            return (node.floats(0),)
+        if not any(isinstance(value, Stream) for value in node.inputs):
+            return evaluate(node)
         if node.op not in HANDLERS:
-            raise node.refuse("of the frame is not supported, only of constants")
+            raise node.refuse(REFUSED.get(node.op, _ONLY_OF_CONSTANTS))
         return call(HANDLERS[node.op], node)
-
-    def _input(self, node: str, name: str) -> Value | None:
-        if not name:
-            return None
-        if name not in self._values:
-            if name not in self._initializers:
-                where = f"{self._file.path}: node {node!r}"
-                raise GraphError(f"{where} reads {name!r}, which nothing before it makes")
-            self._values[name] = self._file.array(self._initializers[name])
-        return self._values[name]
 
     def _constant(self, node: Node) -> Constant:
         for name, attribute in node.attributes.items():
@@ -224,19 +227,3 @@ class _Lowering:
                 floats = attribute.floats if name == "value_floats" else attribute.f
                 return np.asarray(floats, np.float32)
         raise node.refuse("has no value, or one that is not a dense tensor of numbers")
-
-
-def _needed(file: ModelFile) -> tuple[list[int], set[str]]:
-    """Indices of the nodes that the outputs need, in file order, and all tensors that they read."""
-    graph = file.proto.graph
-    makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
-    pending = [output.name for output in graph.output]
-    read = set(pending)
-    needed: set[int] = set()
-    while pending:
-        index = makers.get(pending.pop())
-        if index is not None and index not in needed:
-            needed.add(index)
-            pending.extend(graph.node[index].input)
-            read.update(graph.node[index].input)
-    return sorted(needed), read

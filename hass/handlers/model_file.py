@@ -13,9 +13,10 @@ import onnx.numpy_helper
 
 from ..errors import GraphError, SpecError
 from ..near import unreadable
+from .inline import inline_functions
 from .values import Constant
 
-OLDEST_OPSET = 9
+OLDEST_OPSET = 7  # the first whose arithmetic broadcasts as today's does
 _EXPECTED = "an ONNX model"
 
 
@@ -26,7 +27,7 @@ class ModelFile:
     Attributes:
         path: as given.
         sha256: of the file's bytes.
-        proto: its content.
+        proto: its content, functions inlined.
         opset: version of the default operator set.
     """
 
@@ -106,7 +107,8 @@ def load_model_file(path: str | Path) -> ModelFile:
 
     Raises:
         SpecError: if there is no such file, or it is empty, truncated or not ONNX.
-        GraphError: if its operator set is older than 9 or newer than the installed onnx knows.
+        GraphError: if its operator set is older than 7 or newer than the installed onnx knows, or
+            its functions cannot be inlined.
     """
     path = Path(path)
     data = _read_bytes(path)
@@ -126,4 +128,5 @@ def load_model_file(path: str | Path) -> ModelFile:
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise GraphError(f"{path}: opset {opset}, expected {OLDEST_OPSET} to {newest}")
-    return ModelFile(path, hashlib.sha256(data).hexdigest(), proto, opset)
+    digest = hashlib.sha256(data).hexdigest()
+    return ModelFile(path, digest, inline_functions(proto, path), opset)

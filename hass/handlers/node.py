@@ -88,6 +88,10 @@ class Node:
         value = self.input(index)
         if not isinstance(value, Stream):
             raise self.refuse(f"input {index} is not computed from the model's input")
+        if value.grown:
+            raise self.refuse(
+                f"input {index} is expanded to {list(value.grown)}, which only Add and Mul take"
+            )
         return value
 
     def spatial_stream(self, index: int) -> Stream:

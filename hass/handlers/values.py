@@ -27,6 +27,8 @@ class Stream:
         shape: the tensor's dimensions before ``axes``; the batch is first (1 where symbolic).
         axes: the permutation of ``shape`` that a Transpose left pending; empty if there is none.
         merged: the dimensions that a reshape gave the tensor behind ``axes``; empty if none did.
+        grown: the dimensions that an Expand gave the tensor, which has one value per channel;
+            empty if none did. Only what broadcasts anyway takes it.
     """
 
     layer: str
@@ -34,6 +36,7 @@ class Stream:
     shape: tuple[int, ...]
     axes: tuple[int, ...] = ()
     merged: tuple[int, ...] = ()
+    grown: tuple[int, ...] = ()
 
     @property
     def dims(self) -> tuple[int, ...]:
