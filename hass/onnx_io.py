@@ -13,8 +13,9 @@ from .errors import GraphError
 from .fewer_channels import without_channels
 from .graph import Graph, Weights
 from .handlers.entry import FrameOrder
+from .handlers.external_data import OutsideData
 from .handlers.lower import lower
-from .handlers.model_file import load_model_file
+from .handlers.model_file import LARGEST_FILE_BYTES, load_model_file
 from .handlers.write import FREE_THRESHOLD, FREE_WEIGHT, write
 from .rewrites import run_passes
 from .values import FixedPoint
@@ -25,12 +26,15 @@ __all__ = [
     "FrameOrder",
     "ImportedModel",
     "PartOrigin",
+    "fits_one_file",
     "read_model",
     "take_part",
     "without",
     "write_model",
+    "write_model_file",
 ]
 
+_FOR_THE_GRAPH_BYTES = 1 << 24  # nodes, names and shapes of 10,000 layers are a tenth of it
 _NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
 _NO_OPERANDS: Mapping[str, FixedPoint] = MappingProxyType({})
 
@@ -175,6 +179,31 @@ def write_model(
 
     Raises:
         GraphError: if a threshold, a format or a tap names no such layer, a threshold is not >= 0,
-            or there is no such layer to be free.
+            there is no such layer to be free, or the weights exceed the 2 GiB of such a model.
     """
+    if not fits_one_file(weights):
+        raise GraphError(
+            f"{graph.name}: {_weight_bytes(weights)} bytes of weights, a model in one piece holds"
+            f" at most {LARGEST_FILE_BYTES}"
+        )
     return write(graph, weights, act_thresholds, taps, free, operands)
+
+
+def write_model_file(graph: Graph, weights: Weights, path: str | Path) -> None:
+    """The IR as an ONNX file with the weights beside it, in ``<path>.data``, whatever their size.
+
+    Raises:
+        OSError: if the files cannot be written.
+    """
+    path = Path(path)
+    outside = OutsideData(path.with_name(f"{path.name}.data"))
+    path.write_bytes(write(graph, weights, _NO_THRESHOLDS, (), None, _NO_OPERANDS, outside))
+
+
+def fits_one_file(weights: Weights) -> bool:
+    """Whether ``write_model`` can write a network of these weights."""
+    return _weight_bytes(weights) <= LARGEST_FILE_BYTES - _FOR_THE_GRAPH_BYTES
+
+
+def _weight_bytes(weights: Weights) -> int:
+    return sum(array.nbytes for array in weights.values())

@@ -13,9 +13,11 @@ import onnx.numpy_helper
 
 from ..errors import GraphError, SpecError
 from ..near import unreadable
+from .external_data import check_external_data, external_array
 from .inline import inline_functions
 from .values import Constant
 
+LARGEST_FILE_BYTES = (1 << 31) - 1  # of a protobuf message
 OLDEST_OPSET = 7  # the first whose arithmetic broadcasts as today's does
 _EXPECTED = "an ONNX model"
 
@@ -44,7 +46,7 @@ class ModelFile:
         """
         where = f"{self.path}: tensor {tensor.name!r}"
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            tensor = self._with_external_data(tensor, where)
+            return external_array(self.path, tensor)
         try:
             array = onnx.numpy_helper.to_array(tensor)
         except (ValueError, TypeError, KeyError, OverflowError, RuntimeError) as error:
@@ -54,49 +56,15 @@ class ModelFile:
             raise SpecError.at(where, str(array.dtype), "numbers")
         return array
 
-    def _with_external_data(self, tensor: onnx.TensorProto, where: str) -> onnx.TensorProto:
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        location = entries.get("location", "")
-        folder = self.path.parent.resolve()
-        target = _resolved(folder, location)
-        if target is None or not target.is_relative_to(folder):
-            raise SpecError.at(
-                f"{where}: external data", location, f"a relative path inside the folder {folder}"
-            )
-        try:
-            offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
-            with target.open("rb") as stream:
-                stream.seek(offset)
-                data = stream.read(length)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise SpecError.at(
-                f"{where}: external data", location, f"a readable file: {reason}"
-            ) from None
-        if length >= 0 and len(data) != length:
-            raise SpecError.at(
-                f"{where}: external data", f"{len(data)} bytes in {location}", f"{length} bytes"
-            )
-        return onnx.TensorProto(
-            dims=tensor.dims, data_type=tensor.data_type, name=tensor.name, raw_data=data
-        )
-
-
-def _resolved(folder: Path, location: str) -> Path | None:
-    """Where an external file really lies, links followed; None where the path says nothing."""
-    relative = Path(location.replace("\\", "/"))
-    if not location or "\0" in location or relative.is_absolute():
-        return None
-    try:
-        return (folder / relative).resolve()
-    except (OSError, RuntimeError):  # a loop of links
-        return None
-
 
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise SpecError.at(path, "a folder", _EXPECTED)
     try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE_BYTES:
+            expected = f"{_EXPECTED} of at most {LARGEST_FILE_BYTES} bytes, weights in other files"
+            raise SpecError.at(path, f"{size} bytes", f"{expected} beside it (external data)")
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise unreadable(path, error, f"{_EXPECTED} that can be read") from None
@@ -106,7 +74,8 @@ def load_model_file(path: str | Path) -> ModelFile:
     """Read and parse an ONNX file.
 
     Raises:
-        SpecError: if there is no such file, or it is empty, truncated or not ONNX.
+        SpecError: if there is no such file, or it is empty, truncated, not ONNX or above 2 GiB;
+            or if files beside it are outside its folder, missing or too short.
         GraphError: if its operator set is older than 7 or newer than the installed onnx knows, or
             its functions cannot be inlined.
     """
@@ -128,5 +97,6 @@ def load_model_file(path: str | Path) -> ModelFile:
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise GraphError(f"{path}: opset {opset}, expected {OLDEST_OPSET} to {newest}")
+    check_external_data(path, proto.graph.initializer)
     digest = hashlib.sha256(data).hexdigest()
     return ModelFile(path, digest, inline_functions(proto, path), opset)

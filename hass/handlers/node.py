@@ -115,7 +115,7 @@ class Node:
             found = "missing" if value is None else f"of type {value.dtype}"
             raise self.refuse(f"input {index} is {found}, expected floating-point constants")
         with np.errstate(over="ignore"):
-            return value.astype(np.float32)
+            return value.astype(np.float32, copy=False)
 
     def integer_list(self, index: int) -> tuple[int, ...] | None:
         """A constant input of integers, flattened; None if it is missing."""

@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 from hass.errors import GraphError, ProfileError
 from hass.measure import prove_equal
-from hass.onnx_io import read_model
+from hass.onnx_io import fits_one_file, read_model, write_model
 
 
 @pytest.mark.parametrize("batch", ["N", 1, 3])
@@ -39,3 +39,12 @@ def test_a_file_that_is_gone(tmp_path) -> None:
     (tmp_path / "x.onnx").unlink()
     with pytest.raises(ProfileError, match="cannot load"):
         prove_equal(model)
+
+
+def test_a_network_too_large_for_one_file(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("hass.onnx_io.LARGEST_FILE_BYTES", 1 << 24)
+    model = read_model(conv_relu_file(tmp_path / "x.onnx"))
+    assert not fits_one_file(model.weights)
+    with pytest.raises(GraphError, match="bytes of weights, a model in one piece holds at most"):
+        write_model(model.graph, model.weights)
+    assert prove_equal(model) < 1e-5
