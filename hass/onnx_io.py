@@ -16,6 +16,7 @@ from .handlers.entry import FrameOrder
 from .handlers.external_data import OutsideData
 from .handlers.lower import lower
 from .handlers.model_file import LARGEST_FILE_BYTES, load_model_file
+from .handlers.plain_model import PlainModel, plain_model
 from .handlers.write import FREE_THRESHOLD, FREE_WEIGHT, write
 from .rewrites import run_passes
 from .values import FixedPoint
@@ -26,7 +27,9 @@ __all__ = [
     "FrameOrder",
     "ImportedModel",
     "PartOrigin",
+    "PlainModel",
     "fits_one_file",
+    "plain_model",
     "read_model",
     "take_part",
     "without",
@@ -67,6 +70,9 @@ class ImportedModel:
         producer: what wrote the file, as it says itself.
         input_order, output_order: how the file orders the words of a frame, where it has channels
             last or transposes its output; None: as the IR's frames (C, H, W) are.
+        word_bits: Conv2d layer -> bits of its operands, of a quantised model whose quantisers of
+            activations were dropped.
+        remarks: what was dropped of the file, for people.
         origin: of a part; None: the whole network.
         removed: channels that the file's network has and this one has not; of ``without``.
     """
@@ -79,11 +85,14 @@ class ImportedModel:
     producer: str
     input_order: FrameOrder | None = None
     output_order: FrameOrder | None = None
+    word_bits: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     origin: PartOrigin | None = None
     removed: Removed = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "removed", MappingProxyType(dict(self.removed)))
+        object.__setattr__(self, "word_bits", MappingProxyType(dict(self.word_bits)))
 
     @property
     def part(self) -> Part:
@@ -148,6 +157,8 @@ def read_model(path: str | Path) -> ImportedModel:
         producer=" ".join(f"{file.proto.producer_name} {file.proto.producer_version}".split()),
         input_order=lowered.input_order,
         output_order=lowered.output_order,
+        word_bits={name: b for name, b in lowered.word_bits.items() if f"{name}.weight" in weights},
+        remarks=file.remarks,
     )
 
 

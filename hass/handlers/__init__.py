@@ -37,9 +37,8 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         "(the class with the largest output stays the same)",
         "LogSoftmax": "not computed by the accelerator; export the network without it "
         "(the class with the largest output stays the same)",
-        "QuantizeLinear": "quantised models are not supported; give the float model",
-        "DequantizeLinear": "quantised models are not supported; give the float model",
-        "QLinearConv": "quantised models are not supported; give the float model",
+        "QuantizeLinear": "of activations inside a branch, or in a form that hass does not know",
+        "DequantizeLinear": "of activations inside a branch, or in a form that hass does not know",
         "ConvTranspose": "transposed convolution is not supported",
     }
 )

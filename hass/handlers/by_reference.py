@@ -17,7 +17,7 @@ from .values import Constant
 BY_REFERENCE = frozenset(
     {
         "Abs", "And", "BatchNormalization", "BitShift", "Celu", "Clip", "Conv", "CumSum",
-        "DepthToSpace", "DequantizeLinear", "Einsum", "Elu", "Erf", "Exp", "Flatten",
+        "DepthToSpace", "Einsum", "Elu", "Erf", "Exp", "Flatten",
         "GatherElements", "GatherND", "Gemm", "GlobalAveragePool", "Greater", "GreaterOrEqual",
         "HardSigmoid", "InstanceNormalization", "LayerNormalization", "LeakyRelu", "Less",
         "LessOrEqual", "Log", "LpNormalization", "MatMul", "Mean", "Mod", "Not", "OneHot", "Or",

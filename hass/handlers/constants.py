@@ -109,6 +109,25 @@ def _reduce_prod(node: Node, values: Sequence[Constant]) -> Constant:
     return np.asarray(np.prod(values[0], axis=_axes(node, values, 18), keepdims=keep))
 
 
+def _dequantize_linear(node: Node, values: Sequence[Constant]) -> Constant:
+    """(x - zero_point) * scale, both one for all, for each index of an axis, or for each block."""
+    integers, scale = values[0], values[1].astype(np.float32)
+    zero_point = values[2].astype(np.float32) if len(values) > 2 else np.zeros_like(scale)
+    axis, block = node.integer("axis", 1), node.integer("block_size", 0)
+    if scale.ndim == 1 and integers.ndim > 1 and scale.size > 1:
+        shape = [-1 if index == axis % integers.ndim else 1 for index in range(integers.ndim)]
+        scale, zero_point = scale.reshape(shape), zero_point.reshape(shape)
+    elif block:
+        size = integers.shape[axis]
+        scale, zero_point = (
+            np.take(np.repeat(array, block, axis=axis), range(size), axis=axis)
+            for array in (scale, zero_point)
+        )
+    elif scale.size == 1:
+        scale, zero_point = scale.reshape(()), zero_point.reshape(())
+    return np.asarray((integers.astype(np.float32) - zero_point) * scale)
+
+
 def _size(_: Node, values: Sequence[Constant]) -> Constant:
     return np.asarray(values[0].size, np.int64)
 
@@ -120,6 +139,7 @@ EVALUATORS: Mapping[str, Evaluator] = MappingProxyType(
         "Ceil": lambda _, v: np.ceil(v[0]),
         "Concat": _concat,
         "ConstantOfShape": _constant_of_shape,
+        "DequantizeLinear": _dequantize_linear,
         "Div": _divide,
         "Equal": lambda _, v: v[0] == v[1],
         "Expand": _expand,

@@ -24,6 +24,7 @@ from .scope import Scope, needed_nodes
 from .upright import call
 from .values import Constant, Stream, Unknown, Value
 
+_SAME_AT_MICROSOFT = ("QuantizeLinear", "DequantizeLinear")
 _ONLY_OF_CONSTANTS = "of the frame is not supported, only of constants"
 
 
@@ -34,12 +35,14 @@ class Lowered:
     Attributes:
         graph, weights: the layers.
         input_order, output_order: how the file orders the words of a frame.
+        word_bits: layer -> bits of its operands, where a quantised model says so.
     """
 
     graph: Graph
     weights: Weights
     input_order: FrameOrder
     output_order: FrameOrder
+    word_bits: Mapping[str, int]
 
 
 def lower(file: ModelFile) -> Lowered:
@@ -114,7 +117,13 @@ class _Attempt:
                 f"{file.path}: output {graph.output[0].name!r} does not depend on the model's input"
             )
         draft.set_sources("output", [result.layer])
-        return Lowered(*draft.build(), frame_order(self.reading), frame_order(result))
+        word_bits = {
+            made.layer: bits
+            for tensor, bits in file.word_bits.items()
+            if isinstance(made := self._values.get(tensor), Stream)
+        }
+        orders = (frame_order(self.reading), frame_order(result))
+        return Lowered(*draft.build(), *orders, word_bits)
 
 
 def _only_input(
@@ -163,6 +172,8 @@ class _Lowering:
     ) -> Sequence[Value]:
         name = proto.name or f"{proto.op_type}_{index}"
         domain = proto.domain if proto.domain not in ("", "ai.onnx") else ""
+        if proto.op_type in _SAME_AT_MICROSOFT and domain == "com.microsoft":
+            domain = ""
         node = Node(
             path=str(self._file.path),
             op=f"{domain}.{proto.op_type}" if domain else proto.op_type,
@@ -174,6 +185,9 @@ class _Lowering:
             used_outputs=used,
             draft=self._draft,
         )
+        for output in proto.output:
+            if output in self._file.reasons:
+                raise node.refuse(self._file.reasons[output])
         try:
             return self._branch(node, scope) if node.op == "If" else self._lower(node)
         except GraphError as error:

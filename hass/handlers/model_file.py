@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import google.protobuf.message  # type: ignore[import-untyped]
@@ -15,6 +16,7 @@ from ..errors import GraphError, SpecError
 from ..near import unreadable
 from .external_data import check_external_data, external_array
 from .inline import inline_functions
+from .quantised import dequantised
 from .values import Constant
 
 LARGEST_FILE_BYTES = (1 << 31) - 1  # of a protobuf message
@@ -29,14 +31,20 @@ class ModelFile:
     Attributes:
         path: as given.
         sha256: of the file's bytes.
-        proto: its content, functions inlined.
+        proto: its content, functions inlined and quantisers dropped.
         opset: version of the default operator set.
+        remarks: what was dropped, for people.
+        word_bits: tensor that a quantised layer puts out -> bits of its operands.
+        reasons: tensor -> why hass cannot exchange the quantised operator that makes it.
     """
 
     path: Path
     sha256: str
     proto: onnx.ModelProto
     opset: int
+    remarks: tuple[str, ...] = ()
+    word_bits: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     def array(self, tensor: onnx.TensorProto) -> Constant:
         """A tensor's values; those stored outside the file must lie inside its folder.
@@ -99,4 +107,12 @@ def load_model_file(path: str | Path) -> ModelFile:
         raise GraphError(f"{path}: opset {opset}, expected {OLDEST_OPSET} to {newest}")
     check_external_data(path, proto.graph.initializer)
     digest = hashlib.sha256(data).hexdigest()
-    return ModelFile(path, digest, inline_functions(proto, path), opset)
+    file = ModelFile(path, digest, inline_functions(proto, path), opset)
+    plain = dequantised(file.proto, opset, file.array)
+    return replace(
+        file,
+        proto=plain.proto,
+        remarks=plain.remarks,
+        word_bits=plain.word_bits,
+        reasons=plain.reasons,
+    )
