@@ -4,6 +4,7 @@ between weights: norms of them, their products, gates of shapes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,8 +17,8 @@ from .values import Constant
 # Ops whose outputs are no larger than a product of their inputs', and which are all ONNX says.
 BY_REFERENCE = frozenset(
     {
-        "Abs", "And", "BatchNormalization", "BitShift", "Celu", "Clip", "Conv", "CumSum",
-        "DepthToSpace", "Einsum", "Elu", "Erf", "Exp", "Flatten",
+        "Abs", "And", "BatchNormalization", "BitShift", "Celu", "Clip", "CumSum",
+        "DepthToSpace", "Elu", "Erf", "Exp", "Flatten",
         "GatherElements", "GatherND", "Gemm", "GlobalAveragePool", "Greater", "GreaterOrEqual",
         "HardSigmoid", "InstanceNormalization", "LayerNormalization", "LeakyRelu", "Less",
         "LessOrEqual", "Log", "LpNormalization", "MatMul", "Mean", "Mod", "Not", "OneHot", "Or",
@@ -26,8 +27,19 @@ BY_REFERENCE = frozenset(
         "Sign", "Softmax", "SpaceToDepth", "Split", "Sum", "Tanh", "Tile", "Trilu", "Xor",
     }
 )  # fmt: skip
-_LARGEST_MADE = 1 << 24  # elements; see constants.py
+_LARGEST_MADE = (
+    160_000_000  # elements; the largest networks in use, VGG-19, have 144 million weights
+)
 
+_PRODUCTS = ("Gemm", "MatMul")
+_REPEATS = ("OneHot", "Tile")
+_MOST_FACTORS = 16  # dimensions that a Tile repeats
+_BROADCAST = frozenset(
+    {
+        "And", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Mean", "Mod", "Or", "Pow",
+        "Sum", "Xor",
+    }
+)  # fmt: skip
 _FAILURES = (
     ValueError,
     TypeError,
@@ -49,11 +61,8 @@ def evaluate_by_reference(node: Node) -> Sequence[Constant]:
     from onnx.reference import ReferenceEvaluator  # here, as it is slow to load
 
     arrays = {f"i{i}": v for i, v in enumerate(node.inputs) if isinstance(v, np.ndarray)}
-    repeats = arrays.get("i1")
-    if node.op in ("Tile", "OneHot") and repeats is not None:
-        factors = [float(abs(factor)) for factor in repeats.reshape(-1)]
-        if float(np.prod([*factors, float(arrays["i0"].size)])) > _LARGEST_MADE:
-            raise node.refuse("of constants: it would make too many of them")
+    if _values_made(node, list(arrays.values())) > _LARGEST_MADE:
+        raise node.refuse("of constants: it would make too many of them")
     names = [f"i{i}" if value is not None else "" for i, value in enumerate(node.inputs)]
     outputs = [f"o{index}" for index in range(len(node.used_outputs))]
     made = helper.make_node(node.op, names, outputs)
@@ -74,3 +83,21 @@ def evaluate_by_reference(node: Node) -> Sequence[Constant]:
     except _FAILURES as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise node.refuse(f"of constants: {reason}") from None
+
+
+def _values_made(node: Node, arrays: Sequence[Constant]) -> int:
+    """How many values an op makes at most, where that may be more than its largest input has."""
+    shapes = [array.shape for array in arrays]
+    if node.op in _REPEATS and len(arrays) > 1:
+        factors = [abs(int(factor)) for factor in arrays[1].reshape(-1)[:_MOST_FACTORS]]
+        return math.prod(factors) * int(arrays[0].size)
+    if node.op in _PRODUCTS and len(arrays) > 1 and all(len(shape) >= 2 for shape in shapes[:2]):
+        rows = shapes[0][-1] if node.integer("transA", 0) else math.prod(shapes[0][:-1])
+        last = -2 if node.integer("transB", 0) else -1
+        return int(rows * math.prod(shapes[1][:-2]) * shapes[1][last])
+    if node.op in _BROADCAST:
+        try:
+            return math.prod(np.broadcast_shapes(*shapes))
+        except ValueError as error:
+            raise node.refuse(f"of constants: {error}") from None
+    return 0

@@ -104,15 +104,17 @@ class _Walk(Rewriter):
         of_frame = any(name not in self._fixed for name in inputs)
         if node.op_type == "Constant" and [item.name for item in node.attribute] == ["value"]:
             self._tensors[node.output[0]] = node.attribute[0].t
-        if handler is not None and (of_frame or node.domain in DOMAINS):
+        if not node.output:
+            self.nodes.append(node)
+        elif handler is not None and (of_frame or node.domain in DOMAINS):
             before = len(self.nodes)
             try:
                 handler(self, node)
                 if node.output[0] in self._outputs and node.output[0] in self.words:
                     raise ValueError("puts out integers of the model; end it with DequantizeLinear")
-            except ValueError as error:
+            except (ValueError, IndexError, TypeError) as error:
                 del self.nodes[before:]
-                self._leave(node, str(error))
+                self._leave(node, str(error) or type(error).__name__)
         elif any(name in self.words for name in inputs) and node.op_type != "Shape":
             self._move(node)
         else:
@@ -150,9 +152,13 @@ class _Walk(Rewriter):
             self._leave(node, "of the integers of a quantiser; dequantise them first")
 
     def _pad(self, node: onnx.NodeProto, words: Words) -> None:
-        value = 0 if len(node.input) < 3 or not node.input[2] else self.constant(node.input[2])
-        if float(np.ravel(value)[0]) != words.zero_point:
-            self._leave(node, f"with {np.ravel(value)[0]}, only with the zero point")
+        try:
+            value = self.scalar(node.input[2]) if len(node.input) > 2 and node.input[2] else 0.0
+        except ValueError as error:
+            self._leave(node, str(error))
+            return
+        if value != words.zero_point:
+            self._leave(node, f"with {value:g}, only with the zero point {words.zero_point:g}")
             return
         node = copied(node, inputs=[*node.input[:2], "", *node.input[3:]])
         self.nodes.append(node)
