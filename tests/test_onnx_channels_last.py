@@ -97,6 +97,21 @@ def _pointwise(m: ModelMaker) -> str:
     return m.node("Relu", m.node("Add", m.node("MatMul", "x", m.random(3, 5)), m.random(5)))
 
 
+def _pointwise_by_rows(m: ModelMaker) -> str:
+    """The same as tf.tensordot writes it: positions in the batch."""
+    rows = m.node("Reshape", "x", m.integers(-1, 3))
+    product = m.node("Add", m.node("MatMul", rows, m.random(3, 5)), m.random(5))
+    last = m.node("Gemm", m.node("Relu", product), m.random(2, 5), m.random(2), transB=1)
+    return m.node("Relu", m.node("Reshape", last, m.integers(-1, 7, 5, 2)))
+
+
+def _norm_of_a_flattened_map(m: ModelMaker) -> str:
+    """Flatten, BatchNormalization, Dense of Keras."""
+    flat = m.node("Reshape", _conv(m, "x", 3, 2, 2), m.integers(-1, 48))
+    scaled = m.node("Add", m.node("Mul", flat, m.random(48)), m.random(48))
+    return m.node("MatMul", scaled, m.random(48, 6))
+
+
 def _preprocessed(m: ModelMaker) -> str:
     """Rescaling layers in front: only channels last makes them per channel."""
     scaled = m.node("Sub", m.node("Mul", "x", m.constant(1 / 255)), m.random(3))
@@ -124,6 +139,8 @@ CASES: dict[str, tuple[Callable[[ModelMaker], object], list[str]]] = {
     "sliced and padded": (_sliced_and_padded, ["Conv2d", "Slice", "Slice", "Relu"]),
     "split": (_split, ["Fork", "Slice", "Slice", "Relu", "Concat"]),
     "pointwise": (_pointwise, ["Conv2d", "Relu"]),
+    "pointwise by rows": (_pointwise_by_rows, ["Conv2d", "Relu", "Conv2d", "Relu"]),
+    "norm of a flattened map": (_norm_of_a_flattened_map, ["Conv2d", "Conv2d"]),
     "preprocessed": (_preprocessed, ["Conv2d", "GlobalAvgPool"]),
 }  # fmt: skip
 

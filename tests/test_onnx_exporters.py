@@ -156,6 +156,13 @@ def _odd_norms(m: ModelMaker) -> str:
     return m.batch_norm(m.node("Gemm", flat, m.random(45, 3)), 3)
 
 
+def _norm_of_a_flattened_map(m: ModelMaker) -> str:
+    """torch: Flatten, BatchNorm1d, Linear: a scale for each word, which the matrix takes over."""
+    flat = m.batch_norm(m.node("Flatten", m.conv("x", 2, 3, 2)), 72)
+    scaled = m.node("Sub", m.node("Mul", flat, m.random(1, 72)), m.random(72))
+    return m.node("Gemm", m.node("Dropout", m.node("Neg", scaled)), m.random(72, 4), m.random(4))
+
+
 def _split_of_weights(m: ModelMaker) -> str:
     m.node("Split", m.random(4, 2, 1, 1), axis=0, outputs=2)
     return m.node("Add", m.node("Conv", "x", "t0"), m.node("Conv", "x", "t0.1"))
@@ -169,6 +176,7 @@ CASES: dict[str, tuple[Callable[[ModelMaker], object], list[str]]] = {
     "relu6": (_relu6, ["Conv2d", "Clip"]),
     "relu6 of relu": (_relu6_of_relu, ["Conv2d", "Clip"]),
     "odd norms": (_odd_norms, ["Conv2d", "Relu", "Conv2d", "MaxPool2d", "Conv2d", "Conv2d"]),
+    "norm of a flattened map": (_norm_of_a_flattened_map, ["Conv2d", "Conv2d"]),
     "split of weights": (_split_of_weights, ["Fork", "Conv2d", "Conv2d", "Add"]),
 }
 

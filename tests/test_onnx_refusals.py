@@ -38,7 +38,7 @@ UNSUPPORTED: dict[str, Callable[[ModelMaker], object]] = {
     "gemm transA": lambda m: m.node("Gemm", _vector(m), m.random(105, 2), transA=1),
     "gemm size": lambda m: m.node("Gemm", _vector(m), m.random(104, 2)),
     "matmul on a map": lambda m: m.node("MatMul", m.conv("x", 3, 3), m.random(5, 2)),
-    "mul by positions": lambda m: m.node("Mul", "x", m.random(7, 5)),
+    "mul by positions": lambda m: m.node("Relu", m.node("Mul", m.conv("x", 3, 3), m.random(7, 5))),
     "add of different maps": lambda m: m.node("Add", "x", m.conv("x", 3, 3, 3)),
     "sub of maps": lambda m: m.node("Sub", "x", m.node("Relu", "x")),
     "one over x": lambda m: m.node("Div", m.constant(1), "x"),
@@ -187,6 +187,7 @@ MALFORMED: dict[str, Callable[[ModelMaker, Path], Path]] = {
     "cycle": _made(lambda m: (m.node("Add", "x", "t1"), m.node("Relu", "t0"))),
     "window larger than the map": _made(lambda m: m.conv("x", 3, 2, 9)),
     "constant output": _constant_output,
+    "output scaled by positions": _made(lambda m: m.node("Mul", m.conv("x", 3, 3), m.random(7, 5))),
     "weight not finite": _made(lambda m: m.node("Conv", "x", m.constant([[[[np.inf]]] * 3]))),
 }  # fmt: skip
 

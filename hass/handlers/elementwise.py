@@ -15,6 +15,8 @@ def arithmetic(node: Node) -> Stream:
     first, second = node.input(0), node.input(1)
     if not (isinstance(first, Stream) and isinstance(second, Stream)):
         return arithmetic_by_constant(node)
+    if first.positional is not None or second.positional is not None:
+        node.rows(0 if first.positional is not None else 1)
     if node.op not in ("Add", "Mul"):
         raise node.refuse("of two feature maps, only with a constant")
     op = ops.Add() if node.op == "Add" else ops.Mul()

@@ -20,10 +20,15 @@ _FLOATS = {
 
 
 def _reshaped(node: Node, shape: tuple[int, ...]) -> Stream:
-    source = node.stream(0)
+    source = node.view(0)
     if math.prod(shape) != math.prod(source.dims):
         raise node.refuse(f"to {list(shape)} of {describe(source)}: sizes differ")
-    if not shape or shape[0] != source.dims[0]:
+    if source.folded:
+        source = replace(source, folded=())
+    batch, channels = source.dims[0], source.map.channels
+    if shape == (batch * source.map.pixels, channels) and source.has_channels_last:
+        return replace(source, folded=shape)
+    if not shape or shape[0] != batch:
         raise node.refuse(f"to {list(shape)} of {describe(source)}: moves the batch dimension")
     result = reshaped(source, shape)
     if result is None:
@@ -33,7 +38,7 @@ def _reshaped(node: Node, shape: tuple[int, ...]) -> Stream:
 
 def flatten(node: Node) -> Stream:
     """Flatten."""
-    dims = node.stream(0).dims
+    dims = node.view(0).dims
     axis = node.integer("axis", 1)
     if not -len(dims) <= axis <= len(dims):
         raise node.refuse(f"axis {axis} of {len(dims)} dimensions")
@@ -43,7 +48,7 @@ def flatten(node: Node) -> Stream:
 
 def reshape(node: Node) -> Stream:
     """Reshape by a constant, or by what was computed from static shapes; 0 copies, -1 infers."""
-    dims = node.stream(0).dims
+    dims = node.view(0).dims
     wanted = node.integer_list(1)
     if wanted is None:
         raise node.refuse("has no shape input")
@@ -71,18 +76,18 @@ def axes_of(node: Node, rank: int) -> tuple[int, ...] | None:
 
 def squeeze(node: Node) -> Stream:
     """Squeeze."""
-    dims = node.stream(0).dims
+    dims = node.view(0).dims
     axes = axes_of(node, len(dims))
     if axes is None:
         axes = tuple(axis for axis, size in enumerate(dims) if size == 1)
     if any(dims[axis] != 1 for axis in axes):
-        raise node.refuse(f"axes {list(axes)} of {describe(node.stream(0))} are not 1")
+        raise node.refuse(f"axes {list(axes)} of {describe(node.view(0))} are not 1")
     return _reshaped(node, tuple(size for axis, size in enumerate(dims) if axis not in axes))
 
 
 def unsqueeze(node: Node) -> Stream:
     """Unsqueeze."""
-    dims = list(node.stream(0).dims)
+    dims = list(node.view(0).dims)
     given = node.integers("axes") if node.opset < 13 else node.integer_list(1)
     axes = axes_of(node, len(dims) + len(given or ()))
     for axis in axes or ():
@@ -92,7 +97,7 @@ def unsqueeze(node: Node) -> Stream:
 
 def transpose(node: Node) -> Stream:
     """Transpose: kept pending until another one cancels it; moved ones are a mere reshape."""
-    source = node.stream(0)
+    source = node.view(0)
     rank = len(source.dims)
     perm = node.integers("perm") or tuple(reversed(range(rank)))
     if sorted(perm) != list(range(rank)):
@@ -104,7 +109,7 @@ def transpose(node: Node) -> Stream:
 
 def identity(node: Node) -> Stream:
     """Identity."""
-    return node.stream(0)
+    return node.view(0)
 
 
 def dropout(node: Node) -> Stream:
@@ -112,7 +117,7 @@ def dropout(node: Node) -> Stream:
     training = node.constant(2) if node.opset >= 12 else None
     if any(node.used_outputs[1:]) or (training is not None and bool(training.any())):
         raise node.refuse("training mode, or its mask is used")
-    return node.stream(0)
+    return node.view(0)
 
 
 def cast(node: Node) -> Stream:
@@ -120,12 +125,12 @@ def cast(node: Node) -> Stream:
     to = node.integer("to", 0)
     if to not in _FLOATS:
         raise node.refuse("of the frame to a type that is not floating point")
-    return node.stream(0)
+    return node.view(0)
 
 
 def cast_like(node: Node) -> Stream:
     """CastLike: to the type of other values of the network, which is floating point."""
-    return node.stream(0)
+    return node.view(0)
 
 
 def expand(node: Node) -> Stream:

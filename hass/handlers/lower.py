@@ -116,6 +116,10 @@ class _Attempt:
             raise GraphError(
                 f"{file.path}: output {graph.output[0].name!r} does not depend on the model's input"
             )
+        if result.positional is not None or result.grown:
+            where = f"{file.path}: output {graph.output[0].name!r}"
+            kind = "expanded" if result.grown else "scaled by a constant that varies over positions"
+            raise GraphError(f"{where} is {kind}; nothing behind it takes that over")
         draft.set_sources("output", [result.layer])
         word_bits = {
             made.layer: bits

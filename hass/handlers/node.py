@@ -15,6 +15,7 @@ from ..rewrites.draft import Draft
 from .values import Constant, Stream, Value, is_floating, spatial
 
 _TYPES = onnx.AttributeProto
+ONLY_GEMM = "which only Gemm and MatMul behind it take over; elsewhere one per channel is supported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,29 @@ class Node:
         return self.inputs[index] if index < len(self.inputs) else None
 
     def stream(self, index: int) -> Stream:
-        """An input that must depend on the frame."""
+        """An input that must depend on the frame, batch first."""
+        value = self.rows(index)
+        if value.folded:
+            raise self.refuse(f"input {index} is {describe(value)}, with positions in its batch")
+        return value
+
+    def rows(self, index: int) -> Stream:
+        """An input that must depend on the frame; perhaps its positions are in the batch."""
+        value = self.view(index)
+        if value.positional is not None:
+            raise self.refuse(
+                f"input {index} has a constant that varies over positions, {ONLY_GEMM}"
+            )
+        return value
+
+    def view(self, index: int) -> Stream:
+        """An input that must depend on the frame; perhaps a Gemm has to scale it first."""
         value = self.input(index)
         if not isinstance(value, Stream):
             raise self.refuse(f"input {index} is not computed from the model's input")
         if value.grown:
-            raise self.refuse(
-                f"input {index} is expanded to {list(value.grown)}, which only Add and Mul take"
-            )
+            only = "which only Add and Mul take"
+            raise self.refuse(f"input {index} is expanded to {list(value.grown)}, {only}")
         return value
 
     def spatial_stream(self, index: int) -> Stream:
@@ -128,7 +144,7 @@ class Node:
 
     def unary(self, op: Op, index: int = 0) -> Stream:
         """Add an elementwise layer on one input; it works under any view of the frame."""
-        source = self.stream(index)
+        source = self.rows(index)
         name = self.draft.add(self.layer, op, [source.layer])
         return replace(source, layer=name)
 

@@ -102,7 +102,7 @@ class _Turn:
 
 def _turn_of(node: Node) -> _Turn | None:
     for value in node.inputs:
-        if not isinstance(value, Stream) or value.merged or value.grown:
+        if not isinstance(value, Stream) or value.merged or value.grown or value.folded:
             continue
         if node.op in _TURNED and value.axes:
             return _Turn(value.axes)

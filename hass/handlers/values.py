@@ -13,6 +13,15 @@ from ..values import FeatureMap
 Constant: TypeAlias = npt.NDArray[Any]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Positional:
+    """``scale * x + shift`` with a number for each word of a frame, float64 (C, H, W) or what
+    broadcasts to it."""
+
+    scale: npt.NDArray[np.float64]
+    shift: npt.NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """What an IR layer puts out, seen under the shape that ONNX gives it.
@@ -29,6 +38,10 @@ class Stream:
         merged: the dimensions that a reshape gave the tensor behind ``axes``; empty if none did.
         grown: the dimensions that an Expand gave the tensor, which has one value per channel;
             empty if none did. Only what broadcasts anyway takes it.
+        folded: (N * positions, C), the dimensions that a reshape of a tensor with channels last
+            gave it; empty if none did. Only what treats all positions alike takes it.
+        positional: a scale and a shift that vary over positions; None if there are none. Only a
+            matrix behind them takes them over.
     """
 
     layer: str
@@ -37,12 +50,14 @@ class Stream:
     axes: tuple[int, ...] = ()
     merged: tuple[int, ...] = ()
     grown: tuple[int, ...] = ()
+    folded: tuple[int, ...] = ()
+    positional: Positional | None = None
 
     @property
     def dims(self) -> tuple[int, ...]:
         """The tensor's dimensions as ONNX sees them."""
-        if self.merged:
-            return self.merged
+        if self.folded or self.merged:
+            return self.folded or self.merged
         return tuple(self.shape[axis] for axis in self.axes) if self.axes else self.shape
 
     @property
