@@ -2,6 +2,7 @@
 # make test   all tests            make lint   ruff and mypy            make clean
 # make notebooks  opens notebooks/ in Jupyter Lab
 # make bench  benchmarks, on one core; the figures also go to out/bench.json
+# make fuzz   hass import of FUZZ=10000 malformed files, from FUZZ_SEED on
 # make docs   the pages of docs/ as HTML, in out/docs
 #
 # Needs Python 3.11 or newer and nothing else: everything is installed into .venv, once, and again
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: run test bench docs notebooks lint clean
+.PHONY: run test fuzz bench docs notebooks lint clean
 
 MODEL := models/digits/digits.onnx
 DATA := models/digits
@@ -18,6 +19,8 @@ DEVICE := zcu104
 TRIALS := 60
 SEED := 0
 OUT := out/digits
+FUZZ := 10000
+FUZZ_SEED := 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,6 +37,9 @@ run: $(VENV)/.run
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.test
+	PYTHONPATH=tests:tests/fuzz $(BIN)/python -m fuzz_run --inputs $(FUZZ) --seed $(FUZZ_SEED)
 
 bench: $(VENV)/.test
 	mkdir -p out

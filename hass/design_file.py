@@ -138,6 +138,7 @@ def design_json(design: Design) -> dict[str, JsonValue]:
         "latency_cycles": estimate.latency_cycles,
         "clock_mhz": estimate.clock_mhz,
         "multipliers": estimate.multipliers,
+        "waiting_cycles": estimate.waiting_cycles,
         **plan_json(plan),
         "accuracy": splits_json(design.accuracy),
         "integer_accuracy": splits_json(design.integer_accuracy),

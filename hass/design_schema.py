@@ -309,6 +309,7 @@ class DesignFile(_Summary):
     clock_mhz: Clock
     multipliers: Count
     solver: str
+    waiting_cycles: Count = 0  # absent where it was not modelled
     proved_bound_cycles: Positive
     gap: float
     objective: _Objective | None = None  # older files name none: throughput
@@ -352,6 +353,7 @@ class DesignFile(_Summary):
             bottleneck=self.bottleneck,
             active_macs_per_frame=self.active_macs_per_frame,
             multipliers=self.multipliers,
+            waiting_cycles=self.waiting_cycles,
         )
         return Design(
             model=self.model.value(),

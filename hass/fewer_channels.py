@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from . import ops
+from . import curves, ops
 from .channels import (
     ChannelClass,
     IndexArray,
@@ -82,6 +82,10 @@ def _activated(op: ops.Op, values: Constants) -> Constants:
             return values * np.clip(values / 6.0 + 0.5, 0.0, 1.0)
         case ops.Sigmoid():
             return 0.5 + 0.5 * np.tanh(0.5 * values)
+        case ops.LeakyRelu(alpha):
+            return np.where(values < 0.0, alpha * values, values)
+        case ops.Curve():
+            return curves.value(op, values)
         case _:
             return values
 

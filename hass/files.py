@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .errors import OutputError
+from .printable import json_without_controls
 
 _PART = ".hass-part"  # ends the name of a file that is being written
 
@@ -24,7 +25,8 @@ def canonical_json(value: JsonValue) -> str:
     Raises:
         ValueError: on NaN or infinity, which JSON cannot express.
     """
-    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return json_without_controls(text) + "\n"
 
 
 def write_bytes_atomic(path: str | Path, data: bytes) -> None:

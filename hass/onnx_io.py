@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+
 from .channels import Removed
 from .cuts import WHOLE, Part, part_graph, part_weights
 from .errors import GraphError
@@ -143,7 +145,8 @@ def read_model(path: str | Path) -> ImportedModel:
     file = load_model_file(path)
     try:
         lowered = lower(file)
-        graph, weights = run_passes(lowered.graph, lowered.weights)
+        with np.errstate(all="ignore"):  # verify refuses what is not finite
+            graph, weights = run_passes(lowered.graph, lowered.weights)
     except GraphError as error:
         text = str(error)
         prefix = "" if text.startswith(str(path)) else f"{path}: "

@@ -125,6 +125,41 @@ class Sigmoid:
 
 
 @dataclass(frozen=True, slots=True)
+class LeakyRelu:
+    """x where it is not negative, alpha * x elsewhere."""
+
+    alpha: float
+
+
+class Function(StrEnum):
+    """What a ``Curve`` computes; ``alpha`` is 1 where none is named."""
+
+    TANH = "tanh"
+    ERF = "erf"  # the error function
+    SOFTPLUS = "softplus"  # log(1 + exp(x))
+    SILU = "silu"  # x / (1 + exp(-alpha * x))
+    GELU = "gelu"  # x / 2 * (1 + erf(x / sqrt(2)))
+    GELU_TANH = "gelu-tanh"  # x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))
+    MISH = "mish"  # x * tanh(softplus(x))
+    ELU = "elu"  # x where it is positive, alpha * (exp(x) - 1) elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A smooth function of each word (``hass.curves``), by a table of straight pieces."""
+
+    function: Function
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.function in (Function.SILU, Function.ELU):
+            if not 2.0**-4 <= self.alpha <= 2.0**4:
+                raise ValueError(f"alpha of {self.function} is in 1/16..16, got {self.alpha:g}")
+        elif self.alpha != 1.0:
+            raise ValueError(f"{self.function} has no alpha, got {self.alpha:g}")
+
+
+@dataclass(frozen=True, slots=True)
 class Add:
     """Elementwise sum of two streams of the same shape, or one of them 1x1xC (broadcast)."""
 
@@ -184,7 +219,7 @@ class Pad:
             raise ValueError(f"pads must not be negative, got {self}")
 
 
-Activation: TypeAlias = Relu | Clip | HardSigmoid | HardSwish | Sigmoid
+Activation: TypeAlias = Relu | Clip | HardSigmoid | HardSwish | Sigmoid | LeakyRelu | Curve
 Op: TypeAlias = (
     Input
     | Output
@@ -197,6 +232,8 @@ Op: TypeAlias = (
     | HardSigmoid
     | HardSwish
     | Sigmoid
+    | LeakyRelu
+    | Curve
     | Add
     | Mul
     | Concat
@@ -216,6 +253,8 @@ OP_TYPES: tuple[type[Op], ...] = (
     HardSigmoid,
     HardSwish,
     Sigmoid,
+    LeakyRelu,
+    Curve,
     Add,
     Mul,
     Concat,

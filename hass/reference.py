@@ -1,17 +1,11 @@
 """The network in integers: what the emitted hardware computes, bit for bit, in numpy.
 
-``fixed_point`` gives the number formats and their rules; this module gives each op. Maps are int64
-arrays (frames, channels, height, width).
+``fixed_point`` gives the number formats and their rules; this module gives the network.
+Maps are int64 arrays (frames, channels, height, width).
 
 - Conv2d: inputs requantised where the layer has narrower ones, clipped, products summed modulo
   ``2**acc_bits``, bias added, requantised.
-- Add: both operands brought to the finer of their formats (at most ``MAX_ALIGN_BITS`` from the
-  coarser one), summed, requantised. Mul: the product, requantised. Concat: each input requantised.
-- AvgPool2d, GlobalAvgPool: the sum times ``reciprocal(count)``, requantised.
-- MaxPool2d, Relu, Clip, Slice, Pad, Fork, Output: no arithmetic; the format of their input.
-- HardSigmoid: ``alpha * x + beta`` in products of 16-bit constants, requantised, then held in
-  [0, 1]. HardSwish: x times HardSigmoid(1/6, 1/2) of x in a format of ``act_bits - 2`` fractional
-  bits. Sigmoid: a table with a step of 1/64 on [-8, 8), x rounded to the step.
+- All others: ``reference_ops``.
 """
 
 from __future__ import annotations
@@ -26,61 +20,22 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from . import ops
 from .errors import GraphError
-from .exact_sums import EXACT_FLOAT, Factors, NumberArray, Part, window_view
+from .exact_sums import EXACT_FLOAT, Factors, NumberArray, Part
 from .fixed_point import (
-    MAX_ALIGN_BITS,
-    SIGMOID_FRAC_BITS,
-    SIGMOID_WORDS,
     IntArray,
     NumberFormats,
     clip_limit,
-    frac_bits_for,
     quantise,
-    reciprocal,
     requantise,
-    shift_round,
-    sigmoid_table,
     wrap,
 )
 from .graph import Graph, Weights
+from .reference_ops import apply
 from .shapes import output_map
 from .threads import thread_count
 from .values import FeatureMap, FixedPoint
 
-CONSTANT_BITS = 16  # of HardSigmoid's alpha
-MAX_CONSTANT_FRAC_BITS = 17  # of alpha: 1 then fits the sum behind the finest input format
-SUM_BITS = 48  # of alpha * x + beta
 MAP_WORDS = 1 << 19  # frames go through the network together while their largest map has so many
-
-
-@dataclass(frozen=True, slots=True)
-class LinearConstants:
-    """Integers of ``alpha * x + beta``: alpha with ``alpha_frac_bits``, beta with those of the
-    product."""
-
-    alpha: int
-    alpha_frac_bits: int
-    beta: int
-
-
-def linear_constants(op: ops.HardSigmoid | ops.HardSwish, source: FixedPoint) -> LinearConstants:
-    """The constants of a HardSigmoid, or of the one inside a HardSwish, behind a format."""
-    alpha, beta = (op.alpha, op.beta) if isinstance(op, ops.HardSigmoid) else (1.0 / 6.0, 0.5)
-    frac_bits = min(MAX_CONSTANT_FRAC_BITS, frac_bits_for(abs(alpha), CONSTANT_BITS))
-    product = FixedPoint(SUM_BITS, frac_bits + source.frac_bits)
-    integer = int(quantise(alpha, FixedPoint(CONSTANT_BITS, frac_bits)))
-    return LinearConstants(integer, frac_bits, int(quantise(beta, product)))
-
-
-def unit_format(act_bits: int) -> FixedPoint:
-    """The finest format of ``act_bits`` that holds 1."""
-    return FixedPoint(act_bits, act_bits - 2)
-
-
-def align_frac_bits(first: FixedPoint, second: FixedPoint) -> int:
-    """Fractional bits in which an Add sums two operands."""
-    low, high = sorted((first.frac_bits, second.frac_bits))
-    return min(high, low + MAX_ALIGN_BITS)
 
 
 def clip_limits(
@@ -116,17 +71,6 @@ def operands(graph: Graph, conv: str, formats: NumberFormats, source: IntArray) 
     if conv not in formats.inputs:
         return source
     return requantise(source, formats.source(graph, conv).frac_bits, formats.inputs[conv])
-
-
-def windows(
-    source: IntArray, kernel: ops.Pair, stride: ops.Pair, pads: ops.Pads, fill: int = 0
-) -> IntArray:
-    """(N, C, H, W) to the windows (N, C, H_out, W_out, kh, kw), a view of the padded map."""
-    top, left, bottom, right = pads
-    padded = np.pad(
-        source, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=np.int64(fill)
-    )
-    return window_view(padded, kernel, stride)
 
 
 def convolve(op: ops.Conv2d, source: IntArray, weight: IntArray) -> IntArray:
@@ -212,112 +156,6 @@ def _layers(
         for layer in graph.convs
         if isinstance(layer.op, ops.Conv2d)
     }
-
-
-def _reduced(
-    combine: np.ufunc, source: IntArray, op: ops.MaxPool2d | ops.AvgPool2d, fill: int = 0
-) -> IntArray:
-    """The windows' taps combined, (N, C, H_out, W_out); tap by tap, as windows are small."""
-    taken = windows(source, op.kernel, op.stride, op.pads, fill)
-    result = taken[..., 0, 0].copy()
-    for row, column in list(np.ndindex(*op.kernel))[1:]:
-        combine(result, taken[..., row, column], out=result)
-    return result
-
-
-def _average(op: ops.AvgPool2d, source: IntArray, frac_bits: int, out: FixedPoint) -> IntArray:
-    total = _reduced(np.add, source, op)
-    taps = op.kernel[0] * op.kernel[1]
-    table = np.array([0, *(reciprocal(n, taps)[0] for n in range(1, taps + 1))])
-    divisor = np.full(total.shape[2:], taps)
-    if op.divisor is ops.Divisor.INSIDE:
-        ones = np.ones_like(source[:1, :1])
-        divisor = _reduced(np.add, ones, op)[0, 0]
-    return requantise(total * table[divisor], frac_bits + reciprocal(taps)[1], out)
-
-
-def _hard(
-    op: ops.HardSigmoid | ops.HardSwish, source: IntArray, fmt: FixedPoint, out: FixedPoint
-) -> IntArray:
-    constants = linear_constants(op, fmt)
-    gate_format = out if isinstance(op, ops.HardSigmoid) else unit_format(out.width_bits)
-    product = source * constants.alpha + constants.beta
-    gate = requantise(product, constants.alpha_frac_bits + fmt.frac_bits, gate_format)
-    gate = np.clip(gate, 0, int(quantise(1.0, gate_format)))
-    if isinstance(op, ops.HardSigmoid):
-        return gate
-    return requantise(source * gate, fmt.frac_bits + gate_format.frac_bits, out)
-
-
-def _sigmoid(source: IntArray, fmt: FixedPoint, out: FixedPoint) -> IntArray:
-    half = SIGMOID_WORDS // 2
-    index = requantise(source, fmt.frac_bits, FixedPoint(half.bit_length(), SIGMOID_FRAC_BITS))
-    return np.asarray(sigmoid_table(out)[index + half])
-
-
-def _sliced(op: ops.Slice, source: IntArray) -> IntArray:
-    rows, columns, channels = (
-        slice(span.start, span.stop, span.step) for span in (op.rows, op.columns, op.channels)
-    )
-    return source[:, channels, rows, columns]
-
-
-def _padded(op: ops.Pad, source: IntArray) -> IntArray:
-    top, left, bottom, right = op.pads
-    channels = (op.channels_front, op.channels_back)
-    return np.pad(source, ((0, 0), channels, (top, bottom), (left, right)))
-
-
-def apply(
-    op: ops.Op, sources: Sequence[IntArray], formats: Sequence[FixedPoint], out: FixedPoint
-) -> IntArray:
-    """One op without weights on integers.
-
-    Args:
-        op: any op but Input and Conv2d.
-        sources: (N, C, H, W) each, in port order.
-        formats: theirs.
-        out: format of the result.
-    """
-    first, fmt = sources[0], formats[0]
-    match op:
-        case ops.Output() | ops.Fork():
-            return first
-        case ops.Relu():
-            return np.maximum(first, 0)
-        case ops.Clip():
-            low, high = (int(quantise(x, fmt)) for x in (op.low, op.high))
-            return np.clip(first, low, high)
-        case ops.HardSigmoid() | ops.HardSwish():
-            return _hard(op, first, fmt, out)
-        case ops.Sigmoid():
-            return _sigmoid(first, fmt, out)
-        case ops.MaxPool2d():
-            return _reduced(np.maximum, first, op, fmt.low)
-        case ops.AvgPool2d():
-            return _average(op, first, fmt.frac_bits, out)
-        case ops.GlobalAvgPool():
-            multiplier, extra = reciprocal(first.shape[2] * first.shape[3])
-            total = first.sum(axis=(2, 3), keepdims=True)
-            return requantise(total * multiplier, fmt.frac_bits + extra, out)
-        case ops.Add():
-            common = align_frac_bits(*formats)
-            aligned = [
-                shift_round(x, f.frac_bits - common) for x, f in zip(sources, formats, strict=True)
-            ]
-            return requantise(aligned[0] + aligned[1], common, out)
-        case ops.Mul():
-            product = sources[0] * sources[1]
-            return requantise(product, formats[0].frac_bits + formats[1].frac_bits, out)
-        case ops.Concat():
-            parts = [requantise(x, f.frac_bits, out) for x, f in zip(sources, formats, strict=True)]
-            return np.concatenate(parts, axis=1)
-        case ops.Slice():
-            return _sliced(op, first)
-        case ops.Pad():
-            return _padded(op, first)
-        case ops.Input() | ops.Conv2d():
-            raise ValueError(f"{ops.op_name(op)} is not applied here")
 
 
 def run_reference(

@@ -53,6 +53,30 @@ def _sliced(op: ops.Slice, source: FeatureMap) -> FeatureMap:
     return FeatureMap(op.rows.count, op.columns.count, op.channels.count)
 
 
+# Words of a frame: 1 GiB as float32, 64 channels at 2048 x 2048. A network that needs more is
+# taken for a mistake in the file, before anything of that size is made.
+MOST_FRAME_WORDS = 1 << 28
+MOST_CHANNELS = 1 << 24
+
+
+def check_map(out: FeatureMap, frames: int = 1) -> None:
+    """Refuse a feature map of absurd size.
+
+    Args:
+        out: the map.
+        frames: that a file processes at once.
+
+    Raises:
+        GraphError: if it is one.
+    """
+    if out.words * frames > MOST_FRAME_WORDS or out.channels > MOST_CHANNELS:
+        batch = f"{frames} frames of a" if frames > 1 else "a"
+        raise GraphError(
+            f"{batch} {out} (HxWxC) feature map, expected at most {MOST_FRAME_WORDS} words and "
+            f"{MOST_CHANNELS} channels"
+        )
+
+
 def arity(op: ops.Op) -> tuple[int, int | None]:
     """Smallest and largest (None: any) number of inputs."""
     match op:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .clip_family import MAGNITUDE, ClipFamily
 from .errors import ProfileError
 from .graph import Graph, Weights
+from .work_shares import WorkShares
 
 CountArray = npt.NDArray[np.int64]
 
@@ -200,6 +201,8 @@ class LayerSparsity:
         pair_density_stderr: standard error of pair_density from sampling.
         weight_counts: non-zero weights of each window.
         sample: windows of some positions, all channels together.
+        work: how unevenly its products lie over some frames; None: not measured. No layer's own
+            cost depends on it, so that it is not compared.
     """
 
     weight_density: float
@@ -213,6 +216,7 @@ class LayerSparsity:
     pair_density_stderr: float
     weight_counts: WeightCounts
     sample: WindowSample
+    work: WorkShares | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("weight_density", "act_density", "pair_density"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hass import ops
+from hass.curve_table import PIECE_BITS, PIECES, direct_table, is_direct, pieces
 from hass.fixed_point import (
     SIGMOID_FRAC_BITS,
     SIGMOID_WORDS,
@@ -15,7 +16,7 @@ from hass.fixed_point import (
     reciprocal,
     sigmoid_table,
 )
-from hass.reference import align_frac_bits, linear_constants, unit_format
+from hass.reference_ops import align_frac_bits, leaky_slope, linear_constants, unit_format
 from hass.values import FeatureMap, FixedPoint
 
 from .blocks import ACT, Block, Call, Stage, Table, Wire, chain
@@ -79,8 +80,29 @@ def _activation(plan: OpPlan) -> tuple[list[Stage], list[Table]]:
             words = _words("sigmoid", plan, bits, fmt.frac_bits - SIGMOID_FRAC_BITS)
             stage = replace(words, tables=("table",))
             return [stage], [Table("table", ACT, sigmoid_table(out))]
+        case ops.LeakyRelu():
+            multiplier, frac_bits = leaky_slope(op.alpha)
+            shift = fmt.frac_bits + frac_bits - out.frac_bits
+            return [_words("leaky_relu", plan, multiplier, frac_bits, shift)], []
+        case ops.Curve():
+            return _curve(op, plan)
         case _:
             return [_words("relu", plan)], []
+
+
+def _curve(op: ops.Curve, plan: OpPlan) -> tuple[list[Stage], list[Table]]:
+    fmt, out = plan.formats[0], plan.out_format
+    if is_direct(fmt.width_bits):
+        stage = replace(_words("curve_table", plan), tables=("table",))
+        return [stage], [Table("table", ACT, direct_table(op, fmt, out))]
+    table = pieces(op, fmt)
+    # a value in the low bits of a word, its slope in the high ones
+    words = (table.slopes << PIECE_BITS) + (table.values & ((1 << PIECE_BITS) - 1))
+    shift = table.sum_frac_bits(fmt) - out.frac_bits
+    bits = PIECES.bit_length() - 1
+    stage = _words("curve_pieces", plan, bits, table.length_bits, table.align_bits, shift)
+    element = f"hass::rom_word<{2 * PIECE_BITS}>::type"
+    return [replace(stage, tables=("pieces",))], [Table("pieces", element, words)]
 
 
 def _pool(op: ops.MaxPool2d | ops.AvgPool2d, plan: OpPlan) -> tuple[list[Stage], list[Table]]:
@@ -197,7 +219,15 @@ def op_block(plan: OpPlan) -> Block:
     constants = [("STREAMS_IN", plan.streams), ("WORDS", plan.out.words)]
     source = plan.sources[0]
     match op:
-        case ops.Relu() | ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
+        case (
+            ops.Relu()
+            | ops.Clip()
+            | ops.HardSigmoid()
+            | ops.HardSwish()
+            | ops.Sigmoid()
+            | ops.LeakyRelu()
+            | ops.Curve()
+        ):
             stages, tables = _activation(plan)
         case ops.MaxPool2d() | ops.AvgPool2d():
             assert plan.buffers is not None

@@ -11,7 +11,8 @@ from hass.cost import EngineKind
 from hass.cost.lanes import segment_cycles
 from hass.fixed_point import IntArray, wrap
 from hass.intmath import ceil_div
-from hass.reference import clip, windows
+from hass.reference import clip
+from hass.reference_ops import windows
 
 from .conv_block import ConvPlan
 from .rtl_layer import RtlLayer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hass.cost import Estimate, estimate
 from hass.cost.depths import with_depths
+from hass.cost.uneven import with_waiting
 from hass.design import Design
 from hass.graph import Graph
 from hass.sparsity import SparsityProfile
@@ -26,4 +27,5 @@ def judged_estimate(design: Design, graph: Graph, profile: SparsityProfile) -> E
         clock_mhz=stored.clock_mhz,
     )
     lengths = arithmetic_by_layer(graph, design.precision)
-    return with_depths(found, {f.edge: f.depth_words for f in stored.fifos}, lengths)
+    resized = with_depths(found, {f.edge: f.depth_words for f in stored.fifos}, lengths)
+    return with_waiting(graph, resized, profile)

@@ -25,6 +25,9 @@ ACTIVATIONS: tuple[ops.Op, ...] = (
     ops.HardSigmoid(0.2, 0.5),
     ops.HardSwish(),
     ops.Sigmoid(),
+    ops.LeakyRelu(0.1),
+    ops.Curve(ops.Function.SILU),
+    ops.Curve(ops.Function.ELU, 0.5),
 )
 
 

@@ -10,6 +10,9 @@ import pytest
 from onnx_models import ModelMaker, op_names, prove
 
 from hass import ops
+from hass.onnx_io import read_model, write_model
+from hass.rewrites.draft import Draft
+from hass.values import FeatureMap
 
 SQUEEZED = ["Conv2d", "Relu", "Fork", "GlobalAvgPool"]
 Case = tuple[Callable[[ModelMaker], object], list[str]]
@@ -27,6 +30,34 @@ def _squeeze_excite(m: ModelMaker, sixth: float = 1 / 6) -> None:
     squeezed = m.node("Relu", m.conv(m.node("GlobalAveragePool", features), 4, 2))
     gate = _gate(m, m.conv(squeezed, 2, 4), sixth)
     m.conv(m.node("Mul", features, gate), 4, 5)
+
+
+def _erf_gate(m: ModelMaker, source: str) -> str:
+    odd = m.node("Erf", m.node("Div", source, m.constant(2**0.5)))
+    return m.node("Add", odd, m.constant(1))
+
+
+def _gelu(m: ModelMaker, source: str) -> None:
+    m.node("Mul", m.node("Mul", source, _erf_gate(m, source)), m.constant(0.5))
+
+
+def _cube_by_pow(m: ModelMaker) -> str:
+    return m.node("Pow", "x", m.constant(3))
+
+
+def _cube_by_mul(m: ModelMaker) -> str:
+    return m.node("Mul", m.node("Mul", "x", "x"), "x")
+
+
+def _gelu_by_tanh(m: ModelMaker, cube: Callable[[ModelMaker], str] | None) -> None:
+    if cube is not None:
+        bent = m.node("Add", "x", m.node("Mul", m.constant(0.044715), cube(m)))
+    else:  # as Keras has it
+        square = m.node("Mul", m.constant(0.044715), m.node("Mul", "x", "x"))
+        bent = m.node("Mul", "x", m.node("Add", m.constant(1), square))
+    odd = m.node("Tanh", m.node("Mul", bent, m.constant((2 / np.pi) ** 0.5)))
+    gate = m.node("Mul", m.node("Add", odd, m.constant(1)), m.constant(0.5))
+    m.node("Mul", "x", gate)
 
 
 def _silu(m: ModelMaker) -> None:
@@ -72,8 +103,66 @@ CASES: dict[str, Case] = {
         ["HardSwish"],
     ),
     "hard swish, factor last": (_swish_by_clip, ["HardSwish"]),
-    "silu": (_silu, ["Fork", "Sigmoid", "Mul"]),
+    "silu": (_silu, ["Curve"]),
+    "silu by two": (
+        lambda m: m.node("Mul", m.node("Sigmoid", m.node("Mul", "x", m.constant(1.702))), "x"),
+        ["Curve"],
+    ),
+    "gate of another stream": (
+        lambda m: m.node("Mul", "x", m.node("Sigmoid", m.node("Relu", "x"))),
+        ["Fork", "Relu", "Sigmoid", "Mul"],
+    ),
+    "tanh": (lambda m: m.node("Tanh", "x"), ["Curve"]),
+    "erf": (lambda m: m.node("Erf", "x"), ["Curve"]),
+    "softplus": (lambda m: m.node("Softplus", "x"), ["Curve"]),
+    "elu": (lambda m: m.node("Elu", "x", alpha=0.5), ["Curve"]),
+    "selu": (lambda m: m.conv(m.node("Selu", "x"), 3, 2), ["Curve", "Conv2d"]),
+    "selu of one's own": (lambda m: m.node("Selu", "x", alpha=2.0, gamma=0.5), ["Curve", "Conv2d"]),
+    "celu": (lambda m: m.node("Celu", "x"), ["Curve"]),
+    "celu by half": (
+        lambda m: m.conv(m.node("Celu", m.conv("x", 3, 2), alpha=0.5), 2, 2),
+        ["Conv2d", "Curve", "Conv2d"],
+    ),
+    "mish": (
+        lambda m: m.node("Mul", "x", m.node("Tanh", m.node("Softplus", "x"))),
+        ["Curve"],
+    ),
+    "leaky relu": (lambda m: m.node("LeakyRelu", "x"), ["LeakyRelu"]),
+    "leaky relu without a leak": (lambda m: m.node("LeakyRelu", "x", alpha=0.0), ["Relu"]),
+    "gelu by erf": (lambda m: _gelu(m, "x"), ["Curve"]),
+    "gelu, half first": (
+        lambda m: m.node("Mul", m.node("Mul", "x", m.constant(0.5)), _erf_gate(m, "x")),
+        ["Curve"],
+    ),
+    "gelu, half in the gate": (
+        lambda m: m.node("Mul", "x", m.node("Mul", _erf_gate(m, "x"), m.constant(0.5))),
+        ["Curve"],
+    ),
+    "gelu by tanh": (lambda m: _gelu_by_tanh(m, _cube_by_pow), ["Curve"]),
+    "gelu by tanh, products": (lambda m: _gelu_by_tanh(m, _cube_by_mul), ["Curve"]),
+    "gelu by tanh, factored": (
+        lambda m: _gelu_by_tanh(m, None),
+        ["Curve"],
+    ),
+    "square": (lambda m: m.node("Pow", "x", m.constant(2)), ["Fork", "Mul"]),
+    "erf of another stream": (
+        lambda m: m.node("Mul", "x", _erf_gate(m, m.node("Relu", "x"))),
+        ["Fork", "Relu", "Conv2d", "Curve", "Conv2d", "Mul"],
+    ),
     "x + x": (lambda m: m.node("Add", "x", "x"), ["Fork", "Add"]),
+    "sum of one": (lambda m: m.node("Relu", m.node("Sum", "x")), ["Relu"]),
+    "sum of two": (lambda m: m.node("Sum", m.node("Relu", "x"), "x"), ["Fork", "Relu", "Add"]),
+    "sum of three and constants": (
+        lambda m: m.node(
+            "Sum",
+            m.constant(2.0),
+            m.node("Relu", "x"),
+            m.node("Sum", m.constant(1.0), m.random(3, 1, 1)),
+            m.conv("x", 3, 3),
+            m.node("Sigmoid", "x"),
+        ),
+        ["Fork", "Relu", "Conv2d", "Sigmoid", "Add", "Add", "Conv2d"],
+    ),
     "squeeze and excitation": (
         _squeeze_excite,
         [*SQUEEZED, "Conv2d", "Relu", "Conv2d", "HardSigmoid", "Mul", "Conv2d"],
@@ -173,3 +262,35 @@ def test_weights_of_a_folded_batch_norm_are_exact(tmp_path: Path) -> None:
     # 2 * (3x + 5 - 1) / sqrt(4) + 7
     assert float(weights["Conv_0.weight"].reshape(())) == 3.0
     np.testing.assert_array_equal(weights["Conv_0.bias"], [11.0])
+
+
+@pytest.mark.parametrize(
+    ("opset", "op", "attributes", "function"),
+    [
+        (18, "Mish", {}, ops.Function.MISH),
+        (20, "Gelu", {}, ops.Function.GELU),
+        (20, "Gelu", {"approximate": "tanh"}, ops.Function.GELU_TANH),
+    ],
+)
+def test_functions_of_newer_operator_sets(
+    opset: int, op: str, attributes: dict[str, str], function: ops.Function, tmp_path: Path
+) -> None:
+    maker = ModelMaker(opset=opset)
+    maker.node(op, "x", **attributes)
+    assert prove(maker.save(tmp_path)).graph.layers[1].op == ops.Curve(function)
+
+
+@pytest.mark.parametrize("function", ops.Function)
+def test_a_curve_that_is_written_is_read_again(function: ops.Function, tmp_path: Path) -> None:
+    alpha = 1.75 if function in (ops.Function.SILU, ops.Function.ELU) else 1.0
+    draft = Draft("curved")
+    draft.add("input", ops.Input(), [], out=FeatureMap(5, 3, 2))
+    draft.add("curve", ops.Curve(function, alpha), ["input"])
+    draft.add("output", ops.Output(), ["curve"])
+    path = tmp_path / "model.onnx"
+    path.write_bytes(write_model(*draft.build()))
+    assert [layer.op for layer in read_model(path).graph.layers] == [
+        ops.Input(),
+        ops.Curve(function, alpha),
+        ops.Output(),
+    ]

@@ -29,6 +29,8 @@ def _every_op() -> Graph:
         ops.HardSigmoid(1 / 6, 0.5),
         ops.HardSwish(),
         ops.Sigmoid(),
+        ops.LeakyRelu(0.1),
+        ops.Curve(ops.Function.GELU),
         ops.MaxPool2d((3, 2), (2, 1), (1, 0, 1, 1)),
         ops.AvgPool2d((2, 2), (1, 1), (0, 0, 1, 0), ops.Divisor.INSIDE),
         ops.Pad((1, 2, 3, 4), 0, 2),

@@ -13,6 +13,7 @@ import click
 from .._version import __version__
 from ..errors import HassError, OutputError, SpecError
 from ..near import nearest_or_all
+from ..printable import message
 
 VERB_GROUP = "hass.verbs"
 INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells have it
@@ -149,7 +150,7 @@ def _debug_option() -> click.Option:
 
 
 def _say_error(error: HassError) -> None:
-    lines = str(error).splitlines() or [type(error).__name__]
+    lines = message(str(error)).splitlines() or [type(error).__name__]
     if isinstance(error, SpecError) and len(error.mistakes) > 1:
         lines = [f"{len(error.mistakes)} mistakes", *(f"  {line}" for line in lines)]
     click.echo(click.style("error: ", fg="red", bold=True) + "\n".join(lines), err=True)

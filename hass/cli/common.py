@@ -18,6 +18,7 @@ from ..device import Device, device_names, load_device
 from ..errors import OutputError, SpecError
 from ..files import JsonValue, canonical_json
 from ..pareto import Measure
+from ..printable import message, printable
 from ..values import ACC_BITS
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def torch_needed(verb: str) -> Iterator[None]:
 
 def talk(text: str) -> None:
     """One remark to the user, on stderr."""
-    click.echo(text, err=True)
+    click.echo(message(text), err=True)
 
 
 def print_json(value: Mapping[str, JsonValue]) -> None:
@@ -250,7 +251,7 @@ def cell_text(cell: Cell) -> str:
         case float():
             return f"{cell:.4g}"
         case _:
-            return cell
+            return printable(cell)
 
 
 def percent(share: float | None) -> str:
@@ -281,7 +282,7 @@ def print_table(
     ]
     width = sum(max(map(len, texts_of)) + 3 for texts_of in zip(columns, *texts, strict=True)) + 1
     if title is not None:
-        click.echo(title)
+        click.echo(printable(title))
     if on_terminal(sys.stdout) and width <= shutil.get_terminal_size().columns:
         _print_rich(columns, texts, right, footer is not None)
     else:

@@ -2,7 +2,7 @@
 
 from .coefficients import COST_MODEL_VERSION
 from .flow import layer_shapes
-from .foldings import EngineKind, Folding, FoldingArrays, MemoryKind, as_arrays
+from .foldings import EngineKind, Folding, FoldingArrays, MemoryKind, as_arrays, passes_of
 from .layer import layer_costs
 from .pipeline import (
     OFF_CHIP,
@@ -10,7 +10,6 @@ from .pipeline import (
     frame_bits,
     off_chip_bits_per_cycle,
     off_chip_bound_cycles,
-    passes_of,
 )
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import FifoNeed, LayerShape

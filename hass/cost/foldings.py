@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
@@ -168,3 +168,13 @@ def as_arrays(foldings: Sequence[Folding]) -> FoldingArrays:
 def folding_fields() -> tuple[str, ...]:
     """Names of a folding's fields, for files and tables."""
     return tuple(field.name for field in fields(Folding))
+
+
+def passes_of(foldings: Mapping[str, Folding]) -> dict[str, int]:
+    """Layer -> output rows that one reading of its weights serves, of layers whose weights are off
+    chip."""
+    return {
+        name: folding.rows_per_pass
+        for name, folding in foldings.items()
+        if folding.weight_memory is MemoryKind.OFF_CHIP
+    }

@@ -49,7 +49,15 @@ def _body(
             return global_avg_pool_cost(op, shape, streams, arithmetic)
         case ops.Add() | ops.Mul():
             return binary_cost(op, streams, arithmetic)
-        case ops.Relu() | ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
+        case (
+            ops.Relu()
+            | ops.Clip()
+            | ops.HardSigmoid()
+            | ops.HardSwish()
+            | ops.Sigmoid()
+            | ops.LeakyRelu()
+            | ops.Curve()
+        ):
             return activation_cost(op, streams, arithmetic)
         case ops.Input() | ops.Output() | ops.Fork() | ops.Concat() | ops.Slice() | ops.Pad():
             return routing_cost(op, shape, streams, arithmetic)

@@ -17,10 +17,11 @@ from .depths import sized_fifo
 from .energy import energy_proxy_pj
 from .first_frame import first_frame
 from .flow import layer_shapes
-from .foldings import Folding, MemoryKind, as_arrays, streams_in
+from .foldings import Folding, as_arrays, passes_of, streams_in
 from .layer import layer_costs, lead_frames
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
 from .shape import LayerShape
+from .uneven import with_waiting
 
 MOVE_ROUNDING_CYCLES = 1e-9  # of quotients of floats
 OFF_CHIP = "off-chip bandwidth"
@@ -52,16 +53,6 @@ def off_chip_bound_cycles(
     """Cycles per frame that off-chip memory needs for a frame in, its result out, and weights."""
     bits = frame_bits(graph, arithmetic) + weight_bits_per_frame
     return cycles_to_move(bits, off_chip_bits_per_cycle(device, clock_mhz))
-
-
-def passes_of(foldings: Mapping[str, Folding]) -> dict[str, int]:
-    """Layer -> output rows that one reading of its weights serves, of layers whose weights are off
-    chip."""
-    return {
-        name: folding.rows_per_pass
-        for name, folding in foldings.items()
-        if folding.weight_memory is MemoryKind.OFF_CHIP
-    }
 
 
 def _resources(costs: LayerCosts) -> Resources:
@@ -148,7 +139,7 @@ def estimate(
         bottleneck, frame_ii = OFF_CHIP, bound
     last = graph.of_type(ops.Output)[0].name
     order = {(edge.src, edge.dst, edge.port): i for i, edge in enumerate(graph.edges)}
-    return Estimate(
+    found = Estimate(
         layers=layers,
         fifos=tuple(sorted(fifos, key=lambda f: order[f.edge])),
         frame_ii_cycles=frame_ii,
@@ -160,6 +151,7 @@ def estimate(
         active_macs_per_frame=active_total,
         multipliers=sum(folding.multipliers for folding in foldings.values()),
     )
+    return with_waiting(graph, found, profile)
 
 
 def _fifos(

@@ -137,6 +137,7 @@ class Estimate:
         layers: layer name -> estimate, in topological order.
         fifos: one per edge, in the graph's order.
         frame_ii_cycles: cycles between successive frames in steady state.
+        waiting_cycles: of these, what layers wait for each other on the way: ``uneven``.
         depth_cycles: from first word in to first word out.
         latency_cycles: one frame alone: depth_cycles + the time to put the frame out.
         clock_mhz: clock the rates are given at.
@@ -156,9 +157,16 @@ class Estimate:
     bottleneck: str
     active_macs_per_frame: float
     multipliers: int
+    waiting_cycles: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", MappingProxyType(dict(self.layers)))
+
+    @property
+    def slowest_cycles(self) -> int:
+        """Frame II if no layer waited for another: that of the bottleneck, which is what foldings
+        are chosen by."""
+        return self.frame_ii_cycles - self.waiting_cycles
 
     @property
     def throughput_fps(self) -> float:

@@ -19,7 +19,8 @@ from ..fixed_point import IntArray, quantise, requantise, saturate
 from ..graph import Graph, Layer
 from ..handlers.clips import non_negative_layers
 from ..identifiers import identifiers
-from ..reference import apply, convolve, integer_weights, windows
+from ..reference import convolve, integer_weights
+from ..reference_ops import apply, windows
 from ..values import FixedPoint
 from .averages import average_window
 from .exporter import ExportSource
@@ -46,6 +47,8 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
         case ops.Add():
             return None if maps[0] == maps[1] else "operands of the same shape"
         case ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
+            return "Relu as the activation"
+        case ops.LeakyRelu() | ops.Curve():
             return "Relu as the activation"
         case ops.Slice() | ops.Pad():
             found = selection(graph, layer) is not None

@@ -99,6 +99,17 @@ def _as_conv(op: ops.Op, source: FeatureMap) -> _AsConv | None:
             return None
 
 
+def nearest_activation(op: ops.LeakyRelu | ops.Curve) -> ops.Op:
+    """Of fpgaConvNet's activations the one that costs about as much."""
+    match op:
+        case ops.LeakyRelu():
+            return ops.Relu()
+        case ops.Curve(ops.Function.TANH | ops.Function.ERF | ops.Function.SOFTPLUS):
+            return ops.Sigmoid()
+        case ops.Curve():
+            return ops.HardSwish()
+
+
 def covers_map(op: ops.MaxPool2d | ops.AvgPool2d, source: FeatureMap) -> bool:
     """Whether a window is as large as the map; its parser then makes the pooling a global one."""
     return op.kernel == (source.height, source.width)
@@ -115,6 +126,12 @@ def lower_ops(graph: Graph, weights: Weights) -> LoweredGraph:
         if isinstance(layer.op, ops.AvgPool2d) and whole and not any(layer.op.pads):
             layers.append(replace(layer, op=ops.GlobalAvgPool()))
             continue
+        if isinstance(layer.op, ops.LeakyRelu | ops.Curve):
+            nearest = nearest_activation(layer.op)
+            layers.append(replace(layer, op=nearest))
+            stands = f"{ops.op_name(nearest)} in the place of {ops.op_name(layer.op)}, which it "
+            rewritten[layer.name] = f"{stands}has not: near cost, other numbers"
+            continue
         found = _as_conv(layer.op, maps[0]) if maps else None
         if found is None:
             layers.append(layer)
@@ -122,7 +139,7 @@ def lower_ops(graph: Graph, weights: Weights) -> LoweredGraph:
         layers.append(replace(layer, op=found.op))
         arrays[f"{layer.name}.weight"] = found.weight
         arrays[f"{layer.name}.bias"] = np.zeros(found.op.out_channels, dtype=np.float32)
-        rewritten[layer.name] = found.what
+        rewritten[layer.name] = f"{found.what}; hass needs no multipliers for it"
     return LoweredGraph(
         Graph(graph.name, tuple(layers), graph.edges), weights.replace(arrays), rewritten
     )

@@ -78,7 +78,7 @@ def layer_remarks(
     stage = by_name[stages.names[name]]
     remarks: list[Remark] = []
     if name in lowered.rewritten:
-        what = f"{stage.name}: {lowered.rewritten[name]}; hass needs no multipliers for it"
+        what = f"{stage.name}: {lowered.rewritten[name]}"
         remarks.append(Remark(name, Fate.APPROXIMATED, what))
     elif isinstance(stage.op, ops.Conv2d):
         remarks.append(_conv(source, stage, stage.op))

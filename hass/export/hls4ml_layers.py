@@ -45,6 +45,8 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
             return None if maps[0] == maps[1] else "operands of the same shape"
         case ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
             return "Relu as the activation"
+        case ops.LeakyRelu() | ops.Curve():
+            return "Relu as the activation"
         case ops.Slice() | ops.Pad():
             found = selection(graph, layer) is not None
             return None if found else "a slice that starts at the map's corner and leaves no rest"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +30,9 @@ from ..fixed_point import (
 )
 from ..graph import Layer
 from ..handlers.values import frame_dims
-from ..reference import align_frac_bits, linear_constants, unit_format
+from ..reference_ops import align_frac_bits, leaky_slope, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
+from .onnx_curve import add_curve
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
 from .onnx_network import OnnxNetwork
 from .onnx_walk import finished, main_node, network_maker
@@ -131,6 +133,12 @@ class ExactWriter:
                 return self._divided(name, total, op, self._graph.in_maps(name)[0])
             case ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
                 return self._activation(layer, op, sources[0], formats[0])
+            case ops.LeakyRelu():
+                return self._leaky(layer, op, sources[0])
+            case ops.Curve():
+                main = partial(self._main, layer)
+                made = add_curve(self._maker, main, name, op, sources[0], (formats[0], out))
+                return self._fixed(name, made, out)
             case ops.Add():
                 return self._add(layer, sources, formats)
             case ops.Mul():
@@ -288,6 +296,17 @@ class ExactWriter:
             return self._main(layer, "Clip", [gate, *ends])
         gate = maker.node("Clip", [gate, *ends], f"{name}/open")
         return self._fixed(name, self._main(layer, "Mul", [source, gate]), out)
+
+    def _leaky(self, layer: Layer, op: ops.LeakyRelu, source: str) -> str:
+        """Where x is not below zero, x; the rest times the hardware's slope."""
+        name, maker = layer.name, self._maker
+        multiplier, frac_bits = leaky_slope(op.alpha)
+        zero = self._real("zero", 0.0)
+        slope = self._real(f"{name}.slope", math.ldexp(multiplier, -frac_bits))
+        low = maker.node("Mul", [source, slope], f"{name}/low")
+        negative = maker.node("Less", [source, zero], f"{name}/negative")
+        chosen = self._main(layer, "Where", [negative, low, source])
+        return self._fixed(name, chosen, self._formats.outputs[name])
 
     def _add(self, layer: Layer, sources: list[str], formats: list[FixedPoint]) -> str:
         name = layer.name

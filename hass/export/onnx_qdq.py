@@ -18,6 +18,7 @@ from .. import ops
 from ..fixed_point import quantise
 from ..graph import Layer
 from ..handlers.write import OP_TYPES, op_attributes
+from ..handlers.write_curve import SOURCE, Step, curve_steps
 from ..values import FixedPoint
 from .onnx_exact import step_of
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
@@ -116,6 +117,8 @@ class QdqWriter:
                     for end, value in (("low_clip", op.low), ("high_clip", op.high))
                 ]
                 return self._main(layer, "Clip", [*sources, *ends])
+            case ops.Curve():
+                return self._curve(layer, op, sources[0])
             case ops.Slice():
                 inputs = [*sources, *self._maker.slice_inputs(name, op)]
                 return self._main(layer, "Slice", inputs)
@@ -125,6 +128,21 @@ class QdqWriter:
                 return self._main(layer, "Pad", inputs)
             case _:
                 return self._main(layer, OP_TYPES[type(op)], sources, op_attributes(op))
+
+    def _curve(self, layer: Layer, op: ops.Curve, source: str) -> str:
+        *before, last = curve_steps(op)
+        made = {SOURCE: source}
+
+        def inputs(step: Step) -> list[str]:
+            return [
+                made[item] if isinstance(item, str) else self._real(f"curve.{item:.9g}", item)
+                for item in step.inputs
+            ]
+
+        for step in before:
+            wanted = f"{layer.name}/{step.name}"
+            made[step.name] = self._maker.node(step.op_type, inputs(step), wanted, step.attributes)
+        return self._main(layer, last.op_type, inputs(last), last.attributes)
 
     def _conv(self, layer: Layer, op: ops.Conv2d, source: str) -> str:
         name, maker = layer.name, self._maker

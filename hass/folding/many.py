@@ -33,7 +33,7 @@ class ManyEstimates:
     """n foldings of a whole network.
 
     Attributes:
-        frame_ii_cycles: (n,) cycles between frames.
+        frame_ii_cycles: (n,) cycles between frames, but for what layers wait for each other.
         resources: (n, 5) in the order of ``RESOURCE_NAMES``.
     """
 

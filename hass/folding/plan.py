@@ -21,7 +21,8 @@ class FoldingPlan:
         solver: word for what found it: ``greedy`` or ``exact``.
         proved_bound_cycles: no legal folding that fits the part has a smaller frame II.
         gap: how far the plan is above what is proved of its objective: value / bound - 1; 0 is a
-            proved optimum. See ``gap_above``.
+            proved optimum. What layers wait for each other on the way is in the value, but in no
+            bound. See ``gap_above``.
         objective: what the plan is to be best at.
         bound: where the objective is not throughput: no legal folding that fits the part and keeps
             the objective's limits is better, in the goal's unit; None where it is throughput, whose

@@ -202,7 +202,7 @@ def prices(
     passes = passes_of(plan.foldings)
     streaming = Streaming(passes, passes) if passes else None
     problem = problem_of(graph, device, profile, engines, arithmetic, clock, cache, streaming)
-    cycles = plan.estimate.frame_ii_cycles
+    cycles = plan.estimate.slowest_cycles
     sketch = sketched(problem.tables, problem.budget, problem.least_cycles)
     if goal is not Goal.THROUGHPUT:
         limit = plan.objective.frame_ii_limit(clock)

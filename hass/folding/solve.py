@@ -262,55 +262,81 @@ def solve(
     def fast(problem: Problem, effort: Effort) -> _Found | None:
         return _fastest(problem, solver, effort) if all(map(len, problem.tables)) else None
 
-    problem = posed()
-    found: _Found | None = None
-    if all(len(table) for table in problem.tables):
-        match objective.goal:
-            case Goal.THROUGHPUT:
-                found = _fastest(problem, solver, left.effort())
-                if found is not None and limit is not None:
-                    found = _required(problem, found, limit, left)
-            case Goal.LATENCY:
-                found = _earliest(
-                    graph,
-                    problem,
-                    limit,
-                    solver,
-                    left,
-                    lambda rows: judged(problem, rows).latency_cycles,
-                )
-            case Goal.EFFICIENCY:
-                found = _efficient(problem, limit, solver, left.effort())
-            case _:
-                found = _smallest(problem, objective.goal, limit, solver, left.effort())
-    on_chip = weights is WeightsAt.ON_CHIP or objective.goal is not Goal.THROUGHPUT
-    if on_chip or (weights is WeightsAt.AUTO and found is not None):
-        if found is None:
+    def answered(limit: int | None) -> FoldingPlan | Infeasibility:
+        problem = posed()
+        found: _Found | None = None
+        if all(len(table) for table in problem.tables):
+            match objective.goal:
+                case Goal.THROUGHPUT:
+                    found = _fastest(problem, solver, left.effort())
+                    if found is not None and limit is not None:
+                        found = _required(problem, found, limit, left)
+                case Goal.LATENCY:
+                    found = _earliest(
+                        graph,
+                        problem,
+                        limit,
+                        solver,
+                        left,
+                        lambda rows: judged(problem, rows).latency_cycles,
+                    )
+                case Goal.EFFICIENCY:
+                    found = _efficient(problem, limit, solver, left.effort())
+                case _:
+                    found = _smallest(problem, objective.goal, limit, solver, left.effort())
+        on_chip = weights is WeightsAt.ON_CHIP or objective.goal is not Goal.THROUGHPUT
+        if on_chip or (weights is WeightsAt.AUTO and found is not None):
+            if found is None:
+                return _explained(graph, problem, device, arithmetic, limit, clock)
+            return planned(problem, found)
+        # Joins in front of which no branch waits for a pass: a bound for every choice of layers
+        # whose weights are off chip; then some choices, with FIFOs for their passes.
+        freely, waits = posed(every_layer(graph, arithmetic)), counted(graph, arithmetic)
+        roughly = replace(left.effort(), gap=max(effort.gap, _CHOICE_GAP))
+        bound = fast(freely, left.effort() if waits.none_waits else roughly)
+        if bound is None:
+            return _explained(graph, freely, device, arithmetic, None, clock)
+        plans = [] if found is None else [planned(problem, _Found(found.rows, bound.bound))]
+        if waits.none_waits:
+            plans.append(planned(freely, bound))
+        else:
+            guide = posed(waits)
+            guided = fast(guide, _GUESS)
+            chosen = freely.foldings(bound.rows) if guided is None else guide.foldings(guided.rows)
+            for streaming in narrowed(graph, arithmetic, chosen):
+                problem = posed(streaming)
+                answer = fast(problem, roughly)
+                if answer is not None:
+                    plans.append(planned(problem, _Found(answer.rows, bound.bound)))
+        best = min(plans, key=lambda plan: plan.estimate.frame_ii_cycles, default=None)
+        if best is None or (limit is not None and best.estimate.frame_ii_cycles > limit):
             return _explained(graph, problem, device, arithmetic, limit, clock)
-        return planned(problem, found)
-    # Joins in front of which no branch waits for a pass: a bound for every choice of layers whose
-    # weights are off chip; then some choices, with FIFOs for their passes.
-    freely, waits = posed(every_layer(graph, arithmetic)), counted(graph, arithmetic)
-    roughly = replace(left.effort(), gap=max(effort.gap, _CHOICE_GAP))
-    bound = fast(freely, left.effort() if waits.none_waits else roughly)
-    if bound is None:
-        return _explained(graph, freely, device, arithmetic, None, clock)
-    plans = [] if found is None else [planned(problem, _Found(found.rows, bound.bound))]
-    if waits.none_waits:
-        plans.append(planned(freely, bound))
-    else:
-        guide = posed(waits)
-        guided = fast(guide, _GUESS)
-        chosen = freely.foldings(bound.rows) if guided is None else guide.foldings(guided.rows)
-        for streaming in narrowed(graph, arithmetic, chosen):
-            problem = posed(streaming)
-            answer = fast(problem, roughly)
-            if answer is not None:
-                plans.append(planned(problem, _Found(answer.rows, bound.bound)))
-    best = min(plans, key=lambda plan: plan.estimate.frame_ii_cycles, default=None)
-    if best is None or (limit is not None and best.estimate.frame_ii_cycles > limit):
-        return _explained(graph, problem, device, arithmetic, limit, clock)
-    return best
+        return best
+
+    within = limit
+    first = answer = answered(limit)
+    while isinstance(answer, FoldingPlan) and limit is not None and within is not None:
+        reached = answer.estimate.frame_ii_cycles
+        if reached <= limit:
+            break
+        # what layers wait for each other comes on top, and the solvers do not know it
+        within = min(within - 1, answer.estimate.slowest_cycles * limit // reached)
+        answer = answered(within)
+    if answer is first or limit is None or within is None:
+        return answer
+    if isinstance(answer, Infeasibility):
+        lost = f"{limit - within:,} of the {limit:,} cycles"
+        return replace(
+            answer, levers=(*answer.levers, f"layers wait for each other for {lost} asked for")
+        )
+    assert isinstance(first, FoldingPlan)
+    value = objective.value(answer.estimate, device.budget)
+    return replace(
+        answer,
+        gap=gap_above(value, first.proved_bound),
+        proved_bound_cycles=first.proved_bound_cycles,
+        bound=first.bound,
+    )
 
 
 def _required(problem: Problem, found: _Found, limit: int, left: Remaining) -> _Found | None:

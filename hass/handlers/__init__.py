@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from . import activation, affine, bounds, conv, elementwise, layout, linear, pool, slicing
+from . import activation, affine, bounds, conv, elementwise, layout, linear, pool, slicing, total
 from .node import Node
 from .values import Stream
 
@@ -27,6 +27,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         **linear.HANDLERS,
         **pool.HANDLERS,
         **slicing.HANDLERS,
+        **total.HANDLERS,
     }
 )
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from .limits import MOST_MADE_VALUES
 from .node import Node
 from .values import Constant
 
@@ -27,9 +28,6 @@ BY_REFERENCE = frozenset(
         "Sign", "Softmax", "SpaceToDepth", "Split", "Sum", "Tanh", "Tile", "Trilu", "Xor",
     }
 )  # fmt: skip
-_LARGEST_MADE = (
-    160_000_000  # elements; the largest networks in use, VGG-19, have 144 million weights
-)
 
 _PRODUCTS = ("Gemm", "MatMul")
 _REPEATS = ("OneHot", "Tile")
@@ -52,8 +50,12 @@ _FAILURES = (
 )
 
 
-def evaluate_by_reference(node: Node) -> Sequence[Constant]:
+def evaluate_by_reference(node: Node, room: int) -> Sequence[Constant]:
     """The outputs of a node all of whose inputs are constant.
+
+    Args:
+        node: the node.
+        room: how many values it may make.
 
     Raises:
         UnsupportedOpError: if it does not fit its inputs, or would make something huge.
@@ -61,8 +63,10 @@ def evaluate_by_reference(node: Node) -> Sequence[Constant]:
     from onnx.reference import ReferenceEvaluator  # here, as it is slow to load
 
     arrays = {f"i{i}": v for i, v in enumerate(node.inputs) if isinstance(v, np.ndarray)}
-    if _values_made(node, list(arrays.values())) > _LARGEST_MADE:
-        raise node.refuse("of constants: it would make too many of them")
+    made = _values_made(node, list(arrays.values()))
+    if made > room:
+        most = f"all constants of a file may have {MOST_MADE_VALUES} values"
+        raise node.refuse(f"of constants: makes {made} values; {most}")
     names = [f"i{i}" if value is not None else "" for i, value in enumerate(node.inputs)]
     outputs = [f"o{index}" for index in range(len(node.used_outputs))]
     made = helper.make_node(node.op, names, outputs)
@@ -86,7 +90,7 @@ def evaluate_by_reference(node: Node) -> Sequence[Constant]:
 
 
 def _values_made(node: Node, arrays: Sequence[Constant]) -> int:
-    """How many values an op makes at most, where that may be more than its largest input has."""
+    """How many values an op makes at most."""
     shapes = [array.shape for array in arrays]
     if node.op in _REPEATS and len(arrays) > 1:
         factors = [abs(int(factor)) for factor in arrays[1].reshape(-1)[:_MOST_FACTORS]]
@@ -100,4 +104,4 @@ def _values_made(node: Node, arrays: Sequence[Constant]) -> int:
             return math.prod(np.broadcast_shapes(*shapes))
         except ValueError as error:
             raise node.refuse(f"of constants: {error}") from None
-    return 0
+    return max((array.size for array in arrays), default=0)

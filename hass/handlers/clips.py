@@ -16,6 +16,8 @@ def non_negative_layers(graph: Graph) -> frozenset[str]:
         match layer.op:
             case ops.Relu() | ops.Sigmoid() | ops.HardSigmoid():
                 found.add(layer.name)
+            case ops.Curve(ops.Function.SOFTPLUS):
+                found.add(layer.name)
             case ops.Clip() as clip if clip.low >= 0:
                 found.add(layer.name)
             case (

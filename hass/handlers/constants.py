@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
@@ -10,23 +11,24 @@ import numpy as np
 import onnx
 
 from .by_reference import BY_REFERENCE, evaluate_by_reference
+from .limits import MOST_MADE_VALUES, few_integers, values_made
 from .node import Node
 from .values import Constant
 
 Evaluator: TypeAlias = Callable[[Node, Sequence[Constant]], Constant]
 
-# Shapes and indices are small; what is larger is a weight, and those are not computed from these.
-_LARGEST_MADE = 1 << 24
-
 
 def _axes(node: Node, values: Sequence[Constant], opset: int) -> tuple[int, ...] | None:
     if node.opset < opset:
         return node.integers("axes")
-    return tuple(int(axis) for axis in values[1].reshape(-1)) if len(values) > 1 else None
+    return few_integers(values[1]) if len(values) > 1 else None
 
 
 def _cast(node: Node, values: Sequence[Constant]) -> Constant:
-    return values[0].astype(onnx.helper.tensor_dtype_to_np_dtype(node.integer("to", 0)))
+    kind = onnx.helper.tensor_dtype_to_np_dtype(node.integer("to", 0))
+    if kind == np.object_:
+        raise ValueError("to text")
+    return values[0].astype(kind, copy=False)
 
 
 def _concat(node: Node, values: Sequence[Constant]) -> Constant:
@@ -49,7 +51,7 @@ def _slice(node: Node, values: Sequence[Constant]) -> Constant:
     if node.opset < 10:
         lists = [node.integers(name) for name in ("starts", "ends", "axes")]
     else:
-        lists = [tuple(int(item) for item in value.reshape(-1)) for value in values[1:]]
+        lists = [few_integers(value) for value in values[1:]]
     starts, ends = lists[0] or (), lists[1] or ()
     axes = lists[2] if len(lists) > 2 and lists[2] is not None else range(len(starts))
     steps = lists[3] if len(lists) > 3 and lists[3] is not None else (1,) * len(starts)
@@ -62,7 +64,7 @@ def _slice(node: Node, values: Sequence[Constant]) -> Constant:
 
 
 def _reshape(_: Node, values: Sequence[Constant]) -> Constant:
-    wanted = [int(size) for size in values[1].reshape(-1)]
+    wanted = few_integers(values[1])
     return values[0].reshape(
         [values[0].shape[axis] if size == 0 else size for axis, size in enumerate(wanted)]
     )
@@ -73,26 +75,20 @@ def _transpose(node: Node, values: Sequence[Constant]) -> Constant:
 
 
 def _constant_of_shape(node: Node, values: Sequence[Constant]) -> Constant:
-    shape = tuple(int(size) for size in values[0].reshape(-1))
-    if int(np.prod(shape, dtype=object)) > _LARGEST_MADE:
-        raise ValueError(f"a constant of shape {list(shape)}")
-    if not node.has("value"):
-        return np.zeros(shape, np.float32)
-    fill = onnx.numpy_helper.to_array(node.attributes["value"].t)
-    return np.full(shape, fill.reshape(-1)[0], fill.dtype)
+    shape = few_integers(values[0])
+    fill: Constant = np.zeros(1, np.float32)
+    if node.has("value"):
+        fill = onnx.numpy_helper.to_array(node.attributes["value"].t)
+    return np.broadcast_to(fill.reshape(-1)[0], shape)  # no copies of the one value
 
 
 def _expand(_: Node, values: Sequence[Constant]) -> Constant:
-    shape = np.broadcast_shapes(values[0].shape, tuple(int(s) for s in values[1].reshape(-1)))
-    if int(np.prod(shape, dtype=object)) > _LARGEST_MADE:
-        raise ValueError(f"a constant of shape {list(shape)}")
+    shape = np.broadcast_shapes(values[0].shape, few_integers(values[1]))
     return np.broadcast_to(values[0], shape)
 
 
 def _range(_: Node, values: Sequence[Constant]) -> Constant:
     start, limit, delta = (value.reshape(-1)[0] for value in values)
-    if delta == 0 or abs(limit - start) / abs(delta) > _LARGEST_MADE:
-        raise ValueError(f"a range from {start} to {limit} by {delta}")
     return np.arange(start, limit, delta, dtype=values[0].dtype)
 
 
@@ -149,6 +145,7 @@ EVALUATORS: Mapping[str, Evaluator] = MappingProxyType(
         "Max": lambda _, v: np.maximum.reduce(list(v)),
         "Min": lambda _, v: np.minimum.reduce(list(v)),
         "Mul": lambda _, v: v[0] * v[1],
+        "Pow": lambda _, v: np.power(v[0], v[1].astype(v[0].dtype)),
         "Neg": lambda _, v: -v[0],
         "Range": _range,
         "Reciprocal": lambda _, v: 1 / v[0],
@@ -160,6 +157,7 @@ EVALUATORS: Mapping[str, Evaluator] = MappingProxyType(
         "Sqrt": lambda _, v: np.sqrt(v[0]),
         "Squeeze": _squeeze,
         "Sub": lambda _, v: v[0] - v[1],
+        "Sum": lambda _, v: functools.reduce(np.add, v),
         "Transpose": _transpose,
         "Unsqueeze": _unsqueeze,
         "Where": lambda _, v: np.where(v[0], v[1], v[2]),
@@ -178,19 +176,28 @@ def is_evaluated(op: str) -> bool:
     return op in EVALUATORS or op in BY_REFERENCE
 
 
-def evaluate(node: Node) -> Sequence[Constant]:
+def evaluate(node: Node, room: int) -> Sequence[Constant]:
     """The outputs of a node all of whose inputs are constant.
 
+    Args:
+        node: the node.
+        room: how many values it may make.
+
     Raises:
-        UnsupportedOpError: if the op is not evaluated or does not fit its inputs.
+        UnsupportedOpError: if the op is not evaluated, does not fit its inputs, or makes more than
+            there is room for.
     """
     evaluator = EVALUATORS.get(node.op)
     if evaluator is None and node.op in BY_REFERENCE:
-        return evaluate_by_reference(node)
+        return evaluate_by_reference(node, room)
     if evaluator is None:
         raise node.refuse("of constants is not evaluated; simplify the model first")
     values = [value for value in node.inputs if isinstance(value, np.ndarray)]
     try:
+        made = values_made(node.op, values)
+        if made > room:
+            most = f"all constants of a file may have {MOST_MADE_VALUES} values"
+            raise ValueError(f"makes {made} values; {most}")
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
             return (np.asarray(evaluator(node, values)),)
     except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:

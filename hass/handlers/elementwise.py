@@ -1,4 +1,4 @@
-"""Add, Sub, Mul, Div of two tensors."""
+"""Add, Sub, Mul, Div of two tensors, and small powers of one."""
 
 from __future__ import annotations
 
@@ -46,4 +46,24 @@ def _broadcasts(small: Stream, large: Stream) -> bool:
     )
 
 
-HANDLERS = {"Add": arithmetic, "Sub": arithmetic, "Mul": arithmetic, "Div": arithmetic}
+def power(node: Node) -> Stream:
+    """Pow by 1, 2 or 3: the product of the stream with itself."""
+    source, exponents = node.stream(0), node.constant(1)
+    if exponents is None or exponents.size != 1:
+        raise node.refuse("by other than one constant")
+    exponent = float(exponents.reshape(-1)[0])
+    if exponent not in (1.0, 2.0, 3.0):
+        raise node.refuse(f"by {exponent:g}, only by 1, 2 or 3")
+    layer = source.layer
+    for _ in range(int(exponent) - 1):
+        layer = node.draft.add(node.layer, ops.Mul(), [layer, source.layer])
+    return replace(source, layer=layer)
+
+
+HANDLERS = {
+    "Add": arithmetic,
+    "Sub": arithmetic,
+    "Mul": arithmetic,
+    "Div": arithmetic,
+    "Pow": power,
+}

@@ -13,10 +13,12 @@ from .. import ops
 from ..errors import GraphError, ModelError, UnsupportedNode, UnsupportedOpError
 from ..graph import Graph, Weights
 from ..rewrites.draft import Draft
+from ..shapes import check_map
 from . import HANDLERS, REFUSED
 from .by_reference import BY_REFERENCE
 from .constants import evaluate, is_evaluated, shape_value
 from .entry import FrameOrder, frame_order, input_dims, readings, seen_as
+from .limits import MOST_MADE_VALUES, check_weights, values_kept
 from .model_file import ModelFile
 from .names import safe_name
 from .node import Node
@@ -62,6 +64,10 @@ def lower(file: ModelFile) -> Lowered:
     dims = input_dims(file, source)
     attempts: list[_Attempt] = []
     pending = list(readings("input", dims))
+    try:
+        check_map(pending[0].map, dims[0])
+    except GraphError as error:
+        raise GraphError(f"{file.path}: input {source.name!r}: {error}") from None
     while pending:
         attempt = _Attempt(file, initializers, source.name, pending.pop(0))
         try:
@@ -88,8 +94,8 @@ class _Attempt:
         self.reading = reading
         self.error: ModelError = GraphError(f"{file.path}: not lowered")
         self._file = file
+        self._initializers = dict(initializers)
         self._values: dict[str, Value] = {source: reading}
-        self._scope = Scope(file, ChainMap(self._values), ChainMap(dict(initializers)))
 
     @property
     def streams(self) -> list[Stream]:
@@ -107,7 +113,9 @@ class _Attempt:
         draft = Draft(safe_name(graph.name, safe_name(file.path.stem, "model")))
         layer = draft.add("input", ops.Input(), [], out=self.reading.map)
         draft.add("output", ops.Output(), [layer])  # reserves the name; its source follows
-        _Lowering(file, draft).run(self._scope)
+        lowering = _Lowering(file, draft)
+        values, initializers = ChainMap(self._values), ChainMap(self._initializers)
+        lowering.run(Scope(str(file.path), values, initializers, lowering.stored_array))
         if len(graph.output) != 1:
             names = ", ".join(repr(output.name) for output in graph.output) or "none"
             raise GraphError(f"{file.path}: outputs {names}, expected exactly one")
@@ -150,6 +158,8 @@ class _Lowering:
         self._file = file
         self._draft = draft
         self._refused: list[UnsupportedNode] = []
+        self._made = 0  # values of constants that nodes made
+        self._stored = 0  # values of constants that the file holds
 
     def run(self, scope: Scope) -> None:
         """Lower all nodes that the outputs need; fills the scope's values."""
@@ -193,7 +203,10 @@ class _Lowering:
             if output in self._file.reasons:
                 raise node.refuse(self._file.reasons[output])
         try:
-            return self._branch(node, scope) if node.op == "If" else self._lower(node)
+            outputs = self._branch(node, scope) if node.op == "If" else self._lower(node)
+            # layers may share weights, but not so many that a small file is a huge network
+            check_weights(self._draft.weight_values, self._stored)
+            return outputs
         except GraphError as error:
             raise GraphError(f"{self._file.path}: node {name!r} ({node.op}): {error}") from None
         except ValueError as error:  # an op record that refuses its attributes
@@ -229,15 +242,27 @@ class _Lowering:
         if node.op == "CastLike" and isinstance(node.input(0), np.ndarray):
             return (node.floats(0),)
         if not any(isinstance(value, Stream) for value in node.inputs):
-            return evaluate(node)
+            return self._evaluated(node)
         if node.op not in HANDLERS:
             raise node.refuse(REFUSED.get(node.op, _ONLY_OF_CONSTANTS))
         return call(HANDLERS[node.op], node)
 
+    def _evaluated(self, node: Node) -> Sequence[Constant]:
+        made = evaluate(node, MOST_MADE_VALUES - self._made)
+        constants = [value for value in node.inputs if isinstance(value, np.ndarray)]
+        self._made += sum(values_kept(result, constants) for result in made)
+        return made
+
+    def stored_array(self, tensor: onnx.TensorProto) -> Constant:
+        """Values that the file holds."""
+        array = self._file.array(tensor)
+        self._stored += array.size
+        return array
+
     def _constant(self, node: Node) -> Constant:
         for name, attribute in node.attributes.items():
             if name == "value" and attribute.type == onnx.AttributeProto.TENSOR:
-                return self._file.array(attribute.t)
+                return self.stored_array(attribute.t)
             if name in ("value_int", "value_ints"):
                 ints = attribute.ints if name == "value_ints" else attribute.i
                 return np.asarray(ints, np.int64)

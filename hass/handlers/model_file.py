@@ -17,6 +17,7 @@ from ..near import unreadable
 from .external_data import check_external_data, external_array
 from .inline import inline_functions
 from .quantised import dequantised
+from .texts import texts_not_utf8
 from .values import Constant
 
 LARGEST_FILE_BYTES = (1 << 31) - 1  # of a protobuf message
@@ -97,6 +98,9 @@ def load_model_file(path: str | Path) -> ModelFile:
     except google.protobuf.message.DecodeError:
         found = f"{len(data)} bytes that do not parse"
         raise SpecError.at(path, found, f"{_EXPECTED} (not ONNX, or truncated)") from None
+    broken = next(texts_not_utf8(proto), None)
+    if broken is not None:
+        raise SpecError.at(path, f"a {broken} that is not UTF-8", f"{_EXPECTED} (damaged?)")
     opsets = {item.domain: item.version for item in proto.opset_import}
     opset = opsets.get("", opsets.get("ai.onnx"))
     if not proto.graph.node or proto.ir_version < 1 or opset is None:

@@ -12,6 +12,7 @@ from ..errors import UnsupportedNode, UnsupportedOpError
 from ..graph import FloatArray
 from ..ops import Op
 from ..rewrites.draft import Draft
+from .limits import few_integers
 from .values import Constant, Stream, Value, is_floating, spatial
 
 _TYPES = onnx.AttributeProto
@@ -140,7 +141,10 @@ class Node:
             return None
         if not np.issubdtype(value.dtype, np.integer):
             raise self.refuse(f"input {index} is of type {value.dtype}, expected integers")
-        return tuple(int(item) for item in value.reshape(-1))
+        try:
+            return few_integers(value)
+        except ValueError as error:
+            raise self.refuse(f"input {index}: {error}") from None
 
     def unary(self, op: Op, index: int = 0) -> Stream:
         """Add an elementwise layer on one input; it works under any view of the frame."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import onnx
 
 from ..errors import GraphError
-from .model_file import ModelFile
-from .values import Value
+from .values import Constant, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +17,22 @@ class Scope:
     """The tensors of a graph, and behind them those of the graphs around it.
 
     Attributes:
-        file: the model.
+        path: of the model, for messages.
         values: of tensors that were made or read already.
         initializers: those that were not read yet.
+        array: gives the values of one.
     """
 
-    file: ModelFile
+    path: str
     values: ChainMap[str, Value]
     initializers: ChainMap[str, onnx.TensorProto]
+    array: Callable[[onnx.TensorProto], Constant]
 
     def inner(self, graph: onnx.GraphProto) -> Scope:
         """That of a branch."""
         own = {tensor.name: tensor for tensor in graph.initializer}
-        return Scope(self.file, self.values.new_child(), self.initializers.new_child(own))
+        values, initializers = self.values.new_child(), self.initializers.new_child(own)
+        return Scope(self.path, values, initializers, self.array)
 
     def read(self, node: str, name: str) -> Value:
         """A tensor that a node reads.
@@ -41,9 +43,9 @@ class Scope:
         """
         if name not in self.values:
             if name not in self.initializers:
-                where = f"{self.file.path}: node {node!r}"
+                where = f"{self.path}: node {node!r}"
                 raise GraphError(f"{where} reads {name!r}, which nothing before it makes")
-            self.values[name] = self.file.array(self.initializers[name])
+            self.values[name] = self.array(self.initializers[name])
         return self.values[name]
 
     def give(self, name: str, value: Value) -> None:
@@ -53,7 +55,7 @@ class Scope:
             GraphError: if another one of the same graph made it.
         """
         if name in self.values.maps[0] or name in self.initializers.maps[0]:
-            raise GraphError(f"{self.file.path}: tensor {name!r} is made twice")
+            raise GraphError(f"{self.path}: tensor {name!r} is made twice")
         self.values[name] = value
 
 

@@ -16,6 +16,7 @@ from ..values import FixedPoint
 from .clips import non_negative_layers, replaced_relus
 from .external_data import OutsideData
 from .values import frame_dims
+from .write_curve import SOURCE, curve_steps
 
 OPSET = 17
 IR_VERSION = 8
@@ -247,11 +248,27 @@ class _Writer:
                     self._constant(f"layer:{name}:{key}", np.asarray(value, np.float32))
                     for key, value in bounds.items()
                 ]
+            case ops.Curve():
+                return self._curve(name, op, sources[0])
             case ops.Slice() | ops.Pad():
                 sources = [*sources, *self._integers(name, op)]
             case _:
                 pass
         return self._node(OP_TYPES[type(op)], sources, f"layer:{name}", name, **op_attributes(op))
+
+    def _curve(self, name: str, op: ops.Curve, source: str) -> str:
+        *before, last = curve_steps(op)
+        made = {SOURCE: source, **{step.name: f"layer:{name}:{step.name}" for step in before}}
+        for step in (*before, last):
+            inputs = [
+                made[item]
+                if isinstance(item, str)
+                else self._constant(f"curve:{item:.9g}", np.asarray(item, np.float32))
+                for item in step.inputs
+            ]
+            output, layer = made.get(step.name, f"layer:{name}"), name if step is last else ""
+            self._node(step.op_type, inputs, output, layer, **step.attributes)
+        return f"layer:{name}"
 
     def _covers_its_input(self, layer: Layer) -> bool:
         (source,) = self._graph.in_maps(layer.name)
@@ -309,6 +326,7 @@ OP_TYPES: Mapping[type[ops.Op], str] = {
     ops.HardSigmoid: "HardSigmoid",
     ops.HardSwish: "HardSwish",
     ops.Sigmoid: "Sigmoid",
+    ops.LeakyRelu: "LeakyRelu",
     ops.Add: "Add",
     ops.Mul: "Mul",
     ops.Concat: "Concat",
@@ -335,6 +353,8 @@ def op_attributes(op: ops.Op) -> Attributes:
             return {**window, "count_include_pad": count}
         case ops.HardSigmoid():
             return {"alpha": op.alpha, "beta": op.beta}
+        case ops.LeakyRelu():
+            return {"alpha": op.alpha}
         case ops.Concat():
             return {"axis": 1}
         case _:

@@ -11,7 +11,9 @@ from .. import ops
 from ..graph import FloatArray
 from ..sparsity import CountArray, LayerSparsity, SegmentHistogram, WindowSample
 from ..values import FeatureMap
+from ..work_shares import MOST_IMAGES, MOST_PARTS, in_parts, shares_of
 from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector, weight_counts
+from .position_work import live_filters, position_products
 from .products import (
     SmallCounts,
     add_to_histograms,
@@ -50,6 +52,7 @@ class LayerMeter:
         weights: (F, C / groups, kh, kw), as pruned.
         images: that will be added, >= 1.
         seed: of the profile.
+        placed: whether it is kept where in a frame the work is, of the first images.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class LayerMeter:
         weights: FloatArray,
         images: int,
         seed: int,
+        *,
+        placed: bool = True,
     ) -> None:
         self._op, self._source, self._out = op, source, out
         self._weights = weights
@@ -69,6 +74,8 @@ class LayerMeter:
         self._selector = tap_selector(op, source, out)
         self._plan = plan_samples(name, source, out, self._masks, images, seed)
         self._histograms = empty_histograms(source, op)
+        self._live = live_filters(weights, op.groups) if placed else None
+        self._placed: list[npt.NDArray[np.float64]] = []
         self._waiting: list[MaskArray] = []  # images not yet counted
         self._waiting_words = 0
         self._occupancy = np.zeros((source.channels, *op.kernel), dtype=np.int64)
@@ -101,6 +108,10 @@ class LayerMeter:
         work = (occupancy * self._tap_filters).sum(axis=(2, 3))
         self._pairs += work.sum(axis=1).tolist()
         self._add_frames(occupancy)
+        if self._live is not None and first < MOST_IMAGES:
+            some = active[: MOST_IMAGES - first]
+            products = position_products(some, self._op, self._out, self._live)
+            self._placed.append(in_parts(products, min(self._out.pixels, MOST_PARTS)))
         positions = self._plan.positions(first, count)
         windows = gather_windows(active, self._op, positions)
         filters = self._plan.chosen_filters(first, count)
@@ -167,6 +178,7 @@ class LayerMeter:
             pair_density_stderr=spread,
             weight_counts=weight_counts(self._weights),
             sample=WindowSample(self._plan.together_filters, np.concatenate(self._together)),
+            work=shares_of(np.concatenate(self._placed)) if self._placed else None,
         )
 
     def _correlation(self) -> float:

@@ -123,7 +123,8 @@ def measure_profile(
     plan = plan_taps(graph, thresholds)
     pruned = pruned_weights(weights, asked)
     model = write_model(graph, pruned, act_thresholds=thresholds, taps=plan.taps)
-    meters = _meters(graph, pruned, total, seed, [layer.name for layer in graph.convs])
+    names = [layer.name for layer in graph.convs]
+    meters = _meters(graph, pruned, total, seed, names, placed=True)
     ranges: dict[str, Range] = {}
     classifies = graph.of_type(ops.Output)[0].out.pixels == 1
     correct = done = 0
@@ -189,7 +190,7 @@ def measure_alone(
             layer.name: (layer.name, asked.get(layer.name, nothing)) for layer in graph.convs
         }
         new = {name for name, key in of_choice.items() if key not in meters}
-        found = _meters(graph, pruned_weights(weights, asked), total, seed, new)
+        found = _meters(graph, pruned_weights(weights, asked), total, seed, new, placed=False)
         meters |= {of_choice[name]: meter for name, meter in found.items()}
         keys.append(of_choice)
     model = write_model(graph, weights, taps=plan.taps)
@@ -205,9 +206,15 @@ def measure_alone(
 
 
 def _meters(
-    graph: Graph, pruned: Weights, images: int, seed: int, names: Collection[str]
+    graph: Graph,
+    pruned: Weights,
+    images: int,
+    seed: int,
+    names: Collection[str],
+    *,
+    placed: bool,
 ) -> dict[str, LayerMeter]:
-    """Meters of some Conv2d layers."""
+    """Meters of some Conv2d layers; ``placed`` as of ``LayerMeter``."""
     meters = {}
     for layer in graph.convs:
         if isinstance(layer.op, ops.Conv2d) and layer.name in names:
@@ -219,6 +226,7 @@ def _meters(
                 pruned[f"{layer.name}.weight"],
                 images,
                 seed,
+                placed=placed,
             )
     return meters
 

@@ -27,8 +27,10 @@ from ..sparsity import (
     WindowSample,
 )
 from ..validation import FileFormat, StrictRecord, mistakes_of
+from ..work_shares import MOST_IMAGES, MOST_PARTS, WorkShares
 
-SCHEMA_VERSION = 2  # 1 had neither a sample of windows nor frame_correlation
+# 1 had neither a sample of windows nor frame_correlation, 2 not where in a frame the work is
+SCHEMA_VERSION = 3
 
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 NotNegative = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
@@ -73,6 +75,29 @@ def _counts_of(row: str, digits: int) -> list[int]:
     return [int(row[start : start + digits], 16) for start in range(0, len(row), digits)]
 
 
+def _inflated(
+    text: str, shape: tuple[int, ...], kind: np.dtype[np.integer]
+) -> npt.NDArray[np.integer]:
+    """Counts from base64 of deflated bytes.
+
+    Raises:
+        ValueError: if they are not so many.
+    """
+    try:
+        # one byte more than expected is enough to see that there are too many
+        size = math.prod(shape) * kind.itemsize
+        data = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size + 1)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError(f"expected deflated bytes in base64 ({error})") from None
+    if len(data) != size:
+        raise ValueError(f"expected {size} bytes of {shape} counts")
+    return np.frombuffer(data, dtype=kind).reshape(shape)
+
+
+def _deflated(counts: npt.NDArray[np.integer]) -> str:
+    return base64.b64encode(zlib.compress(counts.tobytes())).decode()
+
+
 class _Sample(StrictRecord):
     """Counts of (position, channel, filter), a byte each, or two, the low one first, where a window
     has more than 255 products; deflated (zlib), in base64."""
@@ -95,18 +120,7 @@ class _Sample(StrictRecord):
             ValueError: if the counts are not those of such a layer.
         """
         shape = (self.positions, channels, len(self.filters))
-        kind = _count_type(taps)
-        try:
-            # one byte more than expected is enough to see that there are too many
-            size = math.prod(shape) * kind.itemsize
-            data = zlib.decompressobj().decompress(
-                base64.b64decode(self.counts, validate=True), size + 1
-            )
-        except (binascii.Error, zlib.error) as error:
-            raise ValueError(f"expected deflated bytes in base64 ({error})") from None
-        if len(data) != size:
-            raise ValueError(f"expected {size} bytes of {shape} counts")
-        counts = np.frombuffer(data, dtype=kind).reshape(shape)
+        counts = _inflated(self.counts, shape, _count_type(taps))
         if counts.max() > taps:
             raise ValueError(f"expected counts of at most {taps}")
         return counts
@@ -114,6 +128,28 @@ class _Sample(StrictRecord):
 
 def _count_type(taps: int) -> np.dtype[np.integer]:
     return np.dtype("u1") if taps <= 255 else np.dtype("<u2")
+
+
+class _Work(StrictRecord):
+    """A byte for each part of each image, deflated (zlib), in base64."""
+
+    images: Annotated[int, pydantic.Field(ge=1, le=MOST_IMAGES)]
+    parts: Annotated[int, pydantic.Field(ge=1, le=MOST_PARTS)]
+    levels: str
+
+    @pydantic.model_validator(mode="after")
+    def _inflates(self) -> _Work:
+        self.value()
+        return self
+
+    def value(self) -> WorkShares:
+        """What is kept.
+
+        Raises:
+            ValueError: if the bytes are not so many.
+        """
+        levels = _inflated(self.levels, (self.images, self.parts), np.dtype("u1"))
+        return WorkShares(levels.astype(np.uint8))
 
 
 class _Layer(StrictRecord):
@@ -128,6 +164,7 @@ class _Layer(StrictRecord):
     pair_density_stderr: NotNegative
     weight_counts: _WeightCounts
     sample: _Sample
+    work: _Work | None
 
     @pydantic.field_validator("histograms")
     @classmethod
@@ -178,7 +215,7 @@ class _Accuracy(StrictRecord):
 
 
 class _ProfileFile(StrictRecord):
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     graph_digest: Digest
     weights_digest: Digest
     data_digest: Digest
@@ -211,16 +248,21 @@ def _layer_json(layer: LayerSparsity) -> dict[str, JsonValue]:
         "pair_density_stderr": layer.pair_density_stderr,
         "weight_counts": _weight_counts_json(layer.weight_counts),
         "sample": _sample_json(layer.sample, layer.weight_counts.taps),
+        "work": None if layer.work is None else _work_json(layer.work),
     }
 
 
 def _sample_json(sample: WindowSample, taps: int) -> dict[str, JsonValue]:
-    counts = zlib.compress(sample.counts.astype(_count_type(taps)).tobytes())
     return {
         "filters": list(sample.filters),
         "positions": sample.counts.shape[0],
-        "counts": base64.b64encode(counts).decode(),
+        "counts": _deflated(sample.counts.astype(_count_type(taps))),
     }
+
+
+def _work_json(work: WorkShares) -> dict[str, JsonValue]:
+    images, parts = work.levels.shape
+    return {"images": images, "parts": parts, "levels": _deflated(work.levels)}
 
 
 def _weight_counts_json(weights: WeightCounts) -> dict[str, JsonValue]:
@@ -323,6 +365,7 @@ def _layer(data: _Layer) -> LayerSparsity:
             tuple(data.sample.filters),
             data.sample.array(len(data.histograms[0].counts), data.weight_counts.taps),
         ),
+        work=None if data.work is None else data.work.value(),
     )
 
 

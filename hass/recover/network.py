@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -104,6 +105,20 @@ def _sliced(op: ops.Slice, source: torch.Tensor) -> torch.Tensor:
     return source[:, channels, rows, columns]
 
 
+_CURVES: Mapping[ops.Function, Callable[[torch.Tensor, float], torch.Tensor]] = MappingProxyType(
+    {
+        ops.Function.TANH: lambda x, _: x.tanh(),
+        ops.Function.ERF: lambda x, _: x.erf(),
+        ops.Function.SOFTPLUS: lambda x, _: functional.softplus(x),
+        ops.Function.SILU: lambda x, alpha: x * (alpha * x).sigmoid(),
+        ops.Function.GELU: lambda x, _: functional.gelu(x),
+        ops.Function.GELU_TANH: lambda x, _: functional.gelu(x, approximate="tanh"),
+        ops.Function.MISH: lambda x, _: functional.mish(x),
+        ops.Function.ELU: functional.elu,
+    }
+)
+
+
 def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
     """One op without weights on maps (N, C, H, W), in port order."""
     first = sources[0]
@@ -120,6 +135,10 @@ def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
             return first * (first / 6.0 + 0.5).clamp(0.0, 1.0)
         case ops.Sigmoid():
             return first.sigmoid()
+        case ops.LeakyRelu():
+            return functional.leaky_relu(first, op.alpha)
+        case ops.Curve():
+            return _CURVES[op.function](first, op.alpha)
         case ops.MaxPool2d():
             padded = _padded(first, op.pads, float("-inf"))
             return functional.max_pool2d(padded, op.kernel, op.stride)

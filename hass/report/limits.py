@@ -12,7 +12,7 @@ NEAR = 0.95  # of the pipeline's frame II, or of a budget: close enough to limit
 
 def critical_layers(design: Design) -> tuple[str, ...]:
     """Layers within 5 % of the pipeline's frame II: none may stay as it is in a faster one."""
-    limit = NEAR * design.summary.frame_ii_cycles
+    limit = NEAR * design.plan.estimate.slowest_cycles
     layers = design.plan.estimate.layers
     return tuple(name for name, layer in layers.items() if layer.frame_ii_cycles >= limit)
 
@@ -91,7 +91,10 @@ def _proof(plan: FoldingPlan) -> str:
     text = f"o legal folding that fits{asked} has {what}"
     if plan.gap > 0:
         above = percent(plan.gap, 2)
-        return f"N{text}; this one is at most {above} above the best (solver: {solver})."
+        waiting = (
+            ", what layers wait for each other included" if plan.estimate.waiting_cycles else ""
+        )
+        return f"N{text}; this one is at most {above} above the best{waiting} (solver: {solver})."
     text = f"Proved best: n{text} (solver: {solver})."
     if goal is Goal.THROUGHPUT:
         text += " More speed needs more sparsity, a larger part or a wider choice of foldings."
@@ -102,6 +105,13 @@ def _slowest(design: Design) -> str:
     summary = design.summary
     name = shown(summary.bottleneck)
     text = f"{name} sets the frame II of {number(summary.frame_ii_cycles)} cycles."
+    waiting = design.plan.estimate.waiting_cycles
+    if waiting:
+        text += (
+            f" It works {number(summary.frame_ii_cycles - waiting)} of them; for {number(waiting)} "
+            "layers wait for each other, as images and places in them differ and FIFOs hold less "
+            "than a frame."
+        )
     if summary.bottleneck not in design.plan.estimate.layers:
         rate = f"{design.device.off_chip_gbytes_per_s:g} GB/s"
         return f"{text} It is not a layer but the off-chip bandwidth of {rate}."

@@ -11,6 +11,7 @@ from ..verify import verify
 from .drop_identity import drop_identity
 from .fold_affine import fold_affine
 from .fold_pad import fold_pad
+from .fuse_curves import fuse_curves
 from .fuse_hard_sigmoid import fuse_hard_sigmoid
 from .fuse_hard_swish import fuse_hard_swish
 from .hoist_scale import hoist_scale
@@ -25,6 +26,7 @@ IMPORT_PASSES: tuple[Pass, ...] = (
     insert_forks,
     merge_bounds,
     fuse_hard_sigmoid,
+    fuse_curves,
     hoist_scale,
     fuse_hard_swish,
     fold_affine,
@@ -37,15 +39,18 @@ IMPORT_PASSES: tuple[Pass, ...] = (
 def run_passes(
     graph: Graph, weights: Weights, passes: Sequence[Pass] = IMPORT_PASSES
 ) -> tuple[Graph, Weights]:
-    """Run passes in order; the graph is verified after each.
+    """Run passes in order; the graph is verified after each that changes it.
 
     Raises:
         GraphError: naming the pass whose result is not a legal graph.
     """
+    verified: tuple[Graph, Weights] | None = None
     for step in passes:
         try:
             graph, weights = step(graph, weights)
-            verify(graph, weights)
+            if verified is None or graph is not verified[0] or weights is not verified[1]:
+                verify(graph, weights)
+                verified = graph, weights
         except GraphError as error:
             name = getattr(step, "__name__", repr(step))
             raise GraphError(f"after pass {name}: {error}") from None

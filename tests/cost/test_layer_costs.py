@@ -236,3 +236,27 @@ def test_a_window_of_one_row_pays_for_the_rows_that_roll() -> None:
     lines, _ = window_stores(op, source, np.array([1]), 16, held)
     assert int(lines.depth_words[0]) >= source.width * source.channels
     assert int(np.ravel(lines.width_bits)[0]) >= 16
+
+
+@pytest.mark.parametrize(
+    ("op", "act_bits", "dsp", "bram18"),
+    [
+        (ops.LeakyRelu(0.1), 16, 1, 0),
+        (ops.LeakyRelu(0.125), 16, 0, 0),  # a shift
+        (ops.Curve(ops.Function.GELU), 8, 0, 0),  # 256 words of 8 bits lie in LUTs
+        (ops.Curve(ops.Function.GELU), 10, 0, 1),  # 1024 words of 10 bits
+        (ops.Curve(ops.Function.GELU), 11, 1, 1),  # 512 pieces of two times 18 bits
+        (ops.Curve(ops.Function.GELU), 18, 1, 1),
+    ],
+)
+def test_what_a_function_of_each_word_takes(
+    op: ops.Op, act_bits: int, dsp: int, bram18: int
+) -> None:
+    source = FeatureMap(7, 5, 12)
+    shape = LayerShape(op, (source,), source, (FifoNeed(),))
+    streams = [1, 4]
+    foldings = as_arrays([Folding(coarse_in=n, coarse_out=n) for n in streams])
+    costs = layer_costs(shape, foldings, None, Family.SERIES7, Arithmetic(act_bits, 8, 32))
+    assert costs.dsp.tolist() == [dsp * n for n in streams]
+    assert costs.bram18.tolist() == [bram18 * n for n in streams]
+    assert (costs.lut > 0).all()

@@ -14,8 +14,8 @@ from onnx import NodeProto, helper, numpy_helper
 
 from hass import ops
 
-OPSET = 17
-IR_VERSION = 8
+OPSET = 20  # the first with Gelu
+IR_VERSION = 9
 
 FLOAT = np.dtype(np.float32)
 
@@ -82,6 +82,8 @@ def _node(op: ops.Op, inputs: int) -> tuple[NodeProto, Constants]:
         case ops.HardSigmoid():
             node = helper.make_node("HardSigmoid", names, ["y"], alpha=op.alpha, beta=op.beta)
             return node, {}
+        case ops.LeakyRelu():
+            return helper.make_node("LeakyRelu", names, ["y"], alpha=op.alpha), {}
         case ops.Slice():
             spans = (op.channels, op.rows, op.columns)
             lists = {
@@ -105,8 +107,34 @@ def _node(op: ops.Op, inputs: int) -> tuple[NodeProto, Constants]:
             raise ValueError(f"{ops.op_name(op)} has no ONNX op here")
 
 
+def _curve(op: ops.Curve) -> list[NodeProto]:
+    kinds = {
+        ops.Function.TANH: "Tanh",
+        ops.Function.ERF: "Erf",
+        ops.Function.SOFTPLUS: "Softplus",
+        ops.Function.MISH: "Mish",
+        ops.Function.GELU: "Gelu",
+    }
+    match op.function:
+        case ops.Function.GELU_TANH:
+            return [helper.make_node("Gelu", ["x0"], ["y"], approximate="tanh")]
+        case ops.Function.ELU:
+            return [helper.make_node("Elu", ["x0"], ["y"], alpha=op.alpha)]
+        case ops.Function.SILU:
+            return [
+                helper.make_node("Mul", ["x0", "alpha"], ["steep"]),
+                helper.make_node("Sigmoid", ["steep"], ["gate"]),
+                helper.make_node("Mul", ["x0", "gate"], ["y"]),
+            ]
+        case _:
+            return [helper.make_node(kinds[op.function], ["x0"], ["y"])]
+
+
 def one_op(op: ops.Op, inputs: Sequence[Maps]) -> Maps:
     """An op without weights on (N, C, H, W) values."""
+    if isinstance(op, ops.Curve):
+        constants = {"alpha": np.array(op.alpha)} if op.function is ops.Function.SILU else {}
+        return _run(_curve(op), inputs, constants)
     node, constants = _node(op, len(inputs))
     # onnxruntime approximates the sigmoid of a float32, by how much it does not say
     double = isinstance(op, ops.Sigmoid)

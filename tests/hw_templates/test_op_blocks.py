@@ -13,7 +13,7 @@ from hass.cost import Folding, LayerShape, as_arrays
 from hass.cost.layer import stream_cycles
 from hass.hw_templates.op_blocks import OpPlan, op_block, streams_mistake
 from hass.hw_templates.window import window_buffers
-from hass.reference import apply
+from hass.reference_ops import apply
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
 
@@ -31,6 +31,13 @@ CASES: list[tuple[ops.Op, list[Size], list[int], int, int]] = [
     (ops.HardSwish(), [(3, 5, 4)], [3], 1, 1),
     (ops.Sigmoid(), [(3, 5, 4)], [4], 6, 2),
     (ops.Sigmoid(), [(3, 5, 4)], [7], 6, 1),
+    (ops.LeakyRelu(0.1), [(3, 5, 4)], [4], 4, 2),
+    (ops.LeakyRelu(0.25), [(3, 5, 4)], [4], 5, 2),
+    (ops.LeakyRelu(-3.0), [(3, 5, 4)], [6], 2, 1),
+    *((ops.Curve(f), [(3, 5, 4)], [bits], 5, 2) for f in ops.Function for bits in (3, 5)),
+    *((ops.Curve(f), [(3, 5, 4)], [bits], 6, 2) for f in ops.Function for bits in (9, 14)),
+    (ops.Curve(ops.Function.ELU, 8.0), [(3, 5, 4)], [5], 4, 1),
+    (ops.Curve(ops.Function.SILU, 0.25), [(3, 5, 4)], [7], 6, 1),
     (ops.MaxPool2d((3, 3), (2, 2), (1, 1, 1, 1)), [(6, 5, 4)], [4], 4, 2),
     (ops.MaxPool2d((2, 3), (2, 1), (0, 0, 1, 1)), [(5, 7, 3)], [4], 4, 3),
     (ops.AvgPool2d((2, 2), (2, 2)), [(6, 4, 4)], [4], 5, 2),

@@ -19,6 +19,7 @@ from block_bench import Case, run_cases
 from test_convs_onnxruntime import SHAPES
 
 from hass import ops
+from hass.curve_table import DIRECT_BITS, LINE_ERROR
 from hass.fixed_point import (
     MAX_ALIGN_BITS,
     RECIPROCAL_BITS,
@@ -29,7 +30,7 @@ from hass.fixed_point import (
 from hass.hw_templates.blocks import Block, converted
 from hass.hw_templates.op_blocks import OpPlan, op_block, streams_mistake
 from hass.hw_templates.window import window_buffers
-from hass.reference import apply, linear_constants, unit_format
+from hass.reference_ops import apply, leaky_slope, linear_constants, unit_format
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
 
@@ -64,6 +65,12 @@ EVERY: list[One] = [
     One(ops.HardSwish(), ((7, 5, 3),), (3,), 2, 3),
     One(ops.Sigmoid(), ((7, 5, 4),), (3,), 6, 2),
     One(ops.Sigmoid(), ((7, 5, 4),), (9,), 6, 1),
+    One(ops.LeakyRelu(0.1), ((7, 5, 4),), (4,), 6, 2),
+    One(ops.LeakyRelu(0.25), ((7, 5, 4),), (4,), 5, 4),  # a shift: exact
+    *(One(ops.Curve(f), ((7, 5, 4),), (5,), 5, 2) for f in ops.Function),
+    *(One(ops.Curve(f), ((7, 5, 4),), (7,), 6, 1) for f in ops.Function),
+    One(ops.Curve(ops.Function.SILU, 1.75), ((7, 5, 4),), (4,), 6, 4),
+    One(ops.Curve(ops.Function.ELU, 0.5), ((7, 5, 4),), (9,), 7, 2),
     One(ops.MaxPool2d((3, 3), (2, 2), (1, 1, 1, 1)), ((7, 5, 4),), (4,), 4, 2),
     One(ops.MaxPool2d((2, 5), (1, 3), (0, 2, 1, 4)), ((5, 11, 3),), (4,), 4, 3),
     One(ops.MaxPool2d((3, 1), (3, 1), (2, 0, 0, 0)), ((7, 3, 2),), (4,), 4),
@@ -161,6 +168,16 @@ def _error(one: One, plan: OpPlan, wanted: onnx_ops.Maps) -> onnx_ops.Maps | flo
                 return line
             gate_step = 2.0 ** -unit_format(plan.out_format.width_bits).frac_bits
             return largest * (line + gate_step / 2 + FLOAT_ERROR)
+        case ops.LeakyRelu(alpha):
+            multiplier, frac_bits = leaky_slope(alpha)
+            off = abs(multiplier * 2.0**-frac_bits / alpha - 1)
+            exact = alpha == 2.0**-frac_bits
+            return np.where(wanted < 0, sizes * (off + (0 if exact else 2 * FLOAT_ERROR)), 0.0)
+        case ops.Curve():
+            # that of the pieces, where words have none of their own; float32 functions are good to
+            # some last places
+            table = 0.0 if plan.formats[0].width_bits <= DIRECT_BITS else LINE_ERROR
+            return table + 8 * FLOAT_ERROR * np.maximum(sizes, 1.0)
         case ops.Sigmoid():
             # x is rounded to the table's step, where the slope is 1/4 at most; beyond the table's
             # end, its last value stands for the rest

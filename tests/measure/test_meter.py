@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hass import ops
 from hass.measure.meter import LAG_FILTERS, LayerMeter
+from hass.measure.position_work import live_filters, position_products
 from hass.measure.products import packings
 from hass.measure.sampling import TOGETHER_COUNTS, TOGETHER_LEAST_POSITIONS
 from hass.shapes import output_map
@@ -262,3 +263,16 @@ def test_windows_of_more_than_255_products() -> None:
     assert [h.packed for h in result.histograms] == [1]
     for row, block in zip(result.histograms[0].counts, counts, strict=True):
         assert np.array_equal(row, np.bincount(block.reshape(-1), minlength=341))
+
+
+@settings(max_examples=30, deadline=None)
+@given(layers(), st.integers(0, 10**6))
+def test_products_of_positions_are_those_of_all_windows(layer, seed) -> None:
+    op, source = layer
+    rng = np.random.default_rng(seed)
+    active = rng.random((2, source.channels, source.height, source.width)) < 0.6
+    live = rng.random((op.out_channels, source.channels // op.groups, *op.kernel)) < 0.7
+    out = output_map(op, (source,))
+    found = position_products(active, op, out, live_filters(live.astype(np.float32), op.groups))
+    expected = brute_counts(active, live, op).sum(axis=(0, 1)).reshape(2, -1)
+    np.testing.assert_array_equal(found, expected)

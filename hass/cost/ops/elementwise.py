@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...ops import Activation, Add, Clip, HardSigmoid, HardSwish, Mul, Relu, Sigmoid
+from ...curve_table import DIRECT_BITS, PIECE_BITS, PIECES
+from ...ops import (
+    Activation,
+    Add,
+    Clip,
+    Curve,
+    HardSigmoid,
+    HardSwish,
+    LeakyRelu,
+    Mul,
+    Relu,
+    Sigmoid,
+)
+from ...reference_ops import leaky_slope
 from ...values import Arithmetic
 from ..coefficients import coefficients
 from ..foldings import IntArray
 from ..primitives import (
+    LUTRAM_MAX_BITS,
     Amount,
     adders,
     amount,
     bram18_count,
+    rom_lut,
     scaled,
 )
 
@@ -21,7 +36,7 @@ SIGMOID_TABLE_WORDS = 1024  # one BRAM18 at 16 bits, the size hls4ml's tables de
 
 def activation_cost(op: Activation, streams: IntArray, arithmetic: Arithmetic) -> Amount:
     """Per stream: a comparison and a gate (Relu), two maxima (Clip), constant multiplications
-    (hard functions) or a table (Sigmoid)."""
+    (hard functions), a table (Sigmoid), or one of straight pieces with a multiplier (Curve)."""
     bits = arithmetic.act_bits
     fabric = coefficients().fabric
     gate = amount(lut=np.asarray(bits), ff=np.asarray(bits))
@@ -38,7 +53,31 @@ def activation_cost(op: Activation, streams: IntArray, arithmetic: Arithmetic) -
             each = one + one + clamp + adders(1, bits)
         case Sigmoid():
             each = amount(bram18=bram18_count(SIGMOID_TABLE_WORDS, bits)) + clamp
+        case LeakyRelu():
+            # a gate chooses the operand; a slope of a power of two is a shift
+            multiplier, _ = leaky_slope(op.alpha)
+            product = amount() if abs(multiplier) == 1 else one
+            each = product + gate + adders(1, bits)
+        case Curve():
+            each = _curve_table(bits) + gate if bits <= DIRECT_BITS else _curve_pieces(bits)
     return each.times(streams)
+
+
+def _curve_table(bits: int) -> Amount:
+    """A word for each word, in LUTs where these are few."""
+    words = 1 << bits
+    if words * bits <= LUTRAM_MAX_BITS:
+        return amount(lut=rom_lut(words, bits))
+    return amount(bram18=bram18_count(words, bits))
+
+
+def _curve_pieces(bits: int) -> Amount:
+    """The index held at the ends of the table, what is left of the word, value and slope, a product
+    to which the DSP adds the value, and the rounding."""
+    fabric = coefficients().fabric
+    held = amount(lut=scaled(2 * bits, fabric.max_lut_per_bit.value), ff=np.asarray(2 * bits))
+    table = amount(bram18=bram18_count(PIECES, 2 * PIECE_BITS), dsp=1)
+    return table + held + adders(2, bits)
 
 
 def binary_cost(op: Add | Mul, streams: IntArray, arithmetic: Arithmetic) -> Amount:

@@ -1,0 +1,162 @@
+"""What layers wait for each other on the way, since their work is uneven.
+
+In steady state a pipeline of even layers is as fast as its slowest one. A dynamic engine takes
+longer for some images and some places in them than for others, and FIFOs hold less than a frame;
+so where two layers take nearly as long, now the one waits and now the other: a frame takes about
+the mean of the largest instead of the largest of the means.
+
+Each frame is cut into parts. In the even flow (``even_flow``) a layer reads a part when the one
+before has put it out, and writes it when the one behind has room; what a FIFO holds beyond what the
+even flow needs is how far the two may be apart. So a layer is done with a part when it was done
+with the one before and has worked on it, but not before those that it reads from, and not before
+its readers have left so many parts behind (max-plus algebra: Baccelli et al., "Synchronization and
+Linearity", 1992, ch. 2). The work of a part is in proportion to its active products as measured
+(``WorkShares``), as far as cycles follow products.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import ops
+from ..graph import Graph, Layer
+from ..sparsity import SegmentHistogram, SparsityProfile
+from ..work_shares import MOST_PARTS, WorkShares
+from .coefficients import coefficients
+from .flow import layer_shapes
+from .foldings import EngineKind, Folding, as_arrays, passes_of
+from .lanes import segment_cycles
+from .ops.conv import compute_cycles, engine_stages
+from .result import Estimate, FifoEstimate
+from .shape import LayerShape
+
+FloatArray = npt.NDArray[np.float64]
+_GATHERED_WINDOWS = 1  # while the engine works on one, the next one is gathered
+
+
+def follows(histogram: SegmentHistogram, fine: int) -> float:
+    """By how much of a percent a segment's mean cycles change where products change by one percent:
+    the slope of cycles over products, times the ratio of their means. Cycles are rounded up, and
+    one at least, so that it is below 1.
+
+    Args:
+        histogram: of segments.
+        fine: multipliers of an engine.
+    """
+    shares = histogram.probabilities()
+    products = np.arange(shares.shape[1], dtype=np.float64)
+    cycles = segment_cycles(histogram.segment_products, np.array([fine]))[:, 0].astype(np.float64)
+    means = shares @ np.stack([products, cycles], axis=1)  # of each block
+    variance = float((shares @ products**2 - means[:, 0] ** 2).sum())
+    if variance <= 0.0:
+        return 0.0
+    covariance = float((shares @ (products * cycles) - means[:, 0] * means[:, 1]).sum())
+    return covariance / variance * float(means[:, 0].mean() / means[:, 1].mean())
+
+
+def _room_words(graph: Graph, fifo: FifoEstimate, foldings: Mapping[str, Folding]) -> int:
+    """Words between two layers: in the FIFO, in the registers of the writer's pipeline, and in
+    windows that are gathered ahead."""
+    source, reader = foldings[fifo.src], foldings[fifo.dst]
+    if isinstance(graph[fifo.src].op, ops.Conv2d):
+        stages = int(engine_stages(as_arrays([source]))[0])
+    else:
+        stages = coefficients().pipeline.stream_cycles.value
+    words = fifo.depth_words * fifo.streams + stages * source.coarse_out * source.coarse_group
+    if isinstance(graph[fifo.dst].op, ops.Conv2d):
+        ahead = reader.lane_fifo_depth if reader.lane_fifo_depth > 1 else 0
+        words += (_GATHERED_WINDOWS + ahead) * reader.packed * fifo.streams
+    return words
+
+
+def _rooms(graph: Graph, estimate: Estimate, foldings: Mapping[str, Folding]) -> FloatArray:
+    """(edges,) parts of a frame that each FIFO holds beyond what the even flow needs."""
+    needed = layer_shapes(graph, rows_per_pass=passes_of(foldings))
+    rooms = []
+    for fifo in estimate.fifos:
+        words = graph.in_maps(fifo.dst)[fifo.port].words
+        more = _room_words(graph, fifo, foldings) - needed[fifo.dst].fifos[fifo.port].words
+        rooms.append(max(more, 0) / words * MOST_PARTS)
+    return np.array(rooms, dtype=np.float64)
+
+
+def _uneven(
+    layer: Layer, folding: Folding, shape: LayerShape, profile: SparsityProfile
+) -> FloatArray | None:
+    """(images, ``MOST_PARTS``) cycles of the parts of frames, or None where all are alike."""
+    if folding.engine is not EngineKind.DYNAMIC:
+        return None
+    measured = profile.layers[layer.name]
+    if measured.work is None:
+        return None
+    cycles = int(compute_cycles(shape, as_arrays([folding]), measured)[0])
+    slope = follows(measured.histogram(folding.packed), folding.fine)
+    relative = 1.0 + slope * (measured.work.relative() - 1.0)
+    parts = relative.shape[1]
+    spread = np.arange(MOST_PARTS) * parts // MOST_PARTS  # the same for parts of a part
+    return np.asarray(relative[:, spread] * (cycles / MOST_PARTS))
+
+
+def _images(profile: SparsityProfile) -> int:
+    """Frames that the work of all layers was measured of."""
+    known: list[WorkShares] = [
+        layer.work for layer in profile.layers.values() if layer.work is not None
+    ]
+    return min((work.images for work in known), default=0)
+
+
+def with_waiting(graph: Graph, estimate: Estimate, profile: SparsityProfile | None) -> Estimate:
+    """The estimate with what layers wait for each other on the way, in place of what it had.
+
+    Nothing where all engines are even, or where the profile has not how uneven they are.
+
+    Args:
+        graph, estimate: the network, and its estimate with the FIFOs that it has.
+        profile: measured sparsity.
+    """
+    alone = estimate.frame_ii_cycles - estimate.waiting_cycles
+    waiting = 0
+    if profile is not None and _images(profile):
+        waiting = max(0, math.ceil(_steady_cycles(graph, estimate, profile, alone)) - alone)
+    return replace(estimate, frame_ii_cycles=alone + waiting, waiting_cycles=waiting)
+
+
+def _steady_cycles(graph: Graph, estimate: Estimate, profile: SparsityProfile, alone: int) -> float:
+    """Cycles per frame, over and over again the same images."""
+    from .kernels.waves import finish_times  # here, as it loads numba
+
+    foldings = {name: item.folding for name, item in estimate.layers.items()}
+    images = _images(profile)
+    shapes = layer_shapes(graph, profile)
+    place = {layer.name: index for index, layer in enumerate(graph)}
+    work = np.empty((len(place), images * MOST_PARTS))
+    delays: dict[str, float] = {}
+    found = False
+    for layer in graph:
+        shape, item = shapes[layer.name], estimate.layers[layer.name]
+        sources = (delays[edge.src] for edge in graph.in_edges(layer.name))
+        delays[layer.name] = max(sources, default=0.0) + item.lead_frames
+        cycles = _uneven(layer, item.folding, shape, profile)
+        if cycles is None:
+            source = isinstance(layer.op, ops.Input)  # frames come at the pace of the whole
+            even = alone if source else item.frame_ii_cycles / shape.haste
+            work[place[layer.name]] = even / MOST_PARTS
+            continue
+        found = True
+        late = round(delays[layer.name] * MOST_PARTS)
+        work[place[layer.name]] = np.roll(cycles[:images].reshape(-1), late)
+    if not found:
+        return float(alone)
+    twice = np.concatenate([work, work], axis=1)
+    ends = np.array([(place[f.src], place[f.dst]) for f in estimate.fifos], dtype=np.int64)
+    order = np.lexsort((np.arange(len(ends)), ends[:, 1]))
+    rooms = _rooms(graph, estimate, foldings)
+    done = np.zeros((len(place), twice.shape[1] + 1))
+    finish_times(twice, ends[order], rooms[order], done)
+    last = done[-1]
+    return float(last[-1] - last[work.shape[1]]) / images
