@@ -47,6 +47,7 @@ LAYERS = {
     "hass.reference_ops": 3,
     "hass.setting_record": 3,
     "hass.sparsity": 3,
+    "hass.work_shares": 0,
     "hass.device": 4,
     "hass.parts": 4,
     "hass.cost": 5,

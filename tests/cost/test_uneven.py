@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from profiles import random_profile
+from uneven_chain import IMAGES, PARTS, chain, in_turns, profile_of
 
-from hass import ops
 from hass.cost import EngineKind, Estimate, Folding, MemoryKind, estimate
 from hass.cost.kernels.waves import finish_times
 from hass.cost.uneven import follows, with_waiting
 from hass.device import load_device
-from hass.graph import Edge, Graph, Layer, build_graph
+from hass.graph import Graph
 from hass.sparsity import SegmentHistogram, SparsityProfile
-from hass.values import FeatureMap
-from hass.work_shares import WorkShares
-
-MAP = FeatureMap(16, 16, 8)
-IMAGES, PARTS = 6, 64
-
-
-def chain() -> Graph:
-    """Two equal convolutions."""
-    conv = ops.Conv2d(8, (3, 3), pads=(1, 1, 1, 1))
-    layers = [
-        Layer("in", ops.Input(), MAP),
-        Layer("first", conv, MAP),
-        Layer("second", conv, MAP),
-        Layer("out", ops.Output(), MAP),
-    ]
-    names = [layer.name for layer in layers]
-    return build_graph("chain", layers, [Edge(*pair) for pair in itertools.pairwise(names)])
-
-
-def profile_of(graph: Graph, first: np.ndarray, second: np.ndarray) -> SparsityProfile:
-    """Both layers alike but for where in a frame their work is, (images, parts)."""
-    profile = random_profile(graph, seed=3)
-    alike = profile.layers["first"]
-    work = {"first": first, "second": second}
-    layers = {
-        name: replace(alike, work=WorkShares(levels.astype(np.uint8)))
-        for name, levels in work.items()
-    }
-    return replace(profile, layers=layers)
 
 
 def estimated(graph: Graph, profile: SparsityProfile, engine: EngineKind) -> Estimate:
@@ -55,12 +23,6 @@ def estimated(graph: Graph, profile: SparsityProfile, engine: EngineKind) -> Est
     foldings = {layer.name: one if layer.name in profile.layers else Folding() for layer in graph}
     foldings["in"] = foldings["out"] = Folding(coarse_in=8, coarse_out=8)
     return estimate(graph, foldings, load_device("zcu104"), profile=profile)
-
-
-def in_turns() -> tuple[np.ndarray, np.ndarray]:
-    """Whole images are light or heavy, never of both layers at once."""
-    heavy = np.where(np.arange(IMAGES) % 2 == 0, 200, 40)
-    return (np.repeat(w[:, None], PARTS, axis=1) for w in (heavy, 240 - heavy))  # type: ignore[return-value]
 
 
 def test_even_work_waits_for_nothing() -> None:
