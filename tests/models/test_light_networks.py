@@ -23,7 +23,7 @@ MISSING: dict[str, frozenset[str]] = {
     "inception_v1": frozenset({"LRN", "Softmax"}),
     "inception_v2": frozenset({"Softmax"}),
     "resnet50": frozenset({"Softmax"}),
-    "shufflenet": frozenset({"Reshape", "Softmax"}),
+    "shufflenet": frozenset({"Conv", "Softmax"}),
     "squeezenet": frozenset({"Softmax"}),
     "vgg19": frozenset({"Softmax"}),
     "zfnet512": frozenset({"LRN", "Softmax"}),
