@@ -1,8 +1,9 @@
 """The functions that a ``Curve`` may have: one entry each. All else about them (integers, hardware,
 cost, ONNX) follows from it.
 
-A function is smooth but for a bend at 0, and close to a straight line on either side, so a table of
-straight pieces around 0 holds all of it (``curve_table``).
+A function is smooth but for a bend at 0. It is close to a straight line on either side, so that
+even pieces around 0 hold all of it (``curve_table``); or level up to 0, and then ever flatter, so
+that pieces as long as they are far from 0 do.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ class Entry:
 
     Attributes:
         value: of reals and ``alpha``.
-        left, right: of ``alpha``; the lines that it comes close to.
+        left, right: of ``alpha``; the lines that it comes close to. On the right, None: to none.
     """
 
     value: Callable[[Reals, float], Reals]
     left: Callable[[float], Line]
-    right: Callable[[float], Line]
+    right: Callable[[float], Line] | None
 
 
 def logistic(x: Reals) -> Reals:
@@ -71,6 +72,7 @@ ENTRIES: Mapping[Function, Entry] = MappingProxyType(
         ),
         Function.GELU_TANH: Entry(lambda x, _: _gelu_by_tanh(x), _level(0.0), _itself),
         Function.MISH: Entry(lambda x, _: x * np.tanh(_softplus(x)), _level(0.0), _itself),
+        Function.DECAY: Entry(lambda x, a: (1.0 + np.maximum(x, 0.0)) ** -a, _level(1.0), None),
         Function.ELU: Entry(
             lambda x, a: np.where(x > 0.0, x, a * np.expm1(np.minimum(x, 0.0))),
             lambda a: (0.0, -a),
@@ -85,7 +87,8 @@ def value(op: Curve, x: npt.ArrayLike) -> Reals:
     return np.asarray(ENTRIES[op.function].value(np.asarray(x, np.float64), op.alpha))
 
 
-def lines(op: Curve) -> tuple[Line, Line]:
-    """The straight lines that a curve comes close to, far to the left and far to the right."""
+def lines(op: Curve) -> tuple[Line, Line] | None:
+    """The straight lines that a curve comes close to, far to the left and far to the right; None of
+    one that is level up to 0 and then comes close to none."""
     entry = ENTRIES[op.function]
-    return entry.left(op.alpha), entry.right(op.alpha)
+    return None if entry.right is None else (entry.left(op.alpha), entry.right(op.alpha))

@@ -84,6 +84,8 @@ def _activated(op: ops.Op, values: Constants) -> Constants:
             return 0.5 + 0.5 * np.tanh(0.5 * values)
         case ops.LeakyRelu(alpha):
             return np.where(values < 0.0, alpha * values, values)
+        case ops.PRelu(slopes):
+            return np.where(values < 0.0, np.array(slopes) * values, values)
         case ops.Curve():
             return curves.value(op, values)
         case _:
@@ -224,6 +226,8 @@ def _narrower(graph: Graph, layer: Layer, kept: Mapping[str, IndexArray]) -> Lay
             source = kept[edge.src]
             start, stop = np.searchsorted(source, (span.start, span.stop)).tolist()
             op = replace(op, channels=ops.Span(start, stop, span.step))
+        case ops.PRelu(slopes):
+            op = replace(op, slopes=tuple(slopes[channel] for channel in kept[layer.name]))
         case ops.Pad():
             last = layer.out.channels - op.channels_back
             front = int(np.count_nonzero(kept[layer.name] < op.channels_front))

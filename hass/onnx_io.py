@@ -21,7 +21,7 @@ from .handlers.model_file import LARGEST_FILE_BYTES, load_model_file
 from .handlers.plain_model import PlainModel, plain_model
 from .handlers.write import FREE_THRESHOLD, FREE_WEIGHT, write
 from .rewrites import run_passes
-from .values import FixedPoint
+from .values import FixedPoint, Head
 
 __all__ = [
     "FREE_THRESHOLD",
@@ -75,6 +75,7 @@ class ImportedModel:
         word_bits: Conv2d layer -> bits of its operands, of a quantised model whose quantisers of
             activations were dropped.
         remarks: what was dropped of the file, for people.
+        head: what the host makes of the output, which the file ends with; None: nothing.
         origin: of a part; None: the whole network.
         removed: channels that the file's network has and this one has not; of ``without``.
     """
@@ -89,6 +90,7 @@ class ImportedModel:
     output_order: FrameOrder | None = None
     word_bits: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    head: Head | None = None
     origin: PartOrigin | None = None
     removed: Removed = field(default_factory=dict)
 
@@ -144,8 +146,8 @@ def read_model(path: str | Path) -> ImportedModel:
     """
     file = load_model_file(path)
     try:
-        lowered = lower(file)
         with np.errstate(all="ignore"):  # verify refuses what is not finite
+            lowered = lower(file)
             graph, weights = run_passes(lowered.graph, lowered.weights)
     except GraphError as error:
         text = str(error)
@@ -162,6 +164,7 @@ def read_model(path: str | Path) -> ImportedModel:
         output_order=lowered.output_order,
         word_bits={name: b for name, b in lowered.word_bits.items() if f"{name}.weight" in weights},
         remarks=file.remarks,
+        head=lowered.head,
     )
 
 

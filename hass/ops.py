@@ -131,6 +131,17 @@ class LeakyRelu:
     alpha: float
 
 
+@dataclass(frozen=True, slots=True)
+class PRelu:
+    """x where it is not negative, elsewhere its channel's slope times x."""
+
+    slopes: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.slopes:
+            raise ValueError("a PRelu has a slope for each channel, got none")
+
+
 class Function(StrEnum):
     """What a ``Curve`` computes; ``alpha`` is 1 where none is named."""
 
@@ -141,6 +152,7 @@ class Function(StrEnum):
     GELU = "gelu"  # x / 2 * (1 + erf(x / sqrt(2)))
     GELU_TANH = "gelu-tanh"  # x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))
     MISH = "mish"  # x * tanh(softplus(x))
+    DECAY = "decay"  # (1 + max(x, 0)) ** -alpha, the gate of a local response normalisation
     ELU = "elu"  # x where it is positive, alpha * (exp(x) - 1) elsewhere
 
 
@@ -152,7 +164,7 @@ class Curve:
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.function in (Function.SILU, Function.ELU):
+        if self.function in (Function.SILU, Function.ELU, Function.DECAY):
             if not 2.0**-4 <= self.alpha <= 2.0**4:
                 raise ValueError(f"alpha of {self.function} is in 1/16..16, got {self.alpha:g}")
         elif self.alpha != 1.0:
@@ -219,7 +231,7 @@ class Pad:
             raise ValueError(f"pads must not be negative, got {self}")
 
 
-Activation: TypeAlias = Relu | Clip | HardSigmoid | HardSwish | Sigmoid | LeakyRelu | Curve
+Activation: TypeAlias = Relu | Clip | HardSigmoid | HardSwish | Sigmoid | LeakyRelu | PRelu | Curve
 Op: TypeAlias = (
     Input
     | Output
@@ -233,6 +245,7 @@ Op: TypeAlias = (
     | HardSwish
     | Sigmoid
     | LeakyRelu
+    | PRelu
     | Curve
     | Add
     | Mul
@@ -254,6 +267,7 @@ OP_TYPES: tuple[type[Op], ...] = (
     HardSwish,
     Sigmoid,
     LeakyRelu,
+    PRelu,
     Curve,
     Add,
     Mul,

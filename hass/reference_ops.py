@@ -4,7 +4,8 @@
   coarser one), summed, requantised. Mul: the product, requantised. Concat: each input requantised.
 - AvgPool2d, GlobalAvgPool: the sum times ``reciprocal(count)``, requantised.
 - MaxPool2d, Relu, Clip, Slice, Pad, Fork, Output: no arithmetic; the format of their input.
-- LeakyRelu: words below zero times ``leaky_slope``, all requantised. Curve: ``curve_table``.
+- LeakyRelu, PRelu: words below zero times ``leaky_slopes``, all requantised.
+- Curve: ``curve_table``.
 - HardSigmoid: ``alpha * x + beta`` in products of 16-bit constants, requantised, then held in
   [0, 1]. HardSwish: x times HardSigmoid(1/6, 1/2) of x in a format of ``act_bits - 2`` fractional
   bits. Sigmoid: a table with a step of 1/64 on [-8, 8), x rounded to the step.
@@ -58,17 +59,21 @@ def linear_constants(op: ops.HardSigmoid | ops.HardSwish, source: FixedPoint) ->
     return LinearConstants(integer, frac_bits, int(quantise(beta, product)))
 
 
-def leaky_slope(alpha: float) -> tuple[int, int]:
-    """A LeakyRelu's slope as (multiplier, frac_bits); the multiplier of a power of two is 1.
+def leaky_slopes(op: ops.LeakyRelu | ops.PRelu) -> tuple[IntArray, int]:
+    """Slopes of a leaky function as (multipliers, frac_bits): of one, or of each channel.
 
-    >>> leaky_slope(0.25), leaky_slope(0.1)
-    ((1, 2), (13107, 17))
+    The multipliers of powers of two are 1, if they are alone.
+
+    >>> leaky_slopes(ops.LeakyRelu(0.25)), leaky_slopes(ops.LeakyRelu(0.1))
+    ((array([1]), 2), (array([13107]), 17))
     """
-    frac_bits = max(0, min(MAX_CONSTANT_FRAC_BITS, frac_bits_for(abs(alpha), CONSTANT_BITS)))
-    multiplier = int(quantise(alpha, FixedPoint(CONSTANT_BITS, frac_bits)))
-    while multiplier % 2 == 0 and frac_bits > 0:
-        multiplier, frac_bits = multiplier // 2, frac_bits - 1
-    return multiplier, frac_bits
+    slopes = np.array(op.slopes if isinstance(op, ops.PRelu) else [op.alpha])
+    largest = float(np.abs(slopes).max())
+    frac_bits = max(0, min(MAX_CONSTANT_FRAC_BITS, frac_bits_for(largest, CONSTANT_BITS)))
+    multipliers = quantise(slopes, FixedPoint(CONSTANT_BITS, frac_bits))
+    while not (multipliers % 2).any() and frac_bits > 0:
+        multipliers, frac_bits = multipliers // 2, frac_bits - 1
+    return multipliers, frac_bits
 
 
 def unit_format(act_bits: int) -> FixedPoint:
@@ -134,10 +139,14 @@ def _sigmoid(source: IntArray, fmt: FixedPoint, out: FixedPoint) -> IntArray:
     return np.asarray(sigmoid_table(out)[index + half])
 
 
-def _leaky(op: ops.LeakyRelu, source: IntArray, fmt: FixedPoint, out: FixedPoint) -> IntArray:
-    multiplier, frac_bits = leaky_slope(op.alpha)
-    scaled = np.where(source < 0, source * multiplier, source << frac_bits)
-    return requantise(scaled, fmt.frac_bits + frac_bits, out)
+def _leaky(
+    op: ops.LeakyRelu | ops.PRelu, source: IntArray, fmt: FixedPoint, out: FixedPoint
+) -> IntArray:
+    multipliers, frac_bits = leaky_slopes(op)
+    low = source * multipliers[:, None, None]
+    return requantise(
+        np.where(source < 0, low, source << frac_bits), fmt.frac_bits + frac_bits, out
+    )
 
 
 def _sliced(op: ops.Slice, source: IntArray) -> IntArray:
@@ -177,7 +186,7 @@ def apply(
             return _hard(op, first, fmt, out)
         case ops.Sigmoid():
             return _sigmoid(first, fmt, out)
-        case ops.LeakyRelu():
+        case ops.LeakyRelu() | ops.PRelu():
             return _leaky(op, first, fmt, out)
         case ops.Curve():
             return apply_curve(op, first, fmt, out)

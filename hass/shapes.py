@@ -120,6 +120,12 @@ def output_map(op: ops.Op, sources: Sequence[FeatureMap]) -> FeatureMap:
             return _broadcast(sources, ops.op_name(op))
         case ops.Concat():
             return _concat(sources)
+        case ops.PRelu():
+            if len(op.slopes) != sources[0].channels:
+                raise GraphError(
+                    f"PRelu: {len(op.slopes)} slopes for {sources[0].channels} channels"
+                )
+            return sources[0]
         case ops.Slice():
             return _sliced(op, sources[0])
         case ops.Pad():

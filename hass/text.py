@@ -48,6 +48,8 @@ def _op_text(op: ops.Op) -> str:
 
 def _value_text(value: object) -> str:
     match value:
+        case (float(), *others):
+            return f"{1 + len(others)} values"
         case tuple():
             return "x".join(str(item) for item in value)
         case ops.Span():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -58,6 +59,13 @@ class FeatureMap:
 
     def __str__(self) -> str:
         return f"{self.height}x{self.width}x{self.channels}"
+
+
+class Head(StrEnum):
+    """What the host makes of the words that a network puts out, over the channels."""
+
+    SOFTMAX = "Softmax"
+    LOG_SOFTMAX = "LogSoftmax"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hass import ops
-from hass.curve_table import PIECE_BITS, PIECES, direct_table, is_direct, pieces
+from hass.curve_table import OCTAVE_BITS, PIECE_BITS, PIECES, direct_table, is_direct, pieces
 from hass.fixed_point import (
     SIGMOID_FRAC_BITS,
     SIGMOID_WORDS,
@@ -16,7 +16,13 @@ from hass.fixed_point import (
     reciprocal,
     sigmoid_table,
 )
-from hass.reference_ops import align_frac_bits, leaky_slope, linear_constants, unit_format
+from hass.reference_ops import (
+    CONSTANT_BITS,
+    align_frac_bits,
+    leaky_slopes,
+    linear_constants,
+    unit_format,
+)
 from hass.values import FeatureMap, FixedPoint
 
 from .blocks import ACT, Block, Call, Stage, Table, Wire, chain
@@ -81,9 +87,17 @@ def _activation(plan: OpPlan) -> tuple[list[Stage], list[Table]]:
             stage = replace(words, tables=("table",))
             return [stage], [Table("table", ACT, sigmoid_table(out))]
         case ops.LeakyRelu():
-            multiplier, frac_bits = leaky_slope(op.alpha)
+            multipliers, frac_bits = leaky_slopes(op)
             shift = fmt.frac_bits + frac_bits - out.frac_bits
-            return [_words("leaky_relu", plan, multiplier, frac_bits, shift)], []
+            slope = int(multipliers[0])
+            return [_words("leaky_relu", plan, slope, frac_bits, shift)], []
+        case ops.PRelu():
+            multipliers, frac_bits = leaky_slopes(op)
+            shift = fmt.frac_bits + frac_bits - out.frac_bits
+            rows = multipliers.reshape(-1, plan.streams)
+            template = ("ACT_BITS", plan.out.pixels, len(rows), "STREAMS_IN", frac_bits, shift)
+            stage = Stage("leaky_relu", "prelu", template, plan.streams, tables=("slopes",))
+            return [stage], [Table("slopes", f"ap_int<{CONSTANT_BITS}>", rows)]
         case ops.Curve():
             return _curve(op, plan)
         case _:
@@ -95,12 +109,15 @@ def _curve(op: ops.Curve, plan: OpPlan) -> tuple[list[Stage], list[Table]]:
     if is_direct(fmt.width_bits):
         stage = replace(_words("curve_table", plan), tables=("table",))
         return [stage], [Table("table", ACT, direct_table(op, fmt, out))]
-    table = pieces(op, fmt)
+    table = pieces(op, fmt, out)
     # a value in the low bits of a word, its slope in the high ones
     words = (table.slopes << PIECE_BITS) + (table.values & ((1 << PIECE_BITS) - 1))
-    shift = table.sum_frac_bits(fmt) - out.frac_bits
-    bits = PIECES.bit_length() - 1
-    stage = _words("curve_pieces", plan, bits, table.length_bits, table.align_bits, shift)
+    shift = table.sum_frac_bits - out.frac_bits
+    if table.length_bits is None:
+        stage = _words("curve_octaves", plan, len(words), OCTAVE_BITS, table.align_bits, shift)
+    else:
+        bits = PIECES.bit_length() - 1
+        stage = _words("curve_pieces", plan, bits, table.length_bits, table.align_bits, shift)
     element = f"hass::rom_word<{2 * PIECE_BITS}>::type"
     return [replace(stage, tables=("pieces",))], [Table("pieces", element, words)]
 
@@ -226,6 +243,7 @@ def op_block(plan: OpPlan) -> Block:
             | ops.HardSwish()
             | ops.Sigmoid()
             | ops.LeakyRelu()
+            | ops.PRelu()
             | ops.Curve()
         ):
             stages, tables = _activation(plan)

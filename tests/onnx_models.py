@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from hass.graph import Graph
 from hass.onnx_io import ImportedModel, read_model, write_model
 from hass.ops import op_name
+from hass.values import Head
 
 Array = npt.NDArray[Any]
 RTOL = 1e-4  # of the output's largest magnitude too
@@ -123,6 +124,9 @@ def prove(path: Path, count: int = 3) -> ImportedModel:
     assert model.output_order is not None
     (expected,) = run(path, model.input_order.to_file(frames))
     (found,) = run(write_model(model.graph, model.weights), frames)
+    if model.head is not None:
+        found = np.exp(found - np.log(np.exp(found).sum(axis=1, keepdims=True)))
+        found = np.log(found) if model.head is Head.LOG_SOFTMAX else found
     assert_close(model.output_order.to_file(found), expected)
     return model
 

@@ -150,7 +150,12 @@ def onnx_models(draw: st.DrawFn) -> ModelMaker:
         if (channels, extent) == (same_as, before) and draw(st.booleans()):
             tensor = maker.node("Add", previous, tensor)
         if draw(st.booleans()):
-            tensor = maker.node(draw(st.sampled_from(("Relu", "Sigmoid", "HardSigmoid"))), tensor)
+            tensor = maker.node(
+                draw(
+                    st.sampled_from(("Relu", "Sigmoid", "HardSigmoid", "Tanh", "LeakyRelu", "Elu"))
+                ),
+                tensor,
+            )
         if draw(st.booleans()):
             tensor = maker.node("Mul", maker.random(1, channels, 1, 1), tensor)
     tail = draw(st.sampled_from(("map", "pool", "vector")))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hass import curves, ops
-from hass.curve_table import LINE_ERROR, PIECE_BITS, apply_curve, pieces
+from hass.curve_table import LINE_ERROR, PIECE_BITS, PIECES, _place, apply_curve, pieces
 from hass.fixed_point import dequantise, frac_bits_for
 from hass.ops import Curve, Function
 from hass.values import FixedPoint
@@ -43,7 +43,9 @@ def test_every_word_is_near_the_function(op: Curve, width_bits: int) -> None:
 def test_sums_fit_what_the_hardware_adds_in(op: Curve, width_bits: int) -> None:
     for frac_bits in range(-16, 31):
         source = FixedPoint(width_bits, frac_bits)
-        table = pieces(op, source)
+        table = pieces(op, source, _output(op, source))
+        places = np.array([source.low, -1, 0, 63, 64, 65, source.high])
+        assert _place(table, places)[0].max() < len(table.values) <= PIECES
         for entries in (table.values, table.slopes):
             assert -(1 << (PIECE_BITS - 1)) <= entries.min() <= entries.max() < 1 << PIECE_BITS - 1
         offset = 1 << width_bits
@@ -59,6 +61,15 @@ def test_far_out_a_curve_is_its_line() -> None:
     assert found.tolist() == [0, 0, 20_000, source.high]
     tanh = apply_curve(Curve(Function.TANH), words, source, FixedPoint(16, 14))
     assert tanh.tolist() == [-(1 << 14), -(1 << 14), 1 << 14, 1 << 14]
+
+
+def test_a_decay_is_near_many_octaves_down() -> None:
+    """As in a normalisation, where words are variances and the output is small."""
+    source, out = FixedPoint(16, -3), FixedPoint(16, 23)
+    words = np.arange(9_000, source.high, dtype=np.int64)
+    found = dequantise(apply_curve(Curve(Function.DECAY, 0.5), words, source, out), out)
+    wanted = (1.0 + dequantise(words, source)) ** -0.5
+    assert np.abs(found / wanted - 1).max() < 3e-4
 
 
 def test_a_parameter_that_a_function_has_not_is_refused() -> None:

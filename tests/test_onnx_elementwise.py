@@ -129,6 +129,15 @@ CASES: dict[str, Case] = {
     ),
     "leaky relu": (lambda m: m.node("LeakyRelu", "x"), ["LeakyRelu"]),
     "leaky relu without a leak": (lambda m: m.node("LeakyRelu", "x", alpha=0.0), ["Relu"]),
+    "prelu": (lambda m: m.node("PRelu", "x", m.constant([[[0.1]], [[0.2]], [[-3]]])), ["PRelu"]),
+    "prelu behind a flatten": (
+        lambda m: m.node(
+            "PRelu", m.node("Gemm", m.node("Flatten", "x"), m.random(105, 4)), m.random(4)
+        ),
+        ["Conv2d", "PRelu"],
+    ),
+    "prelu with one slope": (lambda m: m.node("PRelu", "x", m.constant([0.25])), ["LeakyRelu"]),
+    "prelu without a slope": (lambda m: m.node("PRelu", "x", m.constant([[[0]]])), ["Relu"]),
     "gelu by erf": (lambda m: _gelu(m, "x"), ["Curve"]),
     "gelu, half first": (
         lambda m: m.node("Mul", m.node("Mul", "x", m.constant(0.5)), _erf_gate(m, "x")),
@@ -202,6 +211,54 @@ CASES: dict[str, Case] = {
     "x over channels": (
         lambda m: m.node("Div", "x", m.constant([[[2]], [[3]], [[-4]]])),
         ["Conv2d"],
+    ),
+    "x minus y": (
+        lambda m: m.node("Sub", "x", m.conv("x", 3, 3)),
+        ["Fork", "Conv2d", "Add"],
+    ),
+    "y minus x": (
+        lambda m: m.node("Sub", m.conv("x", 3, 3), "x"),
+        ["Fork", "Conv2d", "Conv2d", "Add"],
+    ),
+    "maximum": (lambda m: m.node("Max", "x", m.constant(0.25)), ["Clip"]),
+    "relu by maximum": (lambda m: m.node("Max", m.constant(0), "x"), ["Relu"]),
+    "relu6 by both": (
+        lambda m: m.node("Max", m.node("Min", "x", m.constant(6)), m.constant(0)),
+        ["Clip"],
+    ),
+    "relu6 by minimum": (lambda m: m.node("Min", m.node("Relu", "x"), m.constant(6)), ["Clip"]),
+    "hard swish by both": (
+        lambda m: m.node(
+            "Div",
+            m.node(
+                "Mul",
+                "x",
+                m.node("Min", m.node("Relu", m.node("Add", "x", m.constant(3))), m.constant(6)),
+            ),
+            m.constant(6),
+        ),
+        ["HardSwish"],
+    ),
+    "bounds that exclude each other": (
+        lambda m: m.node("Max", m.node("Min", "x", m.constant(-0.5)), m.constant(0.5)),
+        ["Clip"],
+    ),
+    "maximum per channel": (
+        lambda m: m.conv(m.node("Max", m.conv("x", 3, 2), m.random(2, 1, 1)), 2, 3),
+        ["Conv2d", "Relu", "Conv2d"],
+    ),
+    "minimum per channel": (
+        lambda m: m.conv(m.node("Min", m.conv("x", 3, 2), m.random(2, 1, 1)), 2, 3),
+        ["Conv2d", "Relu", "Conv2d"],
+    ),
+    "absolute": (lambda m: m.node("Abs", "x"), ["LeakyRelu"]),
+    "sum over positions": (
+        lambda m: m.conv(m.node("ReduceSum", "x", m.integers(2, 3)), 3, 2),
+        ["GlobalAvgPool", "Conv2d"],
+    ),
+    "maximum over positions": (
+        lambda m: m.node("ReduceMax", "x", axes=[-1, -2], keepdims=0),
+        ["MaxPool2d"],
     ),
     "negative": (lambda m: m.node("Neg", "x"), ["Conv2d"]),
     "normalised input": (
@@ -294,3 +351,24 @@ def test_a_curve_that_is_written_is_read_again(function: ops.Function, tmp_path:
         ops.Curve(function, alpha),
         ops.Output(),
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "attributes"),
+    [
+        (5, {}),
+        (3, {"alpha": 0.5, "beta": 0.5, "bias": 2.0}),
+        (1, {"alpha": 0.3, "beta": 1.0}),
+        (19, {"alpha": 0.9}),
+    ],
+)
+def test_local_response_normalisation(
+    size: int, attributes: dict[str, float], tmp_path: Path
+) -> None:
+    maker = ModelMaker((7, 5, 3))
+    maker.node("LRN", "x", size=size, **attributes)
+    graph = prove(maker.save(tmp_path)).graph
+    expected = ["Fork", "Mul", "Conv2d", "Curve", "Mul"]
+    if "bias" in attributes:
+        expected.append("Conv2d")
+    assert op_names(graph) == expected

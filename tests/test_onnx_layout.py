@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ import pytest
 from onnx_models import ModelMaker, op_names, prove
 
 from hass import ops
+from hass.errors import GraphError
+from hass.measure import prove_equal
+from hass.onnx_io import read_model
+from hass.values import Head
 
 INT_MAX = 2**63 - 1
 
@@ -189,3 +194,42 @@ def test_constants_of_every_kind(tmp_path: Path) -> None:
     scaled = maker.node("Add", maker.node("Mul", "x", scale), shift)
     maker.node("Reshape", scaled, shape)
     assert op_names(prove(maker.save(tmp_path)).graph) == ["Conv2d"]
+
+
+def _classes(m: ModelMaker) -> str:
+    return m.node("Flatten", m.node("GlobalAveragePool", m.conv("x", 2, 6)))
+
+
+@pytest.mark.parametrize(
+    ("opset", "make", "head"),
+    [
+        (9, lambda m: m.node("Softmax", _classes(m)), Head.SOFTMAX),
+        (17, lambda m: m.node("Softmax", _classes(m)), Head.SOFTMAX),
+        (17, lambda m: m.node("LogSoftmax", _classes(m), axis=1), Head.LOG_SOFTMAX),
+        (11, lambda m: m.node("Softmax", m.node("GlobalMaxPool", "x"), axis=1), Head.SOFTMAX),
+        (17, lambda m: m.node("Softmax", m.conv("x", 2, 3), axis=1), Head.SOFTMAX),
+        (17, lambda m: m.node("Identity", m.node("Softmax", "x", axis=-3)), Head.SOFTMAX),
+        (
+            13,
+            lambda m: m.node("Flatten", m.node("Softmax", m.node("GlobalMaxPool", "x"), axis=1)),
+            Head.SOFTMAX,
+        ),
+    ],
+)
+def test_a_softmax_at_the_end_is_left_to_the_host(
+    opset: int, make: Callable[[ModelMaker], str], head: Head, tmp_path: Path
+) -> None:
+    maker = ModelMaker((2, 5, 7), opset=opset)
+    make(maker)
+    model = prove(maker.save(tmp_path))
+    assert model.head is head
+    assert not {"Softmax", "LogSoftmax"} & set(op_names(model.graph))
+    assert prove_equal(model) < 1e-6
+
+
+def test_a_head_that_the_host_must_not_drop_is_part_of_the_proof(tmp_path: Path) -> None:
+    maker = ModelMaker((2, 5, 7))
+    maker.node("Softmax", _classes(maker))
+    model = read_model(maker.save(tmp_path))
+    with pytest.raises(GraphError, match="differs from the file"):
+        prove_equal(replace(model, head=None))

@@ -30,6 +30,7 @@ def _every_op() -> Graph:
         ops.HardSwish(),
         ops.Sigmoid(),
         ops.LeakyRelu(0.1),
+        ops.PRelu((0.5, 0.25, -0.1, 1.5)),
         ops.Curve(ops.Function.GELU),
         ops.MaxPool2d((3, 2), (2, 1), (1, 0, 1, 1)),
         ops.AvgPool2d((2, 2), (1, 1), (0, 0, 1, 0), ops.Divisor.INSIDE),

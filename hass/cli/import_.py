@@ -49,6 +49,11 @@ def command(model: str, output: Path | None, prove: bool, as_json: bool) -> None
         print_json(_json(imported, proof))
     else:
         _print(imported)
+    if imported.head is not None:
+        talk(
+            f"the last {imported.head} is left to the host: the hardware puts out what it reads, "
+            "whose largest word is of the same class"
+        )
     for remark in imported.remarks:
         talk(f"dropped: {remark}")
     for what, order in (("input", imported.input_order), ("output", imported.output_order)):
@@ -126,6 +131,7 @@ def _json(model: ImportedModel, proof: Proof | None) -> dict[str, JsonValue]:
         "layers": layers,
         "parameters": sum(_parameters(model, layer.name) for layer in graph),
         "macs_per_frame": _macs(graph),
+        "head": model.head,
         "max_relative_error": None if proof is None else proof.error,
         "type_relative_error": None if proof is None else proof.type_error,
         "remarks": list(model.remarks),
@@ -134,6 +140,10 @@ def _json(model: ImportedModel, proof: Proof | None) -> dict[str, JsonValue]:
 
 def _macs(graph: Graph) -> int:
     return sum(macs_per_frame(graph, layer.name) for layer in graph)
+
+
+def _op_words(op: ops.Op) -> str:
+    return f"Curve {op.function}" if isinstance(op, ops.Curve) else ops.op_name(op)
 
 
 def _by(pair: ops.Pair) -> str:
@@ -148,7 +158,7 @@ def _print(model: ImportedModel) -> None:
         rows.append(
             [
                 layer.name,
-                ops.op_name(layer.op),
+                _op_words(layer.op),
                 " ".join(str(source) for source in graph.in_maps(layer.name)),
                 str(layer.out),
                 "" if window is None else _by(window[0]),

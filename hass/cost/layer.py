@@ -56,6 +56,7 @@ def _body(
             | ops.HardSwish()
             | ops.Sigmoid()
             | ops.LeakyRelu()
+            | ops.PRelu()
             | ops.Curve()
         ):
             return activation_cost(op, streams, arithmetic)

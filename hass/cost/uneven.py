@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ from .result import Estimate, FifoEstimate
 from .shape import LayerShape
 
 FloatArray = npt.NDArray[np.float64]
+_ROUNDING_CYCLES = 1e-3  # of sums of floats
 _GATHERED_WINDOWS = 1  # while the engine works on one, the next one is gathered
 
 
@@ -74,17 +75,6 @@ def _room_words(graph: Graph, fifo: FifoEstimate, foldings: Mapping[str, Folding
     return words
 
 
-def _rooms(graph: Graph, estimate: Estimate, foldings: Mapping[str, Folding]) -> FloatArray:
-    """(edges,) parts of a frame that each FIFO holds beyond what the even flow needs."""
-    needed = layer_shapes(graph, rows_per_pass=passes_of(foldings))
-    rooms = []
-    for fifo in estimate.fifos:
-        words = graph.in_maps(fifo.dst)[fifo.port].words
-        more = _room_words(graph, fifo, foldings) - needed[fifo.dst].fifos[fifo.port].words
-        rooms.append(max(more, 0) / words * MOST_PARTS)
-    return np.array(rooms, dtype=np.float64)
-
-
 def _uneven(
     layer: Layer, folding: Folding, shape: LayerShape, profile: SparsityProfile
 ) -> FloatArray | None:
@@ -110,28 +100,42 @@ def _images(profile: SparsityProfile) -> int:
     return min((work.images for work in known), default=0)
 
 
-def with_waiting(graph: Graph, estimate: Estimate, profile: SparsityProfile | None) -> Estimate:
-    """The estimate with what layers wait for each other on the way, in place of what it had.
+@dataclass(frozen=True, slots=True, eq=False)
+class Waves:
+    """Frames on their way through a pipeline, whatever its FIFOs.
 
-    Nothing where all engines are even, or where the profile has not how uneven they are.
-
-    Args:
-        graph, estimate: the network, and its estimate with the FIFOs that it has.
-        profile: measured sparsity.
+    Attributes:
+        work: (layers, parts of all images) cycles, as late as each layer is in the even flow.
+        images: that come again and again.
+        ends: (edges, 2) layers that write and read, as the estimate has its FIFOs.
+        slowest_cycles: frame II without any waiting.
     """
-    alone = estimate.frame_ii_cycles - estimate.waiting_cycles
-    waiting = 0
-    if profile is not None and _images(profile):
-        waiting = max(0, math.ceil(_steady_cycles(graph, estimate, profile, alone)) - alone)
-    return replace(estimate, frame_ii_cycles=alone + waiting, waiting_cycles=waiting)
+
+    work: FloatArray
+    images: int
+    ends: npt.NDArray[np.int64]
+    slowest_cycles: int
 
 
-def _steady_cycles(graph: Graph, estimate: Estimate, profile: SparsityProfile, alone: int) -> float:
-    """Cycles per frame, over and over again the same images."""
-    from .kernels.waves import finish_times  # here, as it loads numba
+@dataclass(frozen=True, slots=True, eq=False)
+class Passing:
+    """What came of waves.
 
-    foldings = {name: item.folding for name, item in estimate.layers.items()}
+    Attributes:
+        waiting_cycles: of a frame, beyond the slowest layer's.
+        blocked_cycles: (edges,) by how much full FIFOs put off their writers, added up.
+    """
+
+    waiting_cycles: int
+    blocked_cycles: FloatArray
+
+
+def waves_of(graph: Graph, estimate: Estimate, profile: SparsityProfile) -> Waves | None:
+    """The waves of a folded pipeline; None where all its engines are even, or where the profile has
+    not how uneven they are."""
     images = _images(profile)
+    if not images:
+        return None
     shapes = layer_shapes(graph, profile)
     place = {layer.name: index for index, layer in enumerate(graph)}
     work = np.empty((len(place), images * MOST_PARTS))
@@ -143,20 +147,67 @@ def _steady_cycles(graph: Graph, estimate: Estimate, profile: SparsityProfile, a
         delays[layer.name] = max(sources, default=0.0) + item.lead_frames
         cycles = _uneven(layer, item.folding, shape, profile)
         if cycles is None:
-            source = isinstance(layer.op, ops.Input)  # frames come at the pace of the whole
-            even = alone if source else item.frame_ii_cycles / shape.haste
+            paced = isinstance(layer.op, ops.Input) and estimate.bottleneck not in estimate.layers
+            even = estimate.slowest_cycles if paced else item.frame_ii_cycles / shape.haste
             work[place[layer.name]] = even / MOST_PARTS
             continue
         found = True
         late = round(delays[layer.name] * MOST_PARTS)
         work[place[layer.name]] = np.roll(cycles[:images].reshape(-1), late)
     if not found:
-        return float(alone)
-    twice = np.concatenate([work, work], axis=1)
+        return None
     ends = np.array([(place[f.src], place[f.dst]) for f in estimate.fifos], dtype=np.int64)
-    order = np.lexsort((np.arange(len(ends)), ends[:, 1]))
-    rooms = _rooms(graph, estimate, foldings)
-    done = np.zeros((len(place), twice.shape[1] + 1))
-    finish_times(twice, ends[order], rooms[order], done)
+    return Waves(work, images, ends, estimate.slowest_cycles)
+
+
+def rooms_of(graph: Graph, estimate: Estimate) -> FloatArray:
+    """(edges,) parts of a frame that each FIFO holds beyond what the even flow needs."""
+    foldings = {name: item.folding for name, item in estimate.layers.items()}
+    needed = layer_shapes(graph, rows_per_pass=passes_of(foldings))
+    rooms = []
+    for fifo in estimate.fifos:
+        words = graph.in_maps(fifo.dst)[fifo.port].words
+        more = _room_words(graph, fifo, foldings) - needed[fifo.dst].fifos[fifo.port].words
+        rooms.append(max(more, 0) / words * MOST_PARTS)
+    return np.array(rooms, dtype=np.float64)
+
+
+def passed(waves: Waves, rooms: FloatArray) -> Passing:
+    """What layers wait with such FIFOs.
+
+    Args:
+        waves: of the pipeline.
+        rooms: of ``rooms_of``.
+    """
+    from .kernels.waves import finish_times  # here, as it loads numba
+
+    twice = np.concatenate([waves.work, waves.work], axis=1)
+    order = np.lexsort((np.arange(len(waves.ends)), waves.ends[:, 1]))
+    done = np.zeros((len(twice), twice.shape[1] + 1))
+    blocked = np.zeros(len(rooms))
+    finish_times(twice, waves.ends[order], rooms[order], done, blocked)
     last = done[-1]
-    return float(last[-1] - last[work.shape[1]]) / images
+    cycles = float(last[-1] - last[waves.work.shape[1]]) / waves.images
+    waiting = max(0, math.ceil(cycles - _ROUNDING_CYCLES) - waves.slowest_cycles)
+    of_fifos = np.empty_like(blocked)
+    of_fifos[order] = blocked
+    return Passing(waiting, of_fifos)
+
+
+def waiting(estimate: Estimate, waiting_cycles: int) -> Estimate:
+    """The estimate with so much waiting, in place of what it had."""
+    total = estimate.slowest_cycles + waiting_cycles
+    return replace(estimate, frame_ii_cycles=total, waiting_cycles=waiting_cycles)
+
+
+def with_waiting(graph: Graph, estimate: Estimate, profile: SparsityProfile | None) -> Estimate:
+    """The estimate with what layers wait for each other on the way, in place of what it had.
+
+    Args:
+        graph, estimate: the network, and its estimate with the FIFOs that it has.
+        profile: measured sparsity.
+    """
+    waves = None if profile is None else waves_of(graph, estimate, profile)
+    if waves is None:
+        return waiting(estimate, 0)
+    return waiting(estimate, passed(waves, rooms_of(graph, estimate)).waiting_cycles)

@@ -48,7 +48,7 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
             return None if maps[0] == maps[1] else "operands of the same shape"
         case ops.Clip() | ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
             return "Relu as the activation"
-        case ops.LeakyRelu() | ops.Curve():
+        case ops.LeakyRelu() | ops.PRelu() | ops.Curve():
             return "Relu as the activation"
         case ops.Slice() | ops.Pad():
             found = selection(graph, layer) is not None

@@ -99,12 +99,14 @@ def _as_conv(op: ops.Op, source: FeatureMap) -> _AsConv | None:
             return None
 
 
-def nearest_activation(op: ops.LeakyRelu | ops.Curve) -> ops.Op:
+def nearest_activation(op: ops.LeakyRelu | ops.PRelu | ops.Curve) -> ops.Op:
     """Of fpgaConvNet's activations the one that costs about as much."""
     match op:
-        case ops.LeakyRelu():
+        case ops.LeakyRelu() | ops.PRelu():
             return ops.Relu()
-        case ops.Curve(ops.Function.TANH | ops.Function.ERF | ops.Function.SOFTPLUS):
+        case ops.Curve(
+            ops.Function.TANH | ops.Function.ERF | ops.Function.SOFTPLUS | ops.Function.DECAY
+        ):
             return ops.Sigmoid()
         case ops.Curve():
             return ops.HardSwish()
@@ -126,10 +128,11 @@ def lower_ops(graph: Graph, weights: Weights) -> LoweredGraph:
         if isinstance(layer.op, ops.AvgPool2d) and whole and not any(layer.op.pads):
             layers.append(replace(layer, op=ops.GlobalAvgPool()))
             continue
-        if isinstance(layer.op, ops.LeakyRelu | ops.Curve):
+        if isinstance(layer.op, ops.LeakyRelu | ops.PRelu | ops.Curve):
             nearest = nearest_activation(layer.op)
             layers.append(replace(layer, op=nearest))
-            stands = f"{ops.op_name(nearest)} in the place of {ops.op_name(layer.op)}, which it "
+            own = layer.op.function if isinstance(layer.op, ops.Curve) else ops.op_name(layer.op)
+            stands = f"{ops.op_name(nearest)} in the place of {own}, which it "
             rewritten[layer.name] = f"{stands}has not: near cost, other numbers"
             continue
         found = _as_conv(layer.op, maps[0]) if maps else None

@@ -30,7 +30,7 @@ from ..fixed_point import (
 )
 from ..graph import Layer
 from ..handlers.values import frame_dims
-from ..reference_ops import align_frac_bits, leaky_slope, linear_constants, unit_format
+from ..reference_ops import align_frac_bits, leaky_slopes, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
 from .onnx_curve import add_curve
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
@@ -133,12 +133,11 @@ class ExactWriter:
                 return self._divided(name, total, op, self._graph.in_maps(name)[0])
             case ops.HardSigmoid() | ops.HardSwish() | ops.Sigmoid():
                 return self._activation(layer, op, sources[0], formats[0])
-            case ops.LeakyRelu():
+            case ops.LeakyRelu() | ops.PRelu():
                 return self._leaky(layer, op, sources[0])
             case ops.Curve():
                 main = partial(self._main, layer)
-                made = add_curve(self._maker, main, name, op, sources[0], (formats[0], out))
-                return self._fixed(name, made, out)
+                return add_curve(self._maker, main, name, op, sources[0], (formats[0], out))
             case ops.Add():
                 return self._add(layer, sources, formats)
             case ops.Mul():
@@ -297,12 +296,14 @@ class ExactWriter:
         gate = maker.node("Clip", [gate, *ends], f"{name}/open")
         return self._fixed(name, self._main(layer, "Mul", [source, gate]), out)
 
-    def _leaky(self, layer: Layer, op: ops.LeakyRelu, source: str) -> str:
-        """Where x is not below zero, x; the rest times the hardware's slope."""
+    def _leaky(self, layer: Layer, op: ops.LeakyRelu | ops.PRelu, source: str) -> str:
+        """x where it is not below zero; the rest times the hardware's slopes."""
         name, maker = layer.name, self._maker
-        multiplier, frac_bits = leaky_slope(op.alpha)
+        multipliers, frac_bits = leaky_slopes(op)
         zero = self._real("zero", 0.0)
-        slope = self._real(f"{name}.slope", math.ldexp(multiplier, -frac_bits))
+        slope = self._real(
+            f"{name}.slope", np.ldexp(multipliers[:, None, None].astype(np.float64), -frac_bits)
+        )
         low = maker.node("Mul", [source, slope], f"{name}/low")
         negative = maker.node("Less", [source, zero], f"{name}/negative")
         chosen = self._main(layer, "Where", [negative, low, source])

@@ -59,8 +59,8 @@ of 4 bits, 1.19. It departs from the hardware, by how much `check.py` says, beca
 
 - QuantizeLinear rounds halves to even, the hardware up;
 - a runtime sums a Conv in float32 (24 bits), or saturates in int32, the hardware wraps;
-- Sigmoid, HardSigmoid and HardSwish are those of float32, the hardware's have a table of 1024 words
-  or a gate rounded to its word; averages are divided, the hardware multiplies by a reciprocal;
+- functions of each word (Sigmoid, Gelu, ...) are those of float32, the hardware's have a table or a
+  gate rounded to its word; averages are divided, the hardware multiplies by a reciprocal;
 - a word that comes out a step beside a clip's threshold is kept here and zero there: few frames,
   but those by more than a few steps.
 """

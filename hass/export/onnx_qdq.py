@@ -32,7 +32,8 @@ MAX_WORD_BITS = 16  # of QuantizeLinear
 _INT4_BITS = 4
 
 _NO_WORK = (ops.Output, ops.Fork)
-# They need no saturation, and onnxruntime 1.32 cannot load a Clip behind them (8-bit words).
+# They need no saturation, and onnxruntime 1.32 cannot load a Clip or a Relu behind them (8-bit
+# words).
 _KEEPS_WORDS = (ops.MaxPool2d, ops.Slice, ops.Pad)
 
 
@@ -65,6 +66,8 @@ class QdqWriter:
         itself: the same words, in the order that tools look for."""
         if isinstance(layer.op, _NO_WORK):
             return False
+        if isinstance(layer.op, _KEEPS_WORDS):
+            return True
         (reader, *others) = [self._graph[e.dst].op for e in self._graph.out_edges(layer.name)]
         return bool(others) or not isinstance(reader, ops.Relu | ops.Clip)
 
@@ -117,6 +120,9 @@ class QdqWriter:
                     for end, value in (("low_clip", op.low), ("high_clip", op.high))
                 ]
                 return self._main(layer, "Clip", [*sources, *ends])
+            case ops.PRelu():
+                slopes = self._real(f"{name}.slopes", np.reshape(op.slopes, (-1, 1, 1)))
+                return self._main(layer, "PRelu", [*sources, slopes])
             case ops.Curve():
                 return self._curve(layer, op, sources[0])
             case ops.Slice():

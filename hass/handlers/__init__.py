@@ -10,7 +10,20 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from . import activation, affine, bounds, conv, elementwise, layout, linear, pool, slicing, total
+from . import (
+    activation,
+    affine,
+    conv,
+    elementwise,
+    head,
+    layout,
+    linear,
+    normalisation,
+    pool,
+    response_norm,
+    slicing,
+    total,
+)
 from .node import Node
 from .values import Stream
 
@@ -20,12 +33,14 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         **activation.HANDLERS,
         **affine.HANDLERS,
-        **bounds.HANDLERS,
         **conv.HANDLERS,
         **elementwise.HANDLERS,
+        **head.HANDLERS,
         **layout.HANDLERS,
         **linear.HANDLERS,
+        **normalisation.HANDLERS,
         **pool.HANDLERS,
+        **response_norm.HANDLERS,
         **slicing.HANDLERS,
         **total.HANDLERS,
     }
@@ -34,12 +49,31 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
 # Ops that are known and refused with advice, rather than as merely unknown.
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
-        "Softmax": "not computed by the accelerator; export the network without it "
-        "(the class with the largest output stays the same)",
-        "LogSoftmax": "not computed by the accelerator; export the network without it "
-        "(the class with the largest output stays the same)",
         "QuantizeLinear": "of activations inside a branch, or in a form that hass does not know",
         "DequantizeLinear": "of activations inside a branch, or in a form that hass does not know",
+        **dict.fromkeys(
+            (
+                "RMSNormalization",
+                "MeanVarianceNormalization",
+                "LpNormalization",
+            ),
+            "not supported; LayerNormalization, GroupNormalization and InstanceNormalization are, "
+            "and BatchNormalization, which folds into a convolution, costs least",
+        ),
+        **dict.fromkeys(
+            ("Exp", "Log", "Sqrt", "Reciprocal", "Softsign"),
+            "of the frame is not supported; Tanh, Erf, Sigmoid, Softplus, Elu, SiLU, Gelu and Mish "
+            "are",
+        ),
+        **dict.fromkeys(
+            ("ThresholdedRelu", "Shrink"),
+            "not an activation here; Relu and LeakyRelu are, and words near zero are clipped by "
+            "the search",
+        ),
+        **dict.fromkeys(
+            ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "ReduceMin"),
+            "not supported; ReduceMean, ReduceSum and ReduceMax over all positions are",
+        ),
         "ConvTranspose": "transposed convolution is not supported",
     }
 )

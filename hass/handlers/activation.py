@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import ops
-from .affine import add_affine
+from .affine import add_affine, per_channel
 from .node import Node
 from .values import Stream
 
@@ -65,10 +65,48 @@ def clip(node: Node) -> Stream:
     return node.unary(ops.Clip(low + 0.0, high))  # + 0.0: no negative zero
 
 
+def bounded(node: Node, low: float, high: float) -> Stream:
+    """The only input held in low..high, together with the bounds that it has already."""
+    source = node.stream(0)
+    match node.draft.op(source.layer):
+        case ops.Relu():
+            before = (0.0, FLOAT32_MAX)
+        case ops.Clip(least, most):
+            before = (least, most)
+        case _:
+            before = (-FLOAT32_MAX, FLOAT32_MAX)
+    if before != (-FLOAT32_MAX, FLOAT32_MAX):
+        (earlier,) = node.draft.sources(source.layer)
+        node = replace(node, inputs=(replace(source, layer=earlier),))
+    low, high = (min(max(end, low), high) for end in before)
+    if (low, high) == (0.0, FLOAT32_MAX):
+        return node.unary(ops.Relu())
+    return node.unary(ops.Clip(low + 0.0, high))
+
+
+def absolute(node: Node) -> Stream:
+    """Abs: a LeakyRelu whose slope turns the sign."""
+    return node.unary(ops.LeakyRelu(-1.0))
+
+
 def leaky_relu(node: Node) -> Stream:
     """LeakyRelu; alpha defaults to 0.01."""
     alpha = node.floating("alpha", float(np.float32(0.01)))
     return node.unary(ops.Relu() if alpha == 0.0 else ops.LeakyRelu(alpha))
+
+
+def prelu(node: Node) -> Stream:
+    """PRelu: a slope of each channel; a LeakyRelu where they are one."""
+    source, constant = node.stream(0), node.constant(1)
+    if constant is None:
+        raise node.refuse("takes two inputs")
+    values = np.broadcast_to(per_channel(node, constant, source), (source.map.channels,))
+    slopes = tuple(float(np.float32(value)) for value in values)
+    if any(not np.isfinite(slope) for slope in slopes):
+        raise node.refuse("a slope is not a number")
+    if len(set(slopes)) > 1:
+        return node.unary(ops.PRelu(slopes))
+    return node.unary(ops.Relu() if slopes[0] == 0.0 else ops.LeakyRelu(slopes[0]))
 
 
 def curve(function: ops.Function) -> Callable[[Node], Stream]:
@@ -120,7 +158,9 @@ HANDLERS = {
     "HardSwish": hard_swish,
     "HardSigmoid": hard_sigmoid,
     "Clip": clip,
+    "Abs": absolute,
     "LeakyRelu": leaky_relu,
+    "PRelu": prelu,
     "Tanh": curve(ops.Function.TANH),
     "Erf": curve(ops.Function.ERF),
     "Softplus": curve(ops.Function.SOFTPLUS),

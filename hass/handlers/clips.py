@@ -16,7 +16,7 @@ def non_negative_layers(graph: Graph) -> frozenset[str]:
         match layer.op:
             case ops.Relu() | ops.Sigmoid() | ops.HardSigmoid():
                 found.add(layer.name)
-            case ops.Curve(ops.Function.SOFTPLUS):
+            case ops.Curve(ops.Function.SOFTPLUS | ops.Function.DECAY):
                 found.add(layer.name)
             case ops.Clip() as clip if clip.low >= 0:
                 found.add(layer.name)

@@ -14,10 +14,12 @@ from ..errors import GraphError, ModelError, UnsupportedNode, UnsupportedOpError
 from ..graph import Graph, Weights
 from ..rewrites.draft import Draft
 from ..shapes import check_map
+from ..values import Head
 from . import HANDLERS, REFUSED
 from .by_reference import BY_REFERENCE
 from .constants import evaluate, is_evaluated, shape_value
 from .entry import FrameOrder, frame_order, input_dims, readings, seen_as
+from .head import check_heads
 from .limits import MOST_MADE_VALUES, check_weights, values_kept
 from .model_file import ModelFile
 from .names import safe_name
@@ -38,6 +40,7 @@ class Lowered:
         graph, weights: the layers.
         input_order, output_order: how the file orders the words of a frame.
         word_bits: layer -> bits of its operands, where a quantised model says so.
+        head: what the host makes of the output; None: nothing.
     """
 
     graph: Graph
@@ -45,6 +48,7 @@ class Lowered:
     input_order: FrameOrder
     output_order: FrameOrder
     word_bits: Mapping[str, int]
+    head: Head | None
 
 
 def lower(file: ModelFile) -> Lowered:
@@ -135,7 +139,7 @@ class _Attempt:
             if isinstance(made := self._values.get(tensor), Stream)
         }
         orders = (frame_order(self.reading), frame_order(result))
-        return Lowered(*draft.build(), *orders, word_bits)
+        return Lowered(*draft.build(), *orders, word_bits, result.head)
 
 
 def _only_input(
@@ -243,6 +247,7 @@ class _Lowering:
             return (node.floats(0),)
         if not any(isinstance(value, Stream) for value in node.inputs):
             return self._evaluated(node)
+        check_heads(node)
         if node.op not in HANDLERS:
             raise node.refuse(REFUSED.get(node.op, _ONLY_OF_CONSTANTS))
         return call(HANDLERS[node.op], node)

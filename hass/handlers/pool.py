@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import ops
+from .affine import add_affine
 from .node import Node, describe
 from .values import Stream, spatial
 from .window import Window, read_window
@@ -53,11 +54,12 @@ def global_max_pool(node: Node) -> Stream:
     return source if source.map.pixels == 1 else node.windowed(ops.MaxPool2d(kernel, kernel))
 
 
-def reduce_mean(node: Node) -> Stream:
-    """ReduceMean over all positions; axes are an attribute, or an input from opset 18 on."""
+def reduce(node: Node) -> Stream:
+    """ReduceMean, ReduceSum, ReduceMax over all positions; axes are an attribute in old opsets."""
     source = node.stream(0)
     rank = len(source.shape)
-    axes = node.integers("axes") if node.opset < 18 else node.integer_list(1)
+    since = 13 if node.op == "ReduceSum" else 18
+    axes = node.integers("axes") if node.opset < since else node.integer_list(1)
     if axes is None or any(not -rank <= axis < rank for axis in axes):
         raise node.refuse(f"over axes {axes}, only over the positions of a feature map")
     reduced = {axis % rank for axis in axes}
@@ -69,8 +71,13 @@ def reduce_mean(node: Node) -> Stream:
         shape = [size for axis, size in enumerate(source.shape) if axis not in reduced]
     if source.map.pixels == 1:
         return replace(source, shape=tuple(shape))
-    name = node.draft.add(node.layer, ops.GlobalAvgPool(), [source.layer])
-    return Stream(name, node.draft.map(name), tuple(shape))
+    kernel = (source.map.height, source.map.width)
+    op = ops.MaxPool2d(kernel, kernel) if node.op == "ReduceMax" else ops.GlobalAvgPool()
+    name = node.draft.add(node.layer, op, [source.layer])
+    result = Stream(name, node.draft.map(name), tuple(shape))
+    if node.op == "ReduceSum":
+        return add_affine(node, result, source.map.pixels, 0.0)
+    return result
 
 
 HANDLERS = {
@@ -78,5 +85,7 @@ HANDLERS = {
     "AveragePool": average_pool,
     "GlobalAveragePool": global_average_pool,
     "GlobalMaxPool": global_max_pool,
-    "ReduceMean": reduce_mean,
+    "ReduceMax": reduce,
+    "ReduceMean": reduce,
+    "ReduceSum": reduce,
 }

@@ -18,7 +18,7 @@ from .views import reshaped, transposed
 Handler: TypeAlias = Callable[[Node], Stream | tuple[Stream, ...]]
 
 # Attributes and inputs that speak of dimensions. Operator -> default of its attribute "axis".
-_AXIS = {"Concat": 1, "Split": 0, "Softmax": -1, "LogSoftmax": -1, "Gather": 0}
+_AXIS = {"Concat": 1, "Split": 0, "Gather": 0}
 # operator -> operator set from which on "axes" is an input, and which one
 _AXES = {
     "ReduceMean": (18, 1),

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..values import FeatureMap
+from ..values import FeatureMap, Head
 
 Constant: TypeAlias = npt.NDArray[Any]
 
@@ -42,6 +42,7 @@ class Stream:
             gave it; empty if none did. Only what treats all positions alike takes it.
         positional: a scale and a shift that vary over positions; None if there are none. Only a
             matrix behind them takes them over.
+        head: what the host makes of it; None: nothing.
     """
 
     layer: str
@@ -52,6 +53,7 @@ class Stream:
     grown: tuple[int, ...] = ()
     folded: tuple[int, ...] = ()
     positional: Positional | None = None
+    head: Head | None = None
 
     @property
     def dims(self) -> tuple[int, ...]:

@@ -248,6 +248,9 @@ class _Writer:
                     self._constant(f"layer:{name}:{key}", np.asarray(value, np.float32))
                     for key, value in bounds.items()
                 ]
+            case ops.PRelu():
+                slopes = np.asarray(op.slopes, np.float32).reshape(-1, 1, 1)
+                sources = [*sources, self._constant(f"layer:{name}:slopes", slopes)]
             case ops.Curve():
                 return self._curve(name, op, sources[0])
             case ops.Slice() | ops.Pad():
@@ -327,6 +330,7 @@ OP_TYPES: Mapping[type[ops.Op], str] = {
     ops.HardSwish: "HardSwish",
     ops.Sigmoid: "Sigmoid",
     ops.LeakyRelu: "LeakyRelu",
+    ops.PRelu: "PRelu",
     ops.Add: "Add",
     ops.Mul: "Mul",
     ops.Concat: "Concat",

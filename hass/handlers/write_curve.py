@@ -73,6 +73,12 @@ def curve_steps(op: ops.Curve) -> Sequence[Step]:
     match op.function:
         case ops.Function.ELU:
             return (Step("Elu", (SOURCE,), alpha=op.alpha),)
+        case ops.Function.DECAY:
+            return (
+                Step("Relu", (SOURCE,), "positive"),
+                Step("Add", ("positive", 1.0), "moved"),
+                Step("Pow", ("moved", -op.alpha)),
+            )
         case ops.Function.SILU if op.alpha == 1.0:
             return Step("Sigmoid", (SOURCE,), "gate"), Step("Mul", (SOURCE, "gate"))
         case ops.Function.SILU:

@@ -21,7 +21,7 @@ from ..onnx_io import (
     write_model,
     write_model_file,
 )
-from ..values import FeatureMap
+from ..values import FeatureMap, Head
 from .accuracy import OUTPUT
 from .session import Session, open_session
 
@@ -64,6 +64,8 @@ def prove(model: ImportedModel) -> Proof:
     The frames: normal (as normalised images), and uniform in 0..255 (as raw ones; they also
     drive activations into saturation). Seeded, so that the answer is always the same.
 
+    What the host computes (``ImportedModel.head``) is computed here behind the IR.
+
     Raises:
         GraphError: if an output differs from the file's in float32 by more than 1e-4 (relative),
             or from the file's in float16 or bfloat16 by more than one rounding for each layer on
@@ -77,7 +79,8 @@ def prove(model: ImportedModel) -> Proof:
     session = open_session(source, folder=None if plain is None else plain.folder)
     expected = [_run_original(session, _in_order(model.input_order, b)) for b in batches]
     del session  # a large network is held once at a time
-    found = [_in_order(model.output_order, output) for output in _run_lowered(model, batches)]
+    outputs = [_by_host(model.head, output) for output in _run_lowered(model, batches)]
+    found = [_in_order(model.output_order, output) for output in outputs]
     error = max(
         _difference(model.path, wanted, actual, RELATIVE_TOLERANCE)
         for wanted, actual in zip(expected, found, strict=True)
@@ -123,6 +126,15 @@ def _run_lowered(model: ImportedModel, batches: Sequence[FloatArray]) -> list[Fl
         write_model_file(model.graph, model.weights, path)
         session = open_session(path)
         return [session.run((OUTPUT,), images)[0] for images in batches]
+
+
+def _by_host(head: Head | None, outputs: FloatArray) -> FloatArray:
+    """What the host makes of (n, channels, ...) words."""
+    if head is None:
+        return outputs
+    moved = outputs - outputs.max(axis=1, keepdims=True)
+    logs: FloatArray = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+    return logs if head is Head.LOG_SOFTMAX else np.exp(logs)
 
 
 def _frames(frame: FeatureMap) -> tuple[FloatArray, FloatArray]:

@@ -114,6 +114,7 @@ _CURVES: Mapping[ops.Function, Callable[[torch.Tensor, float], torch.Tensor]] = 
         ops.Function.GELU: lambda x, _: functional.gelu(x),
         ops.Function.GELU_TANH: lambda x, _: functional.gelu(x, approximate="tanh"),
         ops.Function.MISH: lambda x, _: functional.mish(x),
+        ops.Function.DECAY: lambda x, alpha: (1.0 + x.relu()) ** -alpha,
         ops.Function.ELU: functional.elu,
     }
 )
@@ -137,6 +138,8 @@ def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
             return first.sigmoid()
         case ops.LeakyRelu():
             return functional.leaky_relu(first, op.alpha)
+        case ops.PRelu():
+            return functional.prelu(first, torch.tensor(op.slopes))
         case ops.Curve():
             return _CURVES[op.function](first, op.alpha)
         case ops.MaxPool2d():

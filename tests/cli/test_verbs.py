@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from onnx_models import ModelMaker
 
 from hass.cli import main
 from hass.cost import EngineKind
@@ -109,6 +110,16 @@ def test_import_table(tiny_model: Path) -> None:
     assert "6x5x2" in result.stdout
     assert "proved" in result.stderr
     assert "not proved" in run("import", tiny_model, "--no-prove").stderr
+
+
+def test_import_says_what_is_left_to_the_host(tmp_path: Path) -> None:
+    maker = ModelMaker((2, 5, 3))
+    maker.node("Softmax", maker.node("GlobalAveragePool", maker.conv("x", 2, 4)), axis=1)
+    path = maker.save(tmp_path)
+    said = run("import", path)
+    assert "the last Softmax is left to the host" in said.stderr
+    assert "proved" in said.stderr
+    assert run_json("import", path)["head"] == "Softmax"
 
 
 def test_profile_json(tiny_model: Path, tiny_data: Path) -> None:

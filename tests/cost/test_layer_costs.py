@@ -243,6 +243,7 @@ def test_a_window_of_one_row_pays_for_the_rows_that_roll() -> None:
     [
         (ops.LeakyRelu(0.1), 16, 1, 0),
         (ops.LeakyRelu(0.125), 16, 0, 0),  # a shift
+        (ops.PRelu((0.1,) * 11 + (0.2,)), 16, 1, 0),
         (ops.Curve(ops.Function.GELU), 8, 0, 0),  # 256 words of 8 bits lie in LUTs
         (ops.Curve(ops.Function.GELU), 10, 0, 1),  # 1024 words of 10 bits
         (ops.Curve(ops.Function.GELU), 11, 1, 1),  # 512 pieces of two times 18 bits

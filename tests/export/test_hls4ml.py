@@ -184,7 +184,7 @@ def test_all_that_hls4ml_cannot_take_is_refused_at_once() -> None:
         load_exporter("hls4ml").export(source_of(graph, weights))
     layers = {re.search(r"layer '(\w+)'", mistake.where)[1] for mistake in refused.value.mistakes}  # type: ignore[index]
     assert layers == {
-        *("hs", "max", "r6", "gate", "scaled", "grouped", "sig", "avg", "leaky", "bent"),
+        *("hs", "max", "r6", "gate", "scaled", "grouped", "sig", "avg", "leaky", "slopes", "bent"),
     }
 
 

@@ -84,6 +84,9 @@ def _node(op: ops.Op, inputs: int) -> tuple[NodeProto, Constants]:
             return node, {}
         case ops.LeakyRelu():
             return helper.make_node("LeakyRelu", names, ["y"], alpha=op.alpha), {}
+        case ops.PRelu():
+            slopes = np.array(op.slopes, np.float32).reshape(-1, 1, 1)
+            return helper.make_node("PRelu", [*names, "slopes"], ["y"]), {"slopes": slopes}
         case ops.Slice():
             spans = (op.channels, op.rows, op.columns)
             lists = {
@@ -120,6 +123,12 @@ def _curve(op: ops.Curve) -> list[NodeProto]:
             return [helper.make_node("Gelu", ["x0"], ["y"], approximate="tanh")]
         case ops.Function.ELU:
             return [helper.make_node("Elu", ["x0"], ["y"], alpha=op.alpha)]
+        case ops.Function.DECAY:
+            return [
+                helper.make_node("Relu", ["x0"], ["positive"]),
+                helper.make_node("Add", ["positive", "one"], ["moved"]),
+                helper.make_node("Pow", ["moved", "power"], ["y"]),
+            ]
         case ops.Function.SILU:
             return [
                 helper.make_node("Mul", ["x0", "alpha"], ["steep"]),
@@ -133,8 +142,11 @@ def _curve(op: ops.Curve) -> list[NodeProto]:
 def one_op(op: ops.Op, inputs: Sequence[Maps]) -> Maps:
     """An op without weights on (N, C, H, W) values."""
     if isinstance(op, ops.Curve):
-        constants = {"alpha": np.array(op.alpha)} if op.function is ops.Function.SILU else {}
-        return _run(_curve(op), inputs, constants)
+        constants = {
+            ops.Function.SILU: {"alpha": np.array(op.alpha)},
+            ops.Function.DECAY: {"one": np.array(1.0), "power": np.array(-op.alpha)},
+        }
+        return _run(_curve(op), inputs, constants.get(op.function, {}))
     node, constants = _node(op, len(inputs))
     # onnxruntime approximates the sigmoid of a float32, by how much it does not say
     double = isinstance(op, ops.Sigmoid)

@@ -33,6 +33,8 @@ CASES: list[tuple[ops.Op, list[Size], list[int], int, int]] = [
     (ops.Sigmoid(), [(3, 5, 4)], [7], 6, 1),
     (ops.LeakyRelu(0.1), [(3, 5, 4)], [4], 4, 2),
     (ops.LeakyRelu(0.25), [(3, 5, 4)], [4], 5, 2),
+    (ops.PRelu((0.1, -0.5, 1.5, 0.0)), [(3, 5, 4)], [4], 4, 2),
+    (ops.PRelu((0.5, 0.25, 0.125)), [(3, 5, 3)], [4], 3, 1),
     (ops.LeakyRelu(-3.0), [(3, 5, 4)], [6], 2, 1),
     *((ops.Curve(f), [(3, 5, 4)], [bits], 5, 2) for f in ops.Function for bits in (3, 5)),
     *((ops.Curve(f), [(3, 5, 4)], [bits], 6, 2) for f in ops.Function for bits in (9, 14)),

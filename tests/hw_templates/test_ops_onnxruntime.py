@@ -30,7 +30,7 @@ from hass.fixed_point import (
 from hass.hw_templates.blocks import Block, converted
 from hass.hw_templates.op_blocks import OpPlan, op_block, streams_mistake
 from hass.hw_templates.window import window_buffers
-from hass.reference_ops import apply, leaky_slope, linear_constants, unit_format
+from hass.reference_ops import apply, leaky_slopes, linear_constants, unit_format
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
 
@@ -65,12 +65,6 @@ EVERY: list[One] = [
     One(ops.HardSwish(), ((7, 5, 3),), (3,), 2, 3),
     One(ops.Sigmoid(), ((7, 5, 4),), (3,), 6, 2),
     One(ops.Sigmoid(), ((7, 5, 4),), (9,), 6, 1),
-    One(ops.LeakyRelu(0.1), ((7, 5, 4),), (4,), 6, 2),
-    One(ops.LeakyRelu(0.25), ((7, 5, 4),), (4,), 5, 4),  # a shift: exact
-    *(One(ops.Curve(f), ((7, 5, 4),), (5,), 5, 2) for f in ops.Function),
-    *(One(ops.Curve(f), ((7, 5, 4),), (7,), 6, 1) for f in ops.Function),
-    One(ops.Curve(ops.Function.SILU, 1.75), ((7, 5, 4),), (4,), 6, 4),
-    One(ops.Curve(ops.Function.ELU, 0.5), ((7, 5, 4),), (9,), 7, 2),
     One(ops.MaxPool2d((3, 3), (2, 2), (1, 1, 1, 1)), ((7, 5, 4),), (4,), 4, 2),
     One(ops.MaxPool2d((2, 5), (1, 3), (0, 2, 1, 4)), ((5, 11, 3),), (4,), 4, 3),
     One(ops.MaxPool2d((3, 1), (3, 1), (2, 0, 0, 0)), ((7, 3, 2),), (4,), 4),
@@ -100,6 +94,13 @@ EVERY: list[One] = [
     One(ops.Pad((1, 0, 2, 3), 2, 6), ((3, 5, 4),), (4,), 4, 4),
     One(ops.Pad((0, 2, 1, 0)), ((5, 3, 3),), (4,), 4, 3),
     One(ops.Fork(), ((3, 5, 4),), (4,), 4, 2),
+    One(ops.LeakyRelu(0.1), ((7, 5, 4),), (4,), 6, 2),
+    One(ops.PRelu((0.3, -0.5, 1.5, 0.0)), ((7, 5, 4),), (4,), 2, 2),
+    One(ops.LeakyRelu(0.25), ((7, 5, 4),), (4,), 5, 4),  # a shift: exact
+    *(One(ops.Curve(f), ((7, 5, 4),), (5,), 5, 2) for f in ops.Function),
+    *(One(ops.Curve(f), ((7, 5, 4),), (7,), 6, 1) for f in ops.Function),
+    One(ops.Curve(ops.Function.SILU, 1.75), ((7, 5, 4),), (4,), 6, 4),
+    One(ops.Curve(ops.Function.ELU, 0.5), ((7, 5, 4),), (9,), 7, 2),
 ]
 # words of a beat before and behind a converter, and the map
 WIDTHS = [(1, 6, (3, 5, 6)), (6, 2, (3, 5, 6)), (4, 6, (5, 7, 12)), (6, 4, (2, 3, 12))]
@@ -141,7 +142,9 @@ def _real(integers: IntArray, frac_bits: int) -> onnx_ops.Maps:
     return np.ldexp(integers.astype(np.float64), -frac_bits)
 
 
-def _error(one: One, plan: OpPlan, wanted: onnx_ops.Maps) -> onnx_ops.Maps | float:
+def _error(
+    one: One, plan: OpPlan, operands: tuple[IntArray, ...], wanted: onnx_ops.Maps
+) -> onnx_ops.Maps | float:
     """What a word may be off by before it is rounded to its format, in real values; 0: nothing.
 
     It is what the hardware's constants leave out, half of the last bit that each of them keeps
@@ -168,11 +171,17 @@ def _error(one: One, plan: OpPlan, wanted: onnx_ops.Maps) -> onnx_ops.Maps | flo
                 return line
             gate_step = 2.0 ** -unit_format(plan.out_format.width_bits).frac_bits
             return largest * (line + gate_step / 2 + FLOAT_ERROR)
-        case ops.LeakyRelu(alpha):
-            multiplier, frac_bits = leaky_slope(alpha)
-            off = abs(multiplier * 2.0**-frac_bits / alpha - 1)
-            exact = alpha == 2.0**-frac_bits
-            return np.where(wanted < 0, sizes * (off + (0 if exact else 2 * FLOAT_ERROR)), 0.0)
+        case ops.LeakyRelu(alpha=0.25):
+            return 0.0
+        case ops.LeakyRelu() | ops.PRelu():
+            # of a slope half of its last bit, times the word; what is not negative is exact
+            multipliers, frac_bits = leaky_slopes(one.op)
+            slopes = one.op.slopes if isinstance(one.op, ops.PRelu) else (one.op.alpha,)
+            off = np.abs(np.ldexp(multipliers.astype(np.float64), -frac_bits) - slopes)
+            assert off.max() <= 2.0 ** -(frac_bits + 1)
+            words = _real(operands[0], one.in_frac_bits[0])
+            rounding = 2 * FLOAT_ERROR * sizes
+            return np.where(words < 0, -words * off[:, None, None] + rounding, 0.0)
         case ops.Curve():
             # that of the pieces, where words have none of their own; float32 functions are good to
             # some last places
@@ -212,7 +221,7 @@ def _case(index: int, act_bits: int) -> Case:
     operands = _operands(one, plan, index)
     reals = [_real(x, bits) for x, bits in zip(operands, one.in_frac_bits, strict=True)]
     wanted = onnx_ops.one_op(one.op, reals)
-    error, out = np.asarray(_error(one, plan, wanted)), plan.out_format
+    error, out = np.asarray(_error(one, plan, operands, wanted)), plan.out_format
     ends = [np.ldexp(wanted + side * error, one.out_frac_bits) for side in (-1, 1)]
     low, high = (np.clip(np.floor(x + 0.5), out.low, out.high).astype(np.int64) for x in ends)
     expected = low

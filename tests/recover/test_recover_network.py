@@ -39,6 +39,7 @@ CASES: dict[str, Chain] = {
     "hard swish": [("x", ops.HardSwish(), ["in"])],
     "sigmoid": [("x", ops.Sigmoid(), ["in"])],
     "leaky relu": [("x", ops.LeakyRelu(0.2), ["in"])],
+    "prelu": [("x", ops.PRelu((0.2, -0.5, 1.5, 0.0)), ["in"])],
     **{f.value: [("x", ops.Curve(f), ["in"])] for f in ops.Function},
     "silu by half": [("x", ops.Curve(ops.Function.SILU, 0.5), ["in"])],
     "elu by half": [("x", ops.Curve(ops.Function.ELU, 0.5), ["in"])],

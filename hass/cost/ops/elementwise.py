@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...curve_table import DIRECT_BITS, PIECE_BITS, PIECES
+from ... import curves
+from ...curve_table import DIRECT_BITS, OCTAVE_BITS, PIECE_BITS, PIECES, octaves_of
 from ...ops import (
     Activation,
     Add,
@@ -14,10 +15,11 @@ from ...ops import (
     HardSwish,
     LeakyRelu,
     Mul,
+    PRelu,
     Relu,
     Sigmoid,
 )
-from ...reference_ops import leaky_slope
+from ...reference_ops import CONSTANT_BITS, leaky_slopes
 from ...values import Arithmetic
 from ..coefficients import coefficients
 from ..foldings import IntArray
@@ -27,6 +29,10 @@ from ..primitives import (
     adders,
     amount,
     bram18_count,
+    ceil_div,
+    clog2,
+    counter,
+    mux_lut,
     rom_lut,
     scaled,
 )
@@ -55,11 +61,16 @@ def activation_cost(op: Activation, streams: IntArray, arithmetic: Arithmetic) -
             each = amount(bram18=bram18_count(SIGMOID_TABLE_WORDS, bits)) + clamp
         case LeakyRelu():
             # a gate chooses the operand; a slope of a power of two is a shift
-            multiplier, _ = leaky_slope(op.alpha)
-            product = amount() if abs(multiplier) == 1 else one
+            multipliers, _ = leaky_slopes(op)
+            product = amount() if (np.abs(multipliers) == 1).all() else one
             each = product + gate + adders(1, bits)
+        case PRelu():
+            rows = ceil_div(len(op.slopes), streams)
+            slopes = amount(lut=rom_lut(rows, CONSTANT_BITS), ff=np.asarray(CONSTANT_BITS))
+            each = one + gate + adders(1, bits) + slopes
+            return each.times(streams) + counter(clog2(rows))
         case Curve():
-            each = _curve_table(bits) + gate if bits <= DIRECT_BITS else _curve_pieces(bits)
+            each = _curve_table(bits) + gate if bits <= DIRECT_BITS else _curve_pieces(op, bits)
     return each.times(streams)
 
 
@@ -71,12 +82,21 @@ def _curve_table(bits: int) -> Amount:
     return amount(bram18=bram18_count(words, bits))
 
 
-def _curve_pieces(bits: int) -> Amount:
-    """The index held at the ends of the table, what is left of the word, value and slope, a product
-    to which the DSP adds the value, and the rounding."""
+def _curve_pieces(op: Curve, bits: int) -> Amount:
+    """The piece of a word, what is left of the word, value and slope, a product to which the DSP
+    adds the value, and the rounding.
+
+    An even piece's number is the word's upper bits, held at the ends of the table. One of an octave
+    takes a priority encoder, and multiplexers of the leading bits and of those behind them.
+    """
     fabric = coefficients().fabric
-    held = amount(lut=scaled(2 * bits, fabric.max_lut_per_bit.value), ff=np.asarray(2 * bits))
     table = amount(bram18=bram18_count(PIECES, 2 * PIECE_BITS), dsp=1)
+    if curves.lines(op) is None:
+        octaves = octaves_of(bits)
+        shifted = mux_lut(octaves + 1, OCTAVE_BITS + 1 + octaves)
+        found = amount(lut=bits + shifted, ff=np.asarray(2 * bits))
+        return table + found + adders(1, bits)
+    held = amount(lut=scaled(2 * bits, fabric.max_lut_per_bit.value), ff=np.asarray(2 * bits))
     return table + held + adders(2, bits)
 
 

@@ -1,7 +1,6 @@
 // A function of each word, by 2**INDEX_BITS straight pieces of 2**LENGTH_BITS words around zero, of
-// which the two at the ends go on. A word of the table holds a piece's value where it begins (18
-// bits, ALIGN fractional bits fewer than a product) and above it its slope (18 bits); the sum is
-// brought to the output format by SHIFT.
+// which the two at the ends go on. A value has ALIGN fractional bits fewer than a product; the sum
+// is brought to the output format by SHIFT.
 #ifndef HASS_CURVE_PIECES_H
 #define HASS_CURVE_PIECES_H
 
@@ -9,6 +8,18 @@
 #include "words.h"
 
 namespace hass {
+
+// A value and, above it, a slope of 18 bits each: the word at an offset from where a piece begins.
+template <int BITS, int ALIGN, int SHIFT, int OFFSET_BITS>
+ap_int<BITS> on_piece(const ap_int<36>& entry, const ap_int<OFFSET_BITS>& offset) {
+#pragma HLS INLINE
+    const ap_int<18> slope = entry >> 18;
+    const ap_int<18> value = entry;  // its low bits
+    ap_int<50> sum = value;
+    sum <<= ALIGN;
+    sum += offset * slope;
+    return requantise<BITS, SHIFT>(sum);
+}
 
 template <int BITS, int WORDS, int S, int INDEX_BITS, int LENGTH_BITS, int ALIGN, int SHIFT>
 void curve_pieces(int frames, hls::stream<vec<ap_int<BITS>, S> >& in,
@@ -28,12 +39,7 @@ void curve_pieces(int frames, hls::stream<vec<ap_int<BITS>, S> >& in,
                 start <<= LENGTH_BITS;
                 const ap_int<BITS + 1> offset = words[s] - start;
                 const ap_int<36> entry = pieces[int(piece) + (1 << (INDEX_BITS - 1))];
-                const ap_int<18> slope = entry >> 18;
-                const ap_int<18> value = entry;  // its low bits
-                ap_int<50> sum = value;
-                sum <<= ALIGN;
-                sum += offset * slope;
-                words[s] = requantise<BITS, SHIFT>(sum);
+                words[s] = on_piece<BITS, ALIGN, SHIFT>(entry, offset);
             }
             out.write(words);
         }
