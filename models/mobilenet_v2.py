@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
-from .blocks import conv_norm
+from .blocks import Builder, classified, conv_norm
 
 # Table 2 of the paper: expansion, output channels, repeats, stride of the first.
 _STAGES = (
@@ -65,10 +67,7 @@ class MobileNetV2(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W) to logits (N, 1000)."""
-        logits: torch.Tensor = self.classifier(self.pool(self.features(x)).flatten(1))
-        return logits
+        return classified(self.features(x), self.pool, self.classifier)
 
 
-def mobilenet_v2() -> nn.Module:
-    """MobileNetV2: 3.5 M parameters, 0.3 G MACs."""
-    return MobileNetV2()
+BUILDERS: Mapping[str, Builder] = {"mobilenet_v2": MobileNetV2}

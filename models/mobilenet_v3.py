@@ -5,22 +5,17 @@ Names match torchvision's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import nn
 
-from .blocks import conv_norm
+from .blocks import Builder, SqueezeExcitation, classified, conv_norm, divisible_by_8
 
 _STEM_CHANNELS = 16
 _norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
-
-
-def _divisible_by_8(channels: int) -> int:
-    """The nearest multiple of 8, at least 8, and never less than nine tenths of ``channels``."""
-    rounded = max(8, (channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +63,6 @@ _SMALL = (  # table 2
 )
 
 
-class SqueezeExcitation(nn.Module):
-    """Scales each channel by a gate in [0, 1] computed from the mean of all channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        squeezed = _divisible_by_8(channels // 4)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc1 = nn.Conv2d(channels, squeezed, 1)
-        self.fc2 = nn.Conv2d(squeezed, channels, 1)
-        self.gate = nn.Hardsigmoid()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, channels, H, W) to the same shape."""
-        scaled: torch.Tensor = x * self.gate(self.fc2(torch.relu(self.fc1(self.pool(x)))))
-        return scaled
-
-
 class InvertedResidual(nn.Module):
     """1x1 expansion (absent if it does not widen), depthwise, squeeze, linear 1x1 projection."""
 
@@ -99,7 +77,8 @@ class InvertedResidual(nn.Module):
             conv(wide, wide, row.kernel, stride=row.stride, groups=wide, activation=row.activation)
         )
         if row.squeeze:
-            layers.append(SqueezeExcitation(wide))
+            squeezed = divisible_by_8(wide // 4)
+            layers.append(SqueezeExcitation(wide, squeezed, gate=nn.Hardsigmoid))
         layers.append(conv(wide, row.out_channels, 1))
         self.block = nn.Sequential(*layers)
         self.residual = row.stride == 1 and in_channels == row.out_channels
@@ -133,15 +112,10 @@ class MobileNetV3(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W) to logits (N, 1000)."""
-        logits: torch.Tensor = self.classifier(self.avgpool(self.features(x)).flatten(1))
-        return logits
+        return classified(self.features(x), self.avgpool, self.classifier)
 
 
-def mobilenet_v3_small() -> nn.Module:
-    """MobileNetV3-Small: 2.5 M parameters, 0.06 G MACs."""
-    return MobileNetV3(_SMALL, 1024)
-
-
-def mobilenet_v3_large() -> nn.Module:
-    """MobileNetV3-Large: 5.5 M parameters, 0.2 G MACs."""
-    return MobileNetV3(_LARGE, 1280)
+BUILDERS: Mapping[str, Builder] = {
+    "mobilenet_v3_small": partial(MobileNetV3, _SMALL, 1024),
+    "mobilenet_v3_large": partial(MobileNetV3, _LARGE, 1280),
+}

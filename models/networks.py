@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -13,22 +13,65 @@ from torch import nn
 from hass.errors import Mistake, SpecError
 from hass.near import unreadable
 
-from .mobilenet_v2 import mobilenet_v2
-from .mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
-from .resnet import resnet18, resnet50
-from .vgg import vgg16
+from . import (
+    alexnet,
+    densenet,
+    detector,
+    efficientnet,
+    googlenet,
+    inception,
+    mnasnet,
+    mobilenet_v1,
+    mobilenet_v2,
+    mobilenet_v3,
+    regnet,
+    repvgg,
+    resnet,
+    shufflenet_v2,
+    small,
+    sound,
+    squeezenet,
+    unet,
+    vgg,
+)
+from .blocks import Builder, Shape, SizedBuilder
+from .registry import BY_NAME, shape_text
 
-BUILDERS: Mapping[str, Callable[[], nn.Module]] = {
-    "resnet18": resnet18,
-    "resnet50": resnet50,
-    "vgg16": vgg16,
-    "mobilenet_v2": mobilenet_v2,
-    "mobilenet_v3_small": mobilenet_v3_small,
-    "mobilenet_v3_large": mobilenet_v3_large,
+_ANY_SIZE: Mapping[str, Builder] = {
+    name: builder
+    for family in (
+        densenet,
+        detector,
+        efficientnet,
+        googlenet,
+        inception,
+        mnasnet,
+        mobilenet_v1,
+        mobilenet_v2,
+        mobilenet_v3,
+        regnet,
+        repvgg,
+        resnet,
+        shufflenet_v2,
+        small,
+        sound,
+        squeezenet,
+        unet,
+    )
+    for name, builder in family.BUILDERS.items()
+}
+# Layers of these depend on the size of the frame.
+_SIZED: Mapping[str, SizedBuilder] = {**alexnet.SIZED_BUILDERS, **vgg.SIZED_BUILDERS}
+NAMES = frozenset({*_ANY_SIZE, *_SIZED})
+# Only training needs these parts of published weights.
+_TRAINING_ONLY: Mapping[str, tuple[str, ...]] = {
+    "googlenet": ("aux1.", "aux2."),
+    "inception_v3": ("AuxLogits.",),
 }
 # Batches seen in training: weights written before torch 0.4.1 lack it, and inference ignores it.
 _COUNTER = ".num_batches_tracked"
 _NAMES_SHOWN = 8
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 # What torch's unpickler lets through when it meets bytes that are no weights.
 _UNREADABLE = (
     OSError,
@@ -45,24 +88,62 @@ _UNREADABLE = (
 )
 
 
-def random_network(name: str, seed: int) -> nn.Module:
-    """The network with seeded random weights, in evaluation mode.
+def build(name: str, input_shape: Shape | None = None) -> nn.Module:
+    """The network, for frames of another shape than the usual one if wished.
 
-    Convolutions are drawn after He et al. (arXiv 1502.01852), so that signals neither die nor
-    explode on the way. The global random state is left as it was.
+    Args:
+        name: one of ``NAMES``.
+        input_shape: of a frame; the registry's without it.
+    """
+    if name in _SIZED:
+        return _SIZED[name](BY_NAME[name].input_shape if input_shape is None else input_shape)
+    return _ANY_SIZE[name]()
+
+
+def check_shape(name: str, input_shape: Shape) -> None:
+    """Refuse frames that a network cannot take.
+
+    Raises:
+        SpecError: if they have other channels than the registry's, or are too small.
+    """
+    usual = BY_NAME[name].input_shape
+    expected = f"frames like {shape_text(usual)}, of any size that the layers of {name} can take"
+    if len(input_shape) != len(usual) or input_shape[0] != usual[0]:
+        raise SpecError.at("--input", shape_text(input_shape), expected)
+    try:
+        with torch.device("meta"), torch.no_grad():  # shapes only
+            build(name, input_shape).eval()(torch.zeros(1, *input_shape))
+    except (RuntimeError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        raise SpecError.at("--input", f"{shape_text(input_shape)} ({why})", expected) from error
+
+
+def random_network(name: str, seed: int, input_shape: Shape | None = None) -> nn.Module:
+    """The network with seeded random weights (``draw_weights``), in evaluation mode.
+
+    The global random state is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = BUILDERS[name]()
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=0.01)
-                nn.init.zeros_(module.bias)
+        network = build(name, input_shape)
+        draw_weights(network)
     return network.eval()
+
+
+def draw_weights(network: nn.Module) -> None:
+    """Draw weights from torch's global generator.
+
+    Convolutions are drawn after He et al. (arXiv 1502.01852), so that signals neither die nor
+    explode on the way.
+    """
+    for module in network.modules():
+        if isinstance(module, _CONVOLUTIONS):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01)
+            nn.init.zeros_(module.bias)
 
 
 def _read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -110,18 +191,25 @@ def _mistakes(
     return mistakes
 
 
-def trained_network(name: str, weights: Path) -> nn.Module:
+def trained_network(name: str, weights: Path, input_shape: Shape | None = None) -> nn.Module:
     """The network with the weights of a ``.pth`` file, in evaluation mode.
 
     Args:
-        name: a key of ``BUILDERS``.
-        weights: a state_dict as torchvision publishes them for the network of that name.
+        name: one of ``NAMES``.
+        weights: a state_dict as torchvision publishes them for the network of that name. What only
+            training needs is left out, and names of old files are those of new ones.
+        input_shape: as of ``build``.
 
     Raises:
         SpecError: if the file is none, or names or shapes are not those of the network.
     """
-    state = _read_state(weights)
-    network = BUILDERS[name]()
+    unused = _TRAINING_ONLY.get(name, ())
+    state = {
+        densenet.current_name(key): tensor
+        for key, tensor in _read_state(weights).items()
+        if not key.startswith(unused)
+    }
+    network = build(name, input_shape)
     wanted = network.state_dict()
     if mistakes := _mistakes(weights, name, state, wanted):
         raise SpecError(mistakes)

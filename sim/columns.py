@@ -6,7 +6,8 @@ UNKNOWN = -1  # a time that depends on one not computed yet
 
 # kinds of actor
 STEPS, WINDOW, ENGINE = range(3)
-WRITE_BIT = 1 << 16  # of a program's step; the bits below it are input ports
+INPUT_PORTS = 62  # at most, of an actor
+WRITE_BIT = 1 << INPUT_PORTS  # of a program's step; the bits below it are input ports
 
 # columns of ``actors``
 (

@@ -132,7 +132,7 @@ def build_machine(
         fifo_state=fifo_state,
         write_times=np.zeros(ring_words, dtype=np.int64),
         read_times=np.zeros(ring_words, dtype=np.int64),
-        programs=_joined(draft.programs, np.int32),
+        programs=_joined(draft.programs, np.int64),
         positions=_joined(draft.positions, np.int64),
         done_times=np.zeros(max(1, draft.done_words), dtype=np.int64),
         alone_times=np.zeros(max(1, draft.done_words), dtype=np.int64),

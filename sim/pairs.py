@@ -30,7 +30,7 @@ class Draft:
 
     actors: list[Row] = field(default_factory=list)
     layers: list[str] = field(default_factory=list)
-    programs: list[npt.NDArray[np.int32]] = field(default_factory=list)
+    programs: list[npt.NDArray[np.int64]] = field(default_factory=list)
     positions: list[Ints] = field(default_factory=list)
     program_words: int = 0
     position_words: int = 0
@@ -47,7 +47,7 @@ class Draft:
         self.position_words += len(table)
         return self.position_words - len(table)
 
-    def add_program(self, codes: npt.NDArray[np.int32]) -> int:
+    def add_program(self, codes: npt.NDArray[np.int64]) -> int:
         self.programs.append(codes)
         self.program_words += len(codes)
         return self.program_words - len(codes)

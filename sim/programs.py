@@ -6,16 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from hass import ops
+from hass.errors import GraphError
 from hass.graph import Layer
 from hass.values import FeatureMap
 
-from .columns import WRITE_BIT
+from .columns import INPUT_PORTS, WRITE_BIT
 
-Codes = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.int64]
 
 
 def _codes(*codes: int) -> Codes:
-    return np.array(codes, dtype=np.int32)
+    return np.array(codes, dtype=np.int64)
 
 
 def _reader_codes(needed: npt.NDArray[np.int64], beats_in: int) -> Codes:
@@ -23,7 +24,7 @@ def _reader_codes(needed: npt.NDArray[np.int64], beats_in: int) -> Codes:
     needed = np.maximum.accumulate(needed)
     reads = np.diff(needed, prepend=0)
     steps = np.maximum(reads, 1)
-    result = np.full(int(steps.sum()) + beats_in - int(needed[-1]), 1, dtype=np.int32)
+    result = np.full(int(steps.sum()) + beats_in - int(needed[-1]), 1, dtype=np.int64)
     result[np.cumsum(steps) - 1] = np.where(reads > 0, WRITE_BIT | 1, WRITE_BIT)
     return result
 
@@ -50,7 +51,7 @@ def _padded(op: ops.Pad, source: FeatureMap, streams: int) -> Codes:
 def _binary(layer: Layer, inputs: tuple[FeatureMap, ...], streams: int) -> Codes:
     if len({source.pixels for source in inputs}) == 1:
         return _codes(WRITE_BIT | 0b11)
-    result = np.empty(layer.out.words // streams, dtype=np.int32)
+    result = np.empty(layer.out.words // streams, dtype=np.int64)
     result[:] = WRITE_BIT | (0b01 if inputs[0].pixels > 1 else 0b10)
     result[: layer.out.channels // streams] = WRITE_BIT | 0b11  # then held for the frame
     return result
@@ -63,7 +64,15 @@ def program(layer: Layer, inputs: tuple[FeatureMap, ...], streams: int) -> Codes
         layer: of any kind but those with a sliding window.
         inputs: its input maps.
         streams: words of a beat at every port; divides the channels of all maps.
+
+    Raises:
+        GraphError: if it has more inputs than a step can name.
     """
+    if len(inputs) > INPUT_PORTS:
+        raise GraphError(
+            f"layer {layer.name!r} has {len(inputs)} inputs, expected at most {INPUT_PORTS} to be "
+            "simulated: join them in groups"
+        )
     match layer.op:
         case ops.Input():
             return _codes(WRITE_BIT)
@@ -75,7 +84,7 @@ def program(layer: Layer, inputs: tuple[FeatureMap, ...], streams: int) -> Codes
             turns = [[WRITE_BIT | 1 << p] * (m.channels // streams) for p, m in enumerate(inputs)]
             return _codes(*(code for turn in turns for code in turn))
         case ops.GlobalAvgPool():
-            result = np.full(inputs[0].words // streams, 1, dtype=np.int32)
+            result = np.full(inputs[0].words // streams, 1, dtype=np.int64)
             result[-(layer.out.words // streams) :] |= WRITE_BIT
             return result
         case ops.Slice():

@@ -63,9 +63,6 @@ def external_array(path: Path, tensor: onnx.TensorProto) -> Constant:
     return onnx.numpy_helper.to_array(inside)
 
 
-_COMPLEX = (onnx.TensorProto.COMPLEX64, onnx.TensorProto.COMPLEX128)
-
-
 class OutsideData:
     """A file for the weights of a model that is being written."""
 
@@ -106,8 +103,6 @@ def _span(path: Path, tensor: onnx.TensorProto) -> tuple[Path, int, int]:
         itemsize = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     except (KeyError, TypeError, ValueError):
         raise SpecError.at(where, f"type {tensor.data_type}", "numbers") from None
-    if tensor.data_type in _COMPLEX:
-        raise SpecError.at(where, f"type {tensor.data_type}", "numbers")
     count = math.prod(tensor.dims)
     size_bytes = (count + 1) // 2 if tensor.data_type in _SUB_BYTE else count * itemsize
     try:

@@ -25,8 +25,10 @@ def few_integers(value: Constant) -> tuple[int, ...]:
     """A constant that lists sizes, axes or the like, flattened.
 
     Raises:
-        ValueError: if they are absurdly many.
+        ValueError: if they are no integers, or absurdly many.
     """
+    if not np.issubdtype(value.dtype, np.integer):
+        raise ValueError(f"numbers of type {value.dtype}, expected integers")
     if value.size > _MOST_LISTED:
         raise ValueError(f"{value.size} numbers, expected at most {_MOST_LISTED}")
     return tuple(int(item) for item in value.reshape(-1))
@@ -51,6 +53,8 @@ def values_made(op: str, values: Sequence[Constant]) -> int:
         case "Expand" if len(values) > 1:
             return math.prod(np.broadcast_shapes(values[0].shape, few_integers(values[1])))
         case "Range" if len(values) > 2:
+            if any(np.iscomplexobj(value) for value in values):
+                raise ValueError("of complex numbers")
             start, limit, delta = (float(value.reshape(-1)[0]) for value in values[:3])
             return max(math.ceil((limit - start) / delta), 0) if delta else MOST_MADE_VALUES + 1
         case _ if op in _VIEWS:

@@ -61,7 +61,7 @@ class ModelFile:
         except (ValueError, TypeError, KeyError, OverflowError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise SpecError.at(where, reason, "values that fit its shape and type") from None
-        if array.dtype == np.object_ or array.dtype.names is not None or np.iscomplexobj(array):
+        if array.dtype == np.object_ or array.dtype.names is not None:
             raise SpecError.at(where, str(array.dtype), "numbers")
         return array
 

@@ -12,6 +12,7 @@ import numpy as np
 from .. import ops
 from ..errors import GraphError, ProfileError
 from ..graph import FloatArray, Graph
+from ..intmath import ceil_div
 from ..onnx_io import (
     FrameOrder,
     ImportedModel,
@@ -30,6 +31,11 @@ from .session import Session, open_session
 RELATIVE_TOLERANCE = 1e-4
 CANCELLATION_SHARE = 0.1
 FRAMES_OF_A_KIND = 2
+# What runs in 2 GiB: onnxruntime holds two or three maps of all frames at a time, and its blocked
+# layout, measured with 4 channels, takes the memory of 16.
+MOST_FRAME_WORDS = 1 << 22  # of a frame, beyond which there is one of a kind
+MOST_MAP_WORDS = 1 << 26  # of the largest map, for all frames that run at once
+CHANNEL_BLOCK = 16
 _SEED = 20240903
 
 
@@ -69,7 +75,8 @@ def prove(model: ImportedModel) -> Proof:
     Raises:
         GraphError: if an output differs from the file's in float32 by more than 1e-4 (relative),
             or from the file's in float16 or bfloat16 by more than one rounding for each layer on
-            the longest path: what rounding adds where no layer makes errors larger.
+            the longest path: what rounding adds where no layer makes errors larger. Or if the
+            network's maps are too large to be run.
         ProfileError: if onnxruntime refuses either network.
         SpecError: if the file is not there any more, or is another one.
     """
@@ -77,6 +84,7 @@ def prove(model: ImportedModel) -> Proof:
     plain = plain_model(model.path)
     source = model.path if plain is None else plain.content
     session = open_session(source, folder=None if plain is None else plain.folder)
+    _check_size(model, session)
     expected = [_run_original(session, _in_order(model.input_order, b)) for b in batches]
     del session  # a large network is held once at a time
     outputs = [_by_host(model.head, output) for output in _run_lowered(model, batches)]
@@ -132,13 +140,35 @@ def _by_host(head: Head | None, outputs: FloatArray) -> FloatArray:
     """What the host makes of (n, channels, ...) words."""
     if head is None:
         return outputs
-    moved = outputs - outputs.max(axis=1, keepdims=True)
-    logs: FloatArray = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # what is not finite differs from what is
+        moved = outputs - outputs.max(axis=1, keepdims=True)
+        logs: FloatArray = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
     return logs if head is Head.LOG_SOFTMAX else np.exp(logs)
+
+
+def _check_size(model: ImportedModel, original: Session) -> None:
+    """Refuse what would take all memory."""
+    batch = (original.input_shape[0] if original.input_shape else None) or 1
+    blocks = {
+        layer.name: layer.out.pixels * ceil_div(layer.out.channels, CHANNEL_BLOCK)
+        for layer in model.graph
+    }
+    largest = max(model.graph, key=lambda layer: blocks[layer.name])
+    if batch * blocks[largest.name] * CHANNEL_BLOCK > MOST_MAP_WORDS:
+        raise GraphError(
+            f"{model.path}: too large to be proved: layer {largest.name!r} makes a {largest.out} "
+            f"feature map, for a batch of {batch}, and {MOST_MAP_WORDS} words, of {CHANNEL_BLOCK} "
+            "channels at least, are run at most; --no-prove imports it without a proof"
+        )
 
 
 def _frames(frame: FeatureMap) -> tuple[FloatArray, FloatArray]:
     rng = np.random.default_rng(_SEED)
+    if frame.words > MOST_FRAME_WORDS:
+        one = (1, frame.channels, frame.height, frame.width)
+        uniform = rng.random(one, dtype=np.float32)
+        uniform *= 255.0
+        return rng.standard_normal(one, dtype=np.float32), uniform
     shape = (FRAMES_OF_A_KIND, frame.channels, frame.height, frame.width)
     return (
         rng.standard_normal(shape).astype(np.float32),
@@ -158,7 +188,9 @@ def _run_original(session: Session, frames: FloatArray) -> FloatArray:
     copies = shape[0] if shape and shape[0] is not None else 1
     rows = []
     for frame in frames:
-        stacked = np.repeat(frame.reshape(1, *(size or -1 for size in shape[1:])), copies, axis=0)
+        stacked = frame.reshape(1, *(size or -1 for size in shape[1:]))
+        if copies > 1:
+            stacked = np.repeat(stacked, copies, axis=0)
         (output,) = session.run(session.output_names[:1], stacked)
         rows.append(output.reshape(copies, -1)[0])
     return np.stack(rows)

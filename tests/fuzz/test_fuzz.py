@@ -12,7 +12,7 @@ import pytest
 from fuzz_bombs import BOMBS
 from fuzz_cases import case_of
 from fuzz_run import Child, outcomes
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from onnx_models import ModelMaker
 
 from hass.errors import GraphError, SpecError, UnsupportedOpError
@@ -96,6 +96,15 @@ def test_a_constant_of_one_value_takes_no_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [np.complex64, np.float32, np.bool_])
+def test_shapes_are_integers(kind: type, tmp_path: Path) -> None:
+    maker = ModelMaker((3, 7, 5))
+    shape = maker.constant([3, 1, 1], kind)
+    maker.node("Add", "x", maker.node("ConstantOfShape", shape))
+    assert "expected integers" in _refused(maker, tmp_path)
+
+
 def test_weights_that_many_layers_share_are_counted(tmp_path: Path) -> None:
     maker = ModelMaker((256, 1, 1))
     weight, x = maker.random(256, 256, 3, 3), "x"
@@ -138,6 +147,15 @@ def test_text_that_is_not_utf8_is_damage(tmp_path: Path) -> None:
     path.write_bytes(content.replace(b"k0", b"\xff0"))
     with pytest.raises(SpecError, match=r"TensorProto\.name that is not UTF-8"):
         read_model(path)
+
+
+def test_arithmetic_that_overflows_says_nothing(child: Child, tmp_path: Path) -> None:
+    maker = ModelMaker((1, 1, 1))
+    maker.node("Gemm", maker.node("Flatten", "x"), maker.random(1, 2), maker.constant([np.inf, 0]))
+    maker.nodes[-1].attribute.append(helper.make_attribute("beta", 0.0))
+    outcome = child.run("import", str(maker.save(tmp_path)))
+    assert outcome.code == 4
+    assert outcome.faults == ()
 
 
 def test_outputs_that_are_not_finite_prove_nothing(child: Child, tmp_path: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from measured_networks import conv_relu_file
 from onnx import TensorProto
+from onnx_models import ModelMaker
 
 from hass.errors import GraphError, SpecError
-from hass.measure import prove, prove_equal
+from hass.measure import equality, prove, prove_equal
 from hass.onnx_io import fits_one_file, read_model, write_model
+from hass.values import FeatureMap
 
 
 @pytest.mark.parametrize("batch", ["N", 1, 3])
@@ -54,3 +57,21 @@ def test_a_network_too_large_for_one_file(tmp_path, monkeypatch) -> None:
     with pytest.raises(GraphError, match="bytes of weights, a model in one piece holds at most"):
         write_model(model.graph, model.weights)
     assert prove_equal(model) < 1e-5
+
+
+@pytest.mark.parametrize(("shape", "batch"), [((64, 1 << 11, 1 << 10), 1), ((1, 64, 64), 1 << 12)])
+def test_what_would_take_all_memory_is_not_run(
+    shape: tuple[int, ...], batch: int, tmp_path: Path
+) -> None:
+    maker = ModelMaker(shape, batch=batch)
+    maker.node("Relu", "x")
+    with pytest.raises(GraphError, match=r"too large to be proved.*--no-prove"):
+        prove_equal(read_model(maker.save(tmp_path)))
+
+
+def test_frames_of_many_words_are_few() -> None:
+    few, many = equality._frames(FeatureMap(1 << 12, 1 << 10, 1)), FeatureMap(1 << 12, 1025, 1)
+    assert [len(images) for images in few] == [2, 2]
+    for images in equality._frames(many):
+        assert images.shape == (1, 1, 1 << 12, 1025)
+        assert images.dtype == np.float32

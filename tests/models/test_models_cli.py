@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from click.testing import CliRunner, Result
 
@@ -94,9 +96,43 @@ def test_bad_weights_end_with_exit_code_2_and_no_file(tmp_path: Path) -> None:
 
 
 def test_an_unknown_network_ends_with_exit_code_2_and_the_names(tmp_path: Path) -> None:
-    result = _hass("export", "alexnet", "-o", tmp_path / "x.onnx")
+    result = _hass("export", "lenet", "-o", tmp_path / "x.onnx")
     assert result.exit_code == 2
     assert "resnet50" in result.stderr
+
+
+@pytest.mark.parametrize("size", ["3x0x8", "3,8,8", "x", "3x99999999x8"])
+def test_a_size_that_is_none_ends_with_exit_code_2(size: str, tmp_path: Path) -> None:
+    result = _hass("export", "resnet18", "--input", size, "-o", tmp_path / "x.onnx")
+    assert result.exit_code == 2
+    assert "expected sizes like 3x96x96" in result.stderr
+
+
+def test_a_network_can_be_exported_for_other_frames(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch defines the networks: make test installs it")
+    path = tmp_path / "x.onnx"
+    result = _hass("export", "vgg11", "--input", "3x40x16", "-o", path)
+    assert result.exit_code == 2
+    assert "no position is left" in result.stderr
+    result = _hass("export", "squeezenet1_1", "--input", "3x40x48", "--batch", "one", "-o", path)
+    assert result.exit_code == 0, result.stderr
+    shape = onnx.load(path).graph.input[0].type.tensor_type.shape
+    assert [dimension.dim_value for dimension in shape.dim] == [1, 3, 40, 48]
+
+
+def test_the_newer_exporter_computes_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch defines the networks: make test installs it")
+    pytest.importorskip("onnxscript", reason="torch's newer exporter needs it")
+    frames = np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    answers = []
+    for exporter in ("trace", "dynamo"):
+        path = tmp_path / f"{exporter}.onnx"
+        flags = ("--input", "3x32x32", "--exporter", exporter)
+        result = _hass("export", "mobilenet_v1", *flags, "-o", path)
+        assert result.exit_code == 0, result.stderr
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        answers.append(session.run(["output"], {"input": frames})[0])
+    np.testing.assert_allclose(*answers, rtol=1e-4, atol=1e-6)
 
 
 def test_an_output_that_cannot_be_written_ends_with_exit_code_6(tmp_path: Path) -> None:

@@ -4,102 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from published import (
+    EXACTLY,
+    KERAS,
+    MILLIONS,
+    OWN,
+    REPVGG_A0,
+    TORCHVISION,
+    VISUAL_WAKE_WORDS,
+)
+from weight_names import FINGERPRINTS, KNOWN_ENTRIES
 
 torch = pytest.importorskip("torch", reason="torch defines the networks: make test installs it")
 
+from macs import macs_of  # noqa: E402
+
 from hass.errors import SpecError  # noqa: E402
 from hass.models.digits_net import DigitsNet  # noqa: E402
-from hass.models.networks import BUILDERS, random_network, trained_network  # noqa: E402
+from hass.models.networks import NAMES, build, check_shape, random_network, trained_network  # noqa: E402
 from hass.models.onnx_export import BatchDim, Norms, onnx_bytes  # noqa: E402
 from hass.models.registry import BY_NAME, DIGITS, NETWORKS  # noqa: E402
 
-# Entries of the state_dict of torchvision 0.13 and later, counters of batches included.
-STATE_ENTRIES = {
-    "resnet18": 122,
-    "resnet50": 320,
-    "vgg16": 32,
-    "mobilenet_v2": 314,
-    "mobilenet_v3_small": 244,
-    "mobilenet_v3_large": 312,
-}
-# Names and shapes as in torchvision's weight files, at the places where naming is peculiar.
-KNOWN_ENTRIES = {
-    "resnet18": {
-        "conv1.weight": (64, 3, 7, 7),
-        "layer1.0.conv2.weight": (64, 64, 3, 3),
-        "layer2.0.downsample.0.weight": (128, 64, 1, 1),
-        "layer2.0.downsample.1.running_var": (128,),
-        "layer4.1.bn2.num_batches_tracked": (),
-        "fc.bias": (1000,),
-    },
-    "resnet50": {
-        "layer1.0.downsample.0.weight": (256, 64, 1, 1),
-        "layer3.5.conv3.weight": (1024, 256, 1, 1),
-        "layer4.0.conv2.weight": (512, 512, 3, 3),
-        "fc.weight": (1000, 2048),
-    },
-    "vgg16": {
-        "features.0.weight": (64, 3, 3, 3),
-        "features.28.bias": (512,),
-        "classifier.0.weight": (4096, 25088),
-        "classifier.6.bias": (1000,),
-    },
-    "mobilenet_v2": {
-        "features.0.0.weight": (32, 3, 3, 3),
-        "features.1.conv.0.0.weight": (32, 1, 3, 3),
-        "features.1.conv.1.weight": (16, 32, 1, 1),
-        "features.2.conv.1.1.running_mean": (96,),
-        "features.17.conv.2.weight": (320, 960, 1, 1),
-        "features.17.conv.3.bias": (320,),
-        "features.18.1.num_batches_tracked": (),
-        "classifier.1.weight": (1000, 1280),
-    },
-    "mobilenet_v3_small": {
-        "features.1.block.0.0.weight": (16, 1, 3, 3),
-        "features.1.block.1.fc1.weight": (8, 16, 1, 1),
-        "features.4.block.2.fc1.weight": (24, 96, 1, 1),
-        "features.12.0.weight": (576, 96, 1, 1),
-        "classifier.0.weight": (1024, 576),
-        "classifier.3.bias": (1000,),
-    },
-    "mobilenet_v3_large": {
-        "features.4.block.2.fc2.weight": (72, 24, 1, 1),
-        "features.7.block.1.0.weight": (240, 1, 3, 3),
-        "features.15.block.3.1.bias": (160,),
-        "features.16.0.weight": (960, 160, 1, 1),
-        "classifier.3.weight": (1000, 1280),
-    },
-}
-# sha256 of the lines "name shape" of the whole state_dict: any renaming is seen.
-FINGERPRINTS = {
-    "mobilenet_v2": "e3eb10f890f74c6ee65e79c53b1a3c9ee5dd5c8d8eb4ec3185d92cbea9d47b89",
-    "mobilenet_v3_large": "555a3f5e3bcc126ea392ac52ab422c6a68f733ea2a9046dbf0f1b191dd1a09af",
-    "mobilenet_v3_small": "8fee267f118ca2d792c601972a6569784230d072ae8bdc09f798603f30decf4f",
-    "resnet18": "5191d63ec398959223d67ef37376f9061e6965b859fc2d4e40e23d037147a0d7",
-    "resnet50": "a87e91cd6bd1f939e0b723852e567a7205d33b0ac984ac02dd1a5f225d37c036",
-    "vgg16": "ba63c2556d912509cba94697742dd762a05c284047650150bab0c2ddc806bb59",
-}
+
+def _parameters(network: torch.nn.Module) -> int:
+    return sum(tensor.numel() for tensor in network.parameters())
 
 
-def _macs(network: torch.nn.Module, input_chw: tuple[int, int, int]) -> int:
-    total = 0
-
-    def count(module: torch.nn.Module, _: object, output: torch.Tensor) -> None:
-        nonlocal total
-        total += module.weight.numel() * output.shape[2:].numel()
-
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
-            module.register_forward_hook(count)
-    with torch.no_grad():
-        network.eval()(torch.zeros(1, *input_chw))
-    return total
+@cache
+def _on_meta(name: str) -> torch.nn.Module:
+    """Shapes without values: as cheap for the largest network as for the smallest."""
+    with torch.device("meta"):
+        network: torch.nn.Module = build(name)
+    return network
 
 
 def _saved(state: object, path: Path) -> Path:
@@ -108,39 +52,72 @@ def _saved(state: object, path: Path) -> Path:
 
 
 def test_every_network_of_the_registry_can_be_built() -> None:
-    assert set(BUILDERS) == set(BY_NAME) == set(STATE_ENTRIES)
+    assert set(BY_NAME) == NAMES
+    assert len(BY_NAME) == len(NETWORKS)
+    tables = (TORCHVISION, KERAS, MILLIONS, EXACTLY)
+    known = {name for table in tables for name in table} | OWN
+    assert NAMES - known == {"repvgg_a0", "repvgg_a0_train", "mobilenet_v1_025"}
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
-def test_names_shapes_and_sizes_are_torchvisions(name: str) -> None:
-    with torch.device("meta"):
-        network = BUILDERS[name]()
-    state = network.state_dict()
-    assert sum(tensor.numel() for tensor in network.parameters()) == BY_NAME[name].parameters
-    assert len(state) == STATE_ENTRIES[name]
-    for key, shape in KNOWN_ENTRIES[name].items():
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_definitions_have_the_registrys_figures(name: str) -> None:
+    info = BY_NAME[name]
+    network = _on_meta(name)
+    assert _parameters(network) == info.parameters
+    assert macs_of(network, info.input_shape) == info.macs
+
+
+@pytest.mark.parametrize("name", sorted(TORCHVISION))
+def test_figures_are_those_that_torchvision_publishes(name: str) -> None:
+    parameters, gmacs = TORCHVISION[name]
+    assert BY_NAME[name].parameters == parameters
+    assert f"{BY_NAME[name].macs / 1e9:.2f}" == f"{gmacs:.2f}"
+
+
+def test_figures_are_those_that_others_publish() -> None:
+    for name, (millions, mega) in MILLIONS.items():
+        assert round(BY_NAME[name].parameters / 1e6, 2) == millions
+        assert round(BY_NAME[name].macs / 1e6, 2) == mega
+    for name, parameters in EXACTLY.items():
+        assert BY_NAME[name].parameters == parameters
+    deployed, trained, gmacs = REPVGG_A0
+    assert BY_NAME["repvgg_a0"].parameters // 10_000 / 100 == deployed
+    assert round(BY_NAME["repvgg_a0_train"].parameters / 1e6, 2) == trained
+    assert round(BY_NAME["repvgg_a0"].macs / 1e9, 1) == gmacs
+
+
+@pytest.mark.parametrize("name", [*KERAS, "mobilenet_v1_025"])
+def test_figures_are_those_of_keras_which_counts_more(name: str) -> None:
+    network = _on_meta(name)
+    normalised = sum(
+        module.num_features
+        for module in network.modules()
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d)
+    )
+    expected = KERAS.get(name, VISUAL_WAKE_WORDS)
+    more = 2 if name in KERAS else 3
+    assert _parameters(network) + more * normalised == expected
+
+
+@pytest.mark.parametrize("name", sorted(FINGERPRINTS))
+def test_names_and_shapes_are_those_of_published_weights(name: str) -> None:
+    state = _on_meta(name).state_dict()
+    for key, shape in KNOWN_ENTRIES.get(name, {}).items():
         assert tuple(state[key].shape) == shape, key
     lines = "\n".join(f"{key} {tuple(tensor.shape)}" for key, tensor in sorted(state.items()))
     assert hashlib.sha256(lines.encode()).hexdigest() == FINGERPRINTS[name]
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
-def test_strides_give_the_published_macs(name: str) -> None:
-    with torch.device("meta"):
-        network = BUILDERS[name]()
-        assert _macs(network, BY_NAME[name].input_chw) == BY_NAME[name].macs
-
-
 def test_the_digits_network_has_the_registrys_figures() -> None:
     network = DigitsNet()
     assert sum(tensor.numel() for tensor in network.parameters()) == DIGITS.parameters
-    assert _macs(network, DIGITS.input_chw) == DIGITS.macs
+    assert macs_of(network, DIGITS.input_shape) == DIGITS.macs
 
 
 def test_mobilenet_v3_normalises_as_torchvision_does() -> None:
     norms = [
         module
-        for module in BUILDERS["mobilenet_v3_small"]().modules()
+        for module in build("mobilenet_v3_small").modules()
         if isinstance(module, torch.nn.BatchNorm2d)
     ]
     assert {(norm.eps, norm.momentum) for norm in norms} == {(0.001, 0.01)}
@@ -182,12 +159,55 @@ def test_exporting_leaves_a_network_that_is_in_evaluation_mode() -> None:
     assert not any(module.training for module in network.modules())
 
 
-@pytest.mark.parametrize("name", sorted(BUILDERS))
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "squeezenet1_1", "shufflenet_v2_x0_5"])
 def test_a_state_dict_with_torchvisions_names_loads(name: str, tmp_path: Path) -> None:
     source = random_network(name, 3)
     path = _saved(source.state_dict(), tmp_path / "weights.pth")
     loaded = trained_network(name, path).state_dict()
     assert all(torch.equal(tensor, loaded[key]) for key, tensor in source.state_dict().items())
+
+
+def test_training_heads_of_published_weights_are_left_out(tmp_path: Path) -> None:
+    state = random_network("googlenet", 0).state_dict()
+    published = {**state, "aux1.conv.conv.weight": torch.zeros(1), "aux2.fc2.bias": torch.zeros(1)}
+    loaded = trained_network("googlenet", _saved(published, tmp_path / "weights.pth"))
+    assert set(loaded.state_dict()) == set(state)
+
+
+def test_densenets_old_names_load(tmp_path: Path) -> None:
+    state = random_network("densenet121", 0).state_dict()
+    old = {
+        re.sub(r"(denselayer\d+\.(norm|conv))([12])\.", r"\1.\3.", key): tensor
+        for key, tensor in state.items()
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    loaded = trained_network("densenet121", _saved(old, tmp_path / "weights.pth")).state_dict()
+    assert all(torch.equal(tensor, loaded[key]) for key, tensor in state.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "reason"),
+    [
+        ("resnet18", (1, 224, 224), "frames like 3x224x224"),
+        ("resnet18", (3, 224), "frames like 3x224x224"),
+        ("alexnet", (3, 32, 32), "any size that the layers of alexnet can take"),
+        ("vgg11", (3, 16, 16), "3x16x16 ("),
+        ("mlp_jets", (17,), "frames like 16"),
+        ("unet", (3, 40, 40), "Sizes of tensors must match"),
+    ],
+)
+def test_frames_that_a_network_cannot_take_are_refused(
+    name: str, shape: tuple[int, ...], reason: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        check_shape(name, shape)
+    assert reason in str(caught.value)
+
+
+def test_fully_connected_layers_follow_the_frame() -> None:
+    check_shape("vgg11", (3, 64, 32))
+    assert build("vgg11", (3, 64, 32)).classifier[0].in_features == 512 * 2 * 1
+    check_shape("alexnet", (3, 96, 160))
 
 
 def test_old_weight_files_without_batch_counters_load(tmp_path: Path) -> None:
