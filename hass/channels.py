@@ -18,6 +18,7 @@ import numpy.typing as npt
 from . import ops
 from .errors import GraphError
 from .graph import Graph, Layer, Weights
+from .moves import shuffled_channels
 
 IndexArray = npt.NDArray[np.int64]
 Channel = tuple[str, int]  # (layer, channel of its output)
@@ -89,6 +90,22 @@ def _tie_conv(ties: _Ties, layer: Layer, op: ops.Conv2d, source: Layer) -> None:
             ties.tie(ties.index(end, number), ties.index(end, number % width))
 
 
+def _tie_reordered(
+    ties: _Ties, layer: Layer, op: ops.DepthToSpace | ops.Shuffle, source: Layer
+) -> None:
+    """Blocks of a pixel stay alike, and the rows of a shuffle."""
+    channels = source.out.channels
+    places = range(channels)
+    width = layer.out.channels
+    if isinstance(op, ops.Shuffle):
+        width = channels // op.groups
+        places = shuffled_channels(op, channels).tolist()
+    for number in range(width, channels):
+        ties.tie(ties.index(source.name, number), ties.index(source.name, number % width))
+    for number, place in enumerate(places[: layer.out.channels]):
+        ties.tie(ties.index(layer.name, number), ties.index(source.name, place))
+
+
 def _tied(graph: Graph) -> _Ties:
     ties = _Ties(graph)
     for layer in graph:
@@ -118,6 +135,8 @@ def _tied(graph: Graph) -> _Ties:
                 for channel in range(sources[0].out.channels):
                     here = ties.index(name, op.channels_front + channel)
                     ties.tie(here, ties.index(sources[0].name, channel))
+            case ops.DepthToSpace() | ops.Shuffle() as op:
+                _tie_reordered(ties, layer, op, sources[0])
             case _:
                 for source in sources:
                     for channel in range(count):

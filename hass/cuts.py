@@ -71,7 +71,7 @@ def cutting_order(graph: Graph) -> tuple[str, ...]:
     shorter first: a shortcut, with its projection, stands before what it goes around."""
     depths = _depths(graph)
     order: dict[str, None] = {}
-    todo = [graph.of_type(ops.Output)[0].name]
+    todo = [sink.name for sink in reversed(graph.outputs)]
     while todo:
         name = todo[-1]
         sources = dict.fromkeys(edge.src for edge in graph.in_edges(name))
@@ -108,7 +108,10 @@ def _joined_map(maps: Sequence[FeatureMap]) -> FeatureMap:
 
 
 def all_cuts(graph: Graph) -> Iterator[Cut]:
-    """All cuts, in order, each with a layer with weights on both sides."""
+    """All cuts, in order, each with a layer with weights on both sides; none where the network has
+    several outputs, which one map that crosses cannot carry past the later parts."""
+    if len(graph.outputs) > 1:
+        return
     total = len(graph.convs)
     weighted = 0
     behind: dict[str, int] = {}  # layer before the cut -> readers behind it

@@ -30,10 +30,11 @@ NumberArray = npt.NDArray[Any]
 Part = tuple[slice, slice, NumberArray]  # output channels, output rows, (channels, N, rows, W)
 
 
-def window_view(padded: NumberArray, kernel: ops.Pair, stride: ops.Pair) -> NumberArray:
+def window_view(padded: NumberArray, op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d) -> NumberArray:
     """(A, B, H, W) to the windows (A, B, H_out, W_out, kh, kw), a view."""
-    view = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
-    return np.asarray(view[:, :, :: stride[0], :: stride[1]])
+    view = np.lib.stride_tricks.sliding_window_view(padded, op.extent, axis=(2, 3))
+    down, right = op.stride
+    return np.asarray(view[:, :, ::down, ::right, :: op.dilation[0], :: op.dilation[1]])
 
 
 class Factors:
@@ -97,7 +98,7 @@ def _padded(source: IntArray, pads: ops.Pads, dtype: npt.DTypeLike) -> NumberArr
 def _by_group(op: ops.Conv2d, source: IntArray, weight: NumberArray) -> Iterator[Part]:
     """As matrix products, some rows at a time."""
     # channels in front: a matrix product then gives whole maps, not single positions
-    taken = window_view(_padded(source, op.pads, weight.dtype), op.kernel, op.stride)
+    taken = window_view(_padded(source, op.pads, weight.dtype), op)
     channels, frames, height, width = taken.shape[:4]
     taps = op.kernel[0] * op.kernel[1]
     products = channels // op.groups * taps
@@ -129,15 +130,16 @@ def _by_channel(op: ops.Conv2d, source: IntArray, weight: NumberArray) -> Iterat
         # channels behind: rows of small maps are too short for numpy's inner loops
         maps = _padded(source[:, some], op.pads, weight.dtype)
         last = np.ascontiguousarray(maps.transpose(1, 2, 3, 0))
-        rows = (last.shape[1] - op.kernel[0]) // down + 1
-        columns = (last.shape[2] - op.kernel[1]) // right + 1
+        rows = (last.shape[1] - op.extent[0]) // down + 1
+        columns = (last.shape[2] - op.extent[1]) // right + 1
         sums = np.zeros((frames, rows, columns, last.shape[3]), weight.dtype)
         products = np.empty_like(sums)
         for row, column in np.ndindex(*op.kernel):
+            first_row, first_column = row * op.dilation[0], column * op.dilation[1]
             seen = last[
                 :,
-                row : row + (rows - 1) * down + 1 : down,
-                column : column + (columns - 1) * right + 1 : right,
+                first_row : first_row + (rows - 1) * down + 1 : down,
+                first_column : first_column + (columns - 1) * right + 1 : right,
             ]
             sums += np.multiply(seen, weight[some, 0, row, column], out=products)
         yield some, slice(0, rows), sums.transpose(3, 0, 1, 2)

@@ -25,6 +25,7 @@ from .channels import (
     sparing,
 )
 from .graph import FloatArray, Graph, Layer, Weights
+from .moves import shuffled_channels
 from .values import FeatureMap
 from .verify import verify
 
@@ -135,6 +136,11 @@ def channel_constants(graph: Graph, weights: Weights) -> dict[str, Constants]:
             case ops.Pad() as op:
                 values = sources[0] if op.pads == NO_PADS else _zero_only(sources[0])
                 values = np.pad(values, (op.channels_front, op.channels_back))
+            case ops.DepthToSpace():
+                blocks = sources[0].reshape(-1, layer.out.channels)
+                values = np.where((blocks == blocks[0]).all(axis=0), blocks[0], np.nan)
+            case ops.Shuffle() as op:
+                values = sources[0][shuffled_channels(op, layer.out.channels)]
             case _:
                 values = _activated(layer.op, sources[0])
         found[layer.name] = values

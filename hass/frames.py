@@ -73,9 +73,8 @@ def data_frames(
     batches = list(dataset.batches(split, count, limit=count))
     images = np.concatenate([batch.images for batch in batches])
     labels: tuple[int, ...] = ()
-    out = graph.of_type(ops.Output)[0].out
-    if out.pixels == 1:
-        offset = label_offset(out.channels, dataset)
+    if graph.classifies:
+        offset = label_offset(graph.outputs[0].out.channels, dataset)
         labels = tuple(int(x) + offset for batch in batches for x in batch.labels)
     origin = f"The {len(images)} test frames are images of the {split.value} split of the data."
     return TestFrames(images, labels, origin)

@@ -70,8 +70,8 @@ class ImportedModel:
         sha256: of the file's bytes, in hexadecimal (external data apart).
         opset: version of the operator set that the file uses.
         producer: what wrote the file, as it says itself.
-        input_order, output_order: how the file orders the words of a frame, where it has channels
-            last or transposes its output; None: as the IR's frames (C, H, W) are.
+        input_order, output_orders: how the file orders the words of a frame, where it has channels
+            last or transposes its outputs; None or empty: as the IR's frames (C, H, W) are.
         word_bits: Conv2d layer -> bits of its operands, of a quantised model whose quantisers of
             activations were dropped.
         remarks: what was dropped of the file, for people.
@@ -87,7 +87,7 @@ class ImportedModel:
     opset: int
     producer: str
     input_order: FrameOrder | None = None
-    output_order: FrameOrder | None = None
+    output_orders: tuple[FrameOrder, ...] = ()
     word_bits: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     head: Head | None = None
@@ -134,14 +134,15 @@ def without(model: ImportedModel, removed: Removed) -> ImportedModel:
 def read_model(path: str | Path) -> ImportedModel:
     """Read an ONNX file, lower it to the IR and rewrite it to a form the hardware has.
 
-    The network must have one input, static but for N, and one output. N may be fixed, symbolic or
-    unnamed. The input is (N, C, H, W), (N, C, L) or (N, F), a map of one row or one position then,
-    or has its channels last, where that is how the network reads it. Computation is in float32
-    whatever the file's floating-point type.
+    The network must have one input, static but for N; N may be fixed, symbolic or unnamed. It is
+    (N, C, H, W), (N, C, L) or (N, F), a map of one row or one position then, or has its channels
+    last, where that is how the network reads it. Its outputs become the layers ``output``,
+    ``output_2``, ... in the file's order. Computation is in float32 whatever the file's
+    floating-point type.
 
     Raises:
         SpecError: if the file is missing, not ONNX, truncated, or has data outside its folder.
-        GraphError: if the graph is malformed, or has dynamic dimensions, several inputs or outputs.
+        GraphError: if the graph is malformed, or has dynamic dimensions or several inputs.
         UnsupportedOpError: listing all nodes that hass cannot lower.
     """
     file = load_model_file(path)
@@ -161,7 +162,7 @@ def read_model(path: str | Path) -> ImportedModel:
         opset=file.opset,
         producer=" ".join(f"{file.proto.producer_name} {file.proto.producer_version}".split()),
         input_order=lowered.input_order,
-        output_order=lowered.output_order,
+        output_orders=lowered.output_orders,
         word_bits={name: b for name, b in lowered.word_bits.items() if f"{name}.weight" in weights},
         remarks=file.remarks,
         head=lowered.head,
@@ -180,7 +181,7 @@ def write_model(
     """The IR as an ONNX model: opset 17, IR version 8.
 
     Input ``input`` (N, C, H, W) float32; output ``output``: (N, C) where the last map is 1x1,
-    otherwise (N, C, H, W).
+    otherwise (N, C, H, W). Of several outputs each has the name of its layer.
 
     Args:
         graph: a verified graph.

@@ -15,9 +15,15 @@ Pair: TypeAlias = tuple[int, int]
 Pads: TypeAlias = tuple[int, int, int, int]  # top, left, bottom, right (ONNX order)
 
 
-def _check_window(kernel: Pair, stride: Pair, pads: Pads) -> None:
-    if min(kernel) < 1 or min(stride) < 1 or min(pads) < 0:
-        raise ValueError(f"illegal window: kernel {kernel}, stride {stride}, pads {pads}")
+def _check_window(kernel: Pair, stride: Pair, pads: Pads, dilation: Pair = (1, 1)) -> None:
+    if min(kernel) < 1 or min(stride) < 1 or min(pads) < 0 or min(dilation) < 1:
+        raise ValueError(
+            f"illegal window: kernel {kernel}, stride {stride}, pads {pads}, dilation {dilation}"
+        )
+
+
+def _extent(kernel: Pair, dilation: Pair) -> Pair:
+    return (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Conv2d:
     """Grouped 2-D convolution with bias.
 
     Weights: ``<layer>.weight`` (out_channels, in_channels / groups, kh, kw) and ``<layer>.bias``
-    (out_channels,), both always present.
+    (out_channels,), both always present. ``dilation`` is rows and columns from one tap to the next.
     """
 
     out_channels: int
@@ -43,13 +49,19 @@ class Conv2d:
     stride: Pair = (1, 1)
     pads: Pads = (0, 0, 0, 0)
     groups: int = 1
+    dilation: Pair = (1, 1)
 
     def __post_init__(self) -> None:
-        _check_window(self.kernel, self.stride, self.pads)
+        _check_window(self.kernel, self.stride, self.pads, self.dilation)
         if self.groups < 1 or self.out_channels < 1 or self.out_channels % self.groups:
             raise ValueError(
                 f"groups must divide out_channels, got {self.groups} and {self.out_channels}"
             )
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns from a window's first tap to its last, both included."""
+        return _extent(self.kernel, self.dilation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +71,15 @@ class MaxPool2d:
     kernel: Pair
     stride: Pair
     pads: Pads = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
 
     def __post_init__(self) -> None:
-        _check_window(self.kernel, self.stride, self.pads)
+        _check_window(self.kernel, self.stride, self.pads, self.dilation)
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns from a window's first tap to its last, both included."""
+        return _extent(self.kernel, self.dilation)
 
 
 class Divisor(StrEnum):
@@ -82,6 +100,16 @@ class AvgPool2d:
 
     def __post_init__(self) -> None:
         _check_window(self.kernel, self.stride, self.pads)
+
+    @property
+    def dilation(self) -> Pair:
+        """Rows and columns from one tap to the next: an average leaves none out."""
+        return 1, 1
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns of a window."""
+        return self.kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +259,49 @@ class Pad:
             raise ValueError(f"pads must not be negative, got {self}")
 
 
+def _check_factor(factor: Pair) -> None:
+    if min(factor) < 1 or max(factor) == 1:
+        raise ValueError(f"factors must be at least 1, and one of them more, got {factor}")
+
+
+@dataclass(frozen=True, slots=True)
+class Upsample:
+    """Repeats rows and columns: position (r, c) is pixel (r // factor[0], c // factor[1])."""
+
+    factor: Pair
+
+    def __post_init__(self) -> None:
+        _check_factor(self.factor)
+
+
+@dataclass(frozen=True, slots=True)
+class DepthToSpace:
+    """Each pixel becomes factor[0] x factor[1] positions.
+
+    Its channels are dealt out in that many equal blocks, row by row: channel c of position (r, c')
+    of the block is channel ``(r * factor[1] + c') * out_channels + c`` of the pixel.
+    """
+
+    factor: Pair
+
+    def __post_init__(self) -> None:
+        _check_factor(self.factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle:
+    """Channels, seen as ``groups`` rows, column by column: channel ``c * groups + g`` is channel
+    ``g * (channels / groups) + c``."""
+
+    groups: int
+
+    def __post_init__(self) -> None:
+        if self.groups < 1:
+            raise ValueError(f"groups must be at least 1, got {self.groups}")
+
+
 Activation: TypeAlias = Relu | Clip | HardSigmoid | HardSwish | Sigmoid | LeakyRelu | PRelu | Curve
+Reordering: TypeAlias = Upsample | DepthToSpace | Shuffle  # words of a pixel in another order
 Op: TypeAlias = (
     Input
     | Output
@@ -253,6 +323,9 @@ Op: TypeAlias = (
     | Fork
     | Slice
     | Pad
+    | Upsample
+    | DepthToSpace
+    | Shuffle
 )
 OP_TYPES: tuple[type[Op], ...] = (
     Input,
@@ -275,6 +348,9 @@ OP_TYPES: tuple[type[Op], ...] = (
     Fork,
     Slice,
     Pad,
+    Upsample,
+    DepthToSpace,
+    Shuffle,
 )
 
 

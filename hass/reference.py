@@ -178,7 +178,7 @@ def run_reference(
         taps: further layers whose output is wanted.
 
     Returns:
-        Layer -> integers (N, C, H, W) in ``formats.outputs[layer]``, for the Output and the taps.
+        Layer -> integers (N, C, H, W) in ``formats.outputs[layer]``, for the Outputs and the taps.
 
     Raises:
         GraphError: if the frames do not fit the network's input, or a tap is no layer.
@@ -190,7 +190,7 @@ def run_reference(
             f"{graph.name}: frames have shape {frames.shape}, expected (N, *{expected})"
         )
     layers = _layers(graph, weights, formats, act_thresholds)
-    wanted = {graph.of_type(ops.Output)[0].name, *(graph[name].name for name in taps)}
+    wanted = {layer.name for layer in graph.outputs} | {graph[name].name for name in taps}
     largest = max(layer.out.words for layer in graph)
     count = max(1, MAP_WORDS // largest)
 

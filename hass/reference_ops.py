@@ -3,7 +3,8 @@
 - Add: both operands brought to the finer of their formats (at most ``MAX_ALIGN_BITS`` from the
   coarser one), summed, requantised. Mul: the product, requantised. Concat: each input requantised.
 - AvgPool2d, GlobalAvgPool: the sum times ``reciprocal(count)``, requantised.
-- MaxPool2d, Relu, Clip, Slice, Pad, Fork, Output: no arithmetic; the format of their input.
+- MaxPool2d, Relu, Clip, Slice, Pad, Upsample, DepthToSpace, Shuffle, Fork, Output: no arithmetic;
+  the format of their input.
 - LeakyRelu, PRelu: words below zero times ``leaky_slopes``, all requantised.
 - Curve: ``curve_table``.
 - HardSigmoid: ``alpha * x + beta`` in products of 16-bit constants, requantised, then held in
@@ -33,6 +34,7 @@ from .fixed_point import (
     shift_round,
     sigmoid_table,
 )
+from .moves import moved
 from .values import FixedPoint
 
 CONSTANT_BITS = 16  # of HardSigmoid's alpha
@@ -88,21 +90,21 @@ def align_frac_bits(first: FixedPoint, second: FixedPoint) -> int:
 
 
 def windows(
-    source: IntArray, kernel: ops.Pair, stride: ops.Pair, pads: ops.Pads, fill: int = 0
+    source: IntArray, op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d, fill: int = 0
 ) -> IntArray:
     """(N, C, H, W) to the windows (N, C, H_out, W_out, kh, kw), a view of the padded map."""
-    top, left, bottom, right = pads
+    top, left, bottom, right = op.pads
     padded = np.pad(
         source, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=np.int64(fill)
     )
-    return window_view(padded, kernel, stride)
+    return window_view(padded, op)
 
 
 def _reduced(
     combine: np.ufunc, source: IntArray, op: ops.MaxPool2d | ops.AvgPool2d, fill: int = 0
 ) -> IntArray:
     """The windows' taps combined, (N, C, H_out, W_out); tap by tap, as windows are small."""
-    taken = windows(source, op.kernel, op.stride, op.pads, fill)
+    taken = windows(source, op, fill)
     result = taken[..., 0, 0].copy()
     for row, column in list(np.ndindex(*op.kernel))[1:]:
         combine(result, taken[..., row, column], out=result)
@@ -147,19 +149,6 @@ def _leaky(
     return requantise(
         np.where(source < 0, low, source << frac_bits), fmt.frac_bits + frac_bits, out
     )
-
-
-def _sliced(op: ops.Slice, source: IntArray) -> IntArray:
-    rows, columns, channels = (
-        slice(span.start, span.stop, span.step) for span in (op.rows, op.columns, op.channels)
-    )
-    return source[:, channels, rows, columns]
-
-
-def _padded(op: ops.Pad, source: IntArray) -> IntArray:
-    top, left, bottom, right = op.pads
-    channels = (op.channels_front, op.channels_back)
-    return np.pad(source, ((0, 0), channels, (top, bottom), (left, right)))
 
 
 def apply(
@@ -210,9 +199,7 @@ def apply(
         case ops.Concat():
             parts = [requantise(x, f.frac_bits, out) for x, f in zip(sources, formats, strict=True)]
             return np.concatenate(parts, axis=1)
-        case ops.Slice():
-            return _sliced(op, first)
-        case ops.Pad():
-            return _padded(op, first)
+        case ops.Slice() | ops.Pad() | ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            return moved(op, first)
         case ops.Input() | ops.Conv2d():
             raise ValueError(f"{ops.op_name(op)} is not applied here")

@@ -13,11 +13,11 @@ def _windowed(
     op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d, source: FeatureMap, channels: int
 ) -> FeatureMap:
     top, left, bottom, right = op.pads
-    height = (source.height + top + bottom - op.kernel[0]) // op.stride[0] + 1
-    width = (source.width + left + right - op.kernel[1]) // op.stride[1] + 1
+    height = (source.height + top + bottom - op.extent[0]) // op.stride[0] + 1
+    width = (source.width + left + right - op.extent[1]) // op.stride[1] + 1
     if height < 1 or width < 1:
         raise GraphError(
-            f"window {op.kernel} with pads {op.pads} does not fit a {source} feature map"
+            f"window {op.extent} with pads {op.pads} does not fit a {source} feature map"
         )
     return FeatureMap(height, width, channels)
 
@@ -75,6 +75,23 @@ def check_map(out: FeatureMap, frames: int = 1) -> None:
             f"{batch} {out} (HxWxC) feature map, expected at most {MOST_FRAME_WORDS} words and "
             f"{MOST_CHANNELS} channels"
         )
+
+
+def _reordered(op: ops.Reordering, source: FeatureMap) -> FeatureMap:
+    match op:
+        case ops.Shuffle():
+            if source.channels % op.groups:
+                raise GraphError(f"Shuffle: {op.groups} groups do not divide {source.channels}")
+            return source
+        case ops.Upsample():
+            channels = source.channels
+        case ops.DepthToSpace():
+            channels, rest = divmod(source.channels, op.factor[0] * op.factor[1])
+            if rest:
+                raise GraphError(
+                    f"DepthToSpace: factor {op.factor} does not divide {source.channels} channels"
+                )
+    return FeatureMap(source.height * op.factor[0], source.width * op.factor[1], channels)
 
 
 def arity(op: ops.Op) -> tuple[int, int | None]:
@@ -136,5 +153,7 @@ def output_map(op: ops.Op, sources: Sequence[FeatureMap]) -> FeatureMap:
                 source.width + left + right,
                 source.channels + op.channels_front + op.channels_back,
             )
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            return _reordered(op, sources[0])
         case _:
             return sources[0]

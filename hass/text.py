@@ -18,6 +18,8 @@ from .validation import FileFormat, StrictRecord, mistakes_of
 from .values import FeatureMap
 
 SCHEMA_VERSION = 1
+# Attributes that older files lack, what that means, and what is not said to people.
+_ADDED = {"dilation": (1, 1)}
 
 
 def graph_to_text(graph: Graph) -> str:
@@ -42,7 +44,9 @@ def graph_to_text(graph: Graph) -> str:
 
 
 def _op_text(op: ops.Op) -> str:
-    attributes = " ".join(f"{f.name}={_value_text(getattr(op, f.name))}" for f in fields(op))
+    values = {f.name: getattr(op, f.name) for f in fields(op)}
+    said = {name: value for name, value in values.items() if _ADDED.get(name) != value}
+    attributes = " ".join(f"{name}={_value_text(value)}" for name, value in said.items())
     return f"{ops.op_name(op)} {attributes}".rstrip()
 
 
@@ -73,11 +77,12 @@ class _Map(StrictRecord):
 
 
 def _record_of(kind: type[ops.Op]) -> type[StrictRecord]:
-    """The record of an op: its fields, all required, and its name under ``op``."""
+    """The record of an op: its fields, all required but ``_ADDED``, and its name under ``op``."""
     hints = get_type_hints(kind)
     types: dict[str, Any] = {"op": (Literal[kind.__name__], ...)}
     for item in fields(kind):
-        types[item.name] = (_Span if hints[item.name] is ops.Span else hints[item.name], ...)
+        kind_of = _Span if hints[item.name] is ops.Span else hints[item.name]
+        types[item.name] = (kind_of, _ADDED.get(item.name, ...))
     return pydantic.create_model(f"{kind.__name__}Record", __base__=StrictRecord, **types)
 
 

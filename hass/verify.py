@@ -15,20 +15,19 @@ def _fail(graph: Graph, layer: str, text: str) -> None:
 def verify(graph: Graph, weights: Weights) -> None:
     """Check a graph and its weights.
 
-    One Input, one Output; ports 0..n-1; topological order; shapes as inferred; one reader per
-    layer unless it is a Fork; a weight and a bias of the right shape for every Conv2d, finite,
-    and none left over.
+    One Input, one Output or several; ports 0..n-1; topological order; shapes as inferred; one
+    reader per layer unless it is a Fork; a weight and a bias of the right shape for every Conv2d,
+    finite, and none left over.
 
     Raises:
         GraphError: naming the layer and what was expected.
     """
     seen: set[str] = set()
     expected_weights: set[str] = set()
-    for kind in (ops.Input, ops.Output):
-        if len(graph.of_type(kind)) != 1:
-            raise GraphError(
-                f"{graph.name}: expected one {kind.__name__}, got {len(graph.of_type(kind))}"
-            )
+    if len(graph.of_type(ops.Input)) != 1:
+        raise GraphError(f"{graph.name}: expected one Input, got {len(graph.of_type(ops.Input))}")
+    if not graph.outputs:
+        raise GraphError(f"{graph.name}: expected an Output, got none")
     for layer in graph:
         sources = graph.in_edges(layer.name)
         if [edge.port for edge in sources] != list(range(len(sources))):

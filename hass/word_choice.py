@@ -16,14 +16,13 @@ import numpy.typing as npt
 
 from . import ops
 from .device import Device
-from .errors import ProfileError
 from .fixed_point import choose_formats, dequantise
 from .folding import Joint, JointChoice, TableCache, fastest_within, joint_curves, joint_of
 from .graph import FloatArray, Graph, Weights
 from .integer_accuracy import MOST_IMAGES, integer_top1
 from .intmath import ceil_div
 from .measure import Dataset, ProgressCallback, Split, require_images
-from .measure.accuracy import batch_size
+from .measure.accuracy import batch_size, require_classes
 from .measure.clip_losses import divergence, log_probabilities
 from .reference import run_reference
 from .sparsity import Accuracy, SparsityProfile
@@ -110,8 +109,7 @@ def measure_word_losses(
         SpecError: if an image cannot be read.
     """
     require_images(task.dataset, Split.CALIBRATION)
-    if task.graph.of_type(ops.Output)[0].out.pixels != 1:
-        raise ProfileError(f"{task.graph.name}: puts out maps, expected one number per class")
+    require_classes(task.graph)
     sums = {name: np.zeros(len(task.bits)) for name in task.convs}
     total = min(images, task.dataset.count(Split.CALIBRATION))
     step = batch_size(task.dataset.frame.words)

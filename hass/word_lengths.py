@@ -15,7 +15,10 @@ from .graph import Graph
 from .values import Arithmetic, ConvArithmetic, WordLengths, precision_of
 
 # Ops whose words are some of their input's words (or zero): they keep its format.
-KEEPS_FORMAT = (ops.Output, ops.Fork, ops.Relu, ops.Clip, ops.MaxPool2d, ops.Slice, ops.Pad)
+KEEPS_FORMAT = (
+    *(ops.Output, ops.Fork, ops.Relu, ops.Clip, ops.MaxPool2d, ops.Slice, ops.Pad),
+    *(ops.Upsample, ops.DepthToSpace, ops.Shuffle),
+)
 
 
 def arithmetic_by_layer(graph: Graph, arithmetic: WordLengths) -> dict[str, Arithmetic]:

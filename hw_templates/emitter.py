@@ -77,21 +77,21 @@ def emit_project(
     source = export_source(design, graph, weights, frames)
     pruned, formats, frames = source.weights, source.formats, source.frames
     project = build_project(design, graph, pruned)
-    first, last = (graph.of_type(kind)[0].name for kind in (ops.Input, ops.Output))
+    first = graph.of_type(ops.Input)[0].name
     thresholds = act_thresholds_of(design.settings)
     results = run_reference(graph, pruned, formats, thresholds, frames.images)
-    expected = results[last]
     inputs = quantise(frames.images, formats.outputs[first])
     taps = frames_wanted(project)
     one_frame = run_reference(graph, pruned, formats, thresholds, frames.images[:1], taps=taps)
     files = {
-        **project_files(project, design, inputs, expected, frames.labels, frames.origin),
+        **project_files(project, design, inputs, results, frames.labels, frames.origin),
         **rtl_files(project, one_frame),
         "design.json": canonical_json(design_json(design)),
     }
     write_folder(target, files, force=force, stale=STALE)
     top1 = None
-    if frames.labels:
+    if frames.labels:  # of a network with one output
+        expected = results[graph.outputs[0].name]
         # words in (row, column, channel) order, as the testbench counts them
         guesses = expected.transpose(0, 2, 3, 1).reshape(len(expected), -1).argmax(axis=1)
         top1 = float(np.mean(guesses == np.asarray(frames.labels)))

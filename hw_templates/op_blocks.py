@@ -26,7 +26,7 @@ from hass.reference_ops import (
 from hass.values import FeatureMap, FixedPoint
 
 from .blocks import ACT, Block, Call, Stage, Table, Wire, chain
-from .window import WindowBuffers, window_constants, window_stages
+from .window import MEMORY_KINDS, WindowBuffers, window_constants, window_stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class OpPlan:
         out_format: of the output.
         streams: words side by side at every port; divides the channels of every map.
         readers: streams that a Fork hands out.
-        buffers: of a pooling's window; None of another layer's.
+        buffers: of a pooling's window, or of what puts out words in another order; None of others.
     """
 
     op: ops.Op
@@ -155,6 +155,17 @@ def _moving(op: ops.Slice | ops.Pad, plan: OpPlan) -> Stage:
     return Stage(name, name, template, plan.streams)
 
 
+def _reordering(op: ops.Reordering, plan: OpPlan) -> Stage:
+    assert plan.buffers is not None
+    kind = MEMORY_KINDS[plan.buffers.lines]
+    if isinstance(op, ops.Shuffle):
+        template: tuple[str | int, ...] = (ACT, plan.out.pixels, "CHANNELS", "STREAMS_IN")
+        return Stage("shuffle", "shuffle", (*template, op.groups, kind), plan.streams)
+    dealt = "true" if isinstance(op, ops.DepthToSpace) else "false"
+    template = (ACT, "HEIGHT", "WIDTH", "CHANNELS", "STREAMS_IN", *op.factor, dealt)
+    return Stage("spread", "spread", (*template, plan.buffers.kept, kind), plan.streams)
+
+
 def _concat(plan: OpPlan) -> tuple[list[Wire], list[Call]]:
     wires: list[Wire] = []
     calls: list[Call] = []
@@ -254,8 +265,11 @@ def op_block(plan: OpPlan) -> Block:
                 ("STREAMS_IN", plan.streams),
                 *window_constants(op, source, plan.out, plan.buffers),
             ]
-        case ops.Slice() | ops.Pad():
-            stages = [_moving(op, plan)]
+        case ops.Slice() | ops.Pad() | ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            if isinstance(op, ops.Slice | ops.Pad):
+                stages = [_moving(op, plan)]
+            else:
+                stages = [_reordering(op, plan)]
             constants = [
                 ("STREAMS_IN", plan.streams),
                 ("HEIGHT", source.height),

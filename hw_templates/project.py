@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from hass import ops
 from hass.cost import EngineKind, Folding, LayerShape, as_arrays, layer_shapes
-from hass.cost.even_flow import burst_words
+from hass.cost.even_flow import WindowOp, burst_words
 from hass.cost.lane_filters import dealt_filters
 from hass.cost.ops.conv import engine_pairs
 from hass.cost.static_schedule import static_filters
@@ -26,13 +26,24 @@ from hass.word_lengths import arithmetic_by_layer
 from .blocks import Block, Call, Wire, converted, word_type
 from .conv_block import ConvPlan, conv_block, folding_mistake
 from .op_blocks import OpPlan, op_block, streams_mistake
-from .window import WindowBuffers, window_buffers
+from .window import WindowBuffers, reorder_buffers, window_buffers
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An end of the pipeline."""
+    """An end of the pipeline.
 
+    Attributes:
+        layer: its Input or Output.
+        suffix: of its names: "" of the first, "_2", "_3", ... of further outputs.
+        wire: the stream behind or in front of it.
+        words: of a beat.
+        shape: of its map.
+        frac_bits: of its words.
+    """
+
+    layer: str
+    suffix: str
     wire: str
     words: int
     shape: FeatureMap
@@ -64,7 +75,7 @@ class Project:
         blocks: layer -> hardware, all layers but Input and Output.
         wires: streams of the top function, FIFOs included.
         steps: statements of the top function in order.
-        source, sink: the pipeline's ends.
+        source, sinks: the pipeline's ends.
         convs: convolution -> what its hardware computes.
     """
 
@@ -75,7 +86,7 @@ class Project:
     wires: tuple[Wire, ...]
     steps: tuple[Step, ...]
     source: Port
-    sink: Port
+    sinks: tuple[Port, ...]
     convs: Mapping[str, ConvPlan]
 
 
@@ -125,14 +136,18 @@ def _lane_filters(op: ops.Conv2d, folding: Folding, weight: FloatArray) -> IntAr
 
 
 def _window_buffers(
-    op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d,
+    op: WindowOp | ops.Reordering,
     shape: LayerShape,
     folding: Folding,
     arithmetic: Arithmetic,
 ) -> WindowBuffers:
-    """Of a layer's sliding window."""
+    """Of a layer's sliding window, or of what puts out words in another order."""
+    streams = folding.coarse_in * folding.coarse_group
+    if isinstance(op, ops.Upsample | ops.DepthToSpace | ops.Shuffle):
+        bits, memory = arithmetic.act_bits, folding.line_memory
+        return reorder_buffers(op, shape.inputs[0], shape.out, streams, bits, memory)
     return window_buffers(
-        *(op, shape.inputs[0], shape.out, folding.coarse_in * folding.coarse_group),
+        *(op, shape.inputs[0], shape.out, streams),
         act_bits=arithmetic.act_bits,
         memory=folding.line_memory,
         haste=shape.haste,
@@ -183,7 +198,7 @@ def _blocks(
             blocks[name] = conv_block(convs[name])
         elif not isinstance(op, ops.Input | ops.Output):
             one_op = _op_plan(graph, name, formats, foldings)
-            if isinstance(op, ops.MaxPool2d | ops.AvgPool2d):
+            if isinstance(op, ops.MaxPool2d | ops.AvgPool2d | ops.Reordering):
                 buffers = _window_buffers(op, shapes[name], foldings[name], lengths[name])
                 one_op = replace(one_op, buffers=buffers)
             blocks[name] = op_block(one_op)
@@ -224,9 +239,12 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
     blocks = _blocks(design, graph, formats, convs)
     fifos = {fifo.edge: fifo for fifo in design.plan.estimate.fifos}
     bursts = {x.name: burst_words(x.op, graph.in_maps(x.name), x.out) for x in graph}
-    first, last = (graph.of_type(kind)[0] for kind in (ops.Input, ops.Output))
+    first = graph.of_type(ops.Input)[0]
     source_words = foldings[first.name].coarse_out * foldings[first.name].coarse_group
-    sink_words = foldings[last.name].coarse_in * foldings[last.name].coarse_group
+    sink_words = {
+        sink.name: foldings[sink.name].coarse_in * foldings[sink.name].coarse_group
+        for sink in graph.outputs
+    }
     act_bits = design.arithmetic.act_bits
     wires: list[Wire] = []
     steps: list[Step] = []
@@ -239,7 +257,8 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
         from_words = blocks[name].output if name in blocks else from_words
         for index, edge in enumerate(graph.out_edges(name)):
             fifo = entry = _fifo_name(names, edge)
-            to_words = blocks[edge.dst].inputs[edge.port] if edge.dst in blocks else sink_words
+            inputs = blocks[edge.dst].inputs if edge.dst in blocks else (sink_words[edge.dst],)
+            to_words = inputs[edge.port]
             known = fifos.get((name, edge.dst, edge.port))
             element = word_type(formats.outputs[name].width_bits, act_bits)
             narrower = formats.inputs.get(edge.dst)
@@ -278,8 +297,11 @@ def build_project(design: Design, graph: Graph, weights: Weights) -> Project:
         blocks=blocks,
         wires=tuple(wires),
         steps=tuple(steps),
-        source=_port(ends, first.name, source_words, formats, graph),
-        sink=_port(ends, last.name, sink_words, formats, graph),
+        source=_port(ends, first.name, "", source_words, formats, graph),
+        sinks=tuple(
+            _port(ends, name, f"_{number}" if number > 1 else "", words, formats, graph)
+            for number, (name, words) in enumerate(sink_words.items(), 1)
+        ),
         convs=convs,
     )
 
@@ -296,6 +318,12 @@ def _around_converter(fifo: Wire, source: Wire, burst: int) -> tuple[Wire, Wire]
 
 
 def _port(
-    ends: Mapping[str, str], name: str, words: int, formats: NumberFormats, graph: Graph
+    ends: Mapping[str, str],
+    name: str,
+    suffix: str,
+    words: int,
+    formats: NumberFormats,
+    graph: Graph,
 ) -> Port:
-    return Port(ends[name], words, graph[name].out, formats.outputs[name].frac_bits)
+    frac_bits = formats.outputs[name].frac_bits
+    return Port(name, suffix, ends[name], words, graph[name].out, frac_bits)

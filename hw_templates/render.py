@@ -202,7 +202,7 @@ def _readme(project: Project, design: Design, frames: int, frames_source: str) -
         own=[(project.names[name], own) for name, own in design.layer_arithmetic.items()],
         layers=rows,
         source=project.source,
-        sink=project.sink,
+        sinks=project.sinks,
     )
 
 
@@ -210,7 +210,7 @@ def project_files(
     project: Project,
     design: Design,
     inputs: IntArray,
-    expected: IntArray,
+    expected: Mapping[str, IntArray],
     labels: tuple[int, ...],
     frames_source: str,
 ) -> Mapping[str, str]:
@@ -220,7 +220,7 @@ def project_files(
         project: what is emitted.
         design: what it was made from.
         inputs: (N, C, H, W) integers in the input's format.
-        expected: (N, C, H, W) integers that the pipeline must put out.
+        expected: Output layer -> (N, C, H, W) integers that the pipeline must put out.
         labels: one per frame, or none.
         frames_source: a sentence on where the frames come from.
     """
@@ -230,6 +230,7 @@ def project_files(
         "period": period,
         "uncertainty": f"{CLOCK_UNCERTAINTY_PERCENT}%",
         "labels": bool(labels),
+        "sinks": project.sinks,
     }
     files = copied_headers()
     for name, block in project.blocks.items():
@@ -238,7 +239,7 @@ def project_files(
         if block.tables:
             files[f"weights/{ident}.h"] = weights_header(ident, block)
     files["src/types.h"] = types_header(design.arithmetic)
-    files["src/top.h"] = _render("top.h.j2", source=project.source, sink=project.sink)
+    files["src/top.h"] = _render("top.h.j2", source=project.source, sinks=project.sinks)
     files["src/top.cpp"] = _render(
         "top.cpp.j2",
         headers=sorted({"width", *(step.call.header for step in project.steps if step.call)}),
@@ -246,13 +247,16 @@ def project_files(
         wires=project.wires,
         steps=project.steps,
         source=project.source,
-        sink=project.sink,
+        sinks=project.sinks,
     )
     files["tb/testbench.cpp"] = _render(
-        "testbench.cpp.j2", frames_per_call=_frames_per_call(project.graph)
+        "testbench.cpp.j2",
+        frames_per_call=_frames_per_call(project.graph),
+        sinks=project.sinks,
     )
     files["tb/data/input.dat"] = frames_text(inputs)
-    files["tb/data/expected.dat"] = frames_text(expected)
+    for sink in project.sinks:
+        files[f"tb/data/expected{sink.suffix}.dat"] = frames_text(expected[sink.layer])
     if labels:
         files["tb/data/labels.dat"] = "".join(f"{label}\n" for label in labels)
     files["Makefile"] = _render("Makefile.j2")

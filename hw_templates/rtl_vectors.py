@@ -84,7 +84,7 @@ def layer_vectors(layer: RtlLayer, source: IntArray, out: IntArray) -> Vectors:
     op, fold = plan.op, plan.folding
     per_position = plan.group_steps * plan.channel_steps
     clipped = clip(source, plan.clip_limit)
-    taken = windows(clipped[None], op.kernel, op.stride, op.pads)[0]
+    taken = windows(clipped[None], op)[0]
     pixels = plan.out.pixels
     positions = _positions(layer, pixels)
     chosen = (2 * np.arange(positions) + 1) * pixels // (2 * positions)

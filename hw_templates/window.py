@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hass import ops
 from hass.cost import MemoryKind
-from hass.cost.even_flow import WindowOp, window_flow
+from hass.cost.even_flow import WindowOp, reorder_flow, window_flow
 from hass.cost.primitives import home_of
 from hass.cost.window import kept_words, rolling_rows, window_stores
 from hass.values import FeatureMap
 
 from .blocks import ACT, Stage
 
-_KINDS = {
+MEMORY_KINDS = {
     MemoryKind.NONE: "hass::IN_ANY",
     MemoryKind.LUTRAM: "hass::IN_LUTRAM",
     MemoryKind.BRAM: "hass::IN_BRAM",
@@ -31,7 +32,7 @@ class WindowBuffers:
     Attributes:
         rolling: rows of which one is written while others are read; 0: a window that keeps pace
             with its words holds one row less than it is high.
-        kept: windows of one pixel that wait for their work, in beats.
+        kept: windows of one pixel that wait for their work, or words for their turn, in beats.
         lines, columns: memories of the rows (or of the kept windows) and of the columns.
     """
 
@@ -69,6 +70,19 @@ def window_buffers(
     return WindowBuffers(rolling_rows(op, source, held), 0, *homes)
 
 
+def reorder_buffers(
+    op: ops.Reordering,
+    source: FeatureMap,
+    out: FeatureMap,
+    streams: int,
+    act_bits: int,
+    memory: MemoryKind = MemoryKind.NONE,
+) -> WindowBuffers:
+    """Those of a layer that puts out its words in another order; args as of ``window_buffers``."""
+    kept = reorder_flow(op, source, out).held_pixels * (source.channels // streams)
+    return WindowBuffers(0, kept, home_of(kept, streams * act_bits, memory), MemoryKind.NONE)
+
+
 def is_window(op: WindowOp) -> bool:
     """Whether an op asks for more than its pixels one by one."""
     return (op.kernel, op.stride, op.pads) != ((1, 1), (1, 1), (0, 0, 0, 0))
@@ -76,7 +90,7 @@ def is_window(op: WindowOp) -> bool:
 
 def head_columns(op: WindowOp, source: FeatureMap) -> int:
     """Columns of the map in the first window of a row."""
-    return min(max(0, op.kernel[1] - op.pads[1]), source.width)
+    return min(max(0, op.extent[1] - op.pads[1]), source.width)
 
 
 def window_stages(
@@ -90,8 +104,8 @@ def window_stages(
     """The sliding window of a layer whose constants are those of ``window_constants``; ``waiting``
     windows wait behind it besides what ``buffers`` says."""
     rows: tuple[str | int, ...] = (ACT, "HEIGHT", "WIDTH", "CHANNELS", "STREAMS_IN")
-    rows = (*rows, "KERNEL_H", "STRIDE_H", "PAD_TOP", "OUT_H")
-    lines = _KINDS[MemoryKind.NONE if buffers.kept else buffers.lines]
+    rows = (*rows, "KERNEL_H", op.dilation[0], "STRIDE_H", "PAD_TOP", "OUT_H")
+    lines = MEMORY_KINDS[MemoryKind.NONE if buffers.kept else buffers.lines]
     name = "line_buffer"
     if buffers.rolling:
         name = "rolling_rows"
@@ -100,8 +114,15 @@ def window_stages(
         rows = (*rows, fill, lines)
     columns = (
         *(ACT, "OUT_H", "WIDTH", "CHANNELS", "STREAMS_IN", "KERNEL_H", "KERNEL_W"),
-        *("STRIDE_W", "PAD_LEFT", "OUT_W", fill, "true" if buffers.rolling else "false"),
-        _KINDS[buffers.columns],
+        *(
+            op.dilation[1],
+            "STRIDE_W",
+            "PAD_LEFT",
+            "OUT_W",
+            fill,
+            "true" if buffers.rolling else "false",
+        ),
+        MEMORY_KINDS[buffers.columns],
     )
     last = Stage(
         "column_buffer",

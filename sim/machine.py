@@ -17,7 +17,7 @@ from hass.graph import Graph, Layer
 from hass.intmath import ceil_div
 
 from . import columns as c
-from .pairs import Draft, Row, outputs_of_pass, power_of_two, windowed
+from .pairs import Draft, Row, outputs_of_pass, power_of_two, reordering, windowed
 from .programs import frame_steps, program
 from .tables import Tables
 
@@ -107,6 +107,10 @@ def build_machine(
                 wide = folding.coarse_out * folding.coarse_group
                 inside.append(_Link(engines[layer.name], store, wide, wide, _INSIDE_ENTRIES))
                 outlets[layer.name] = sender
+        elif isinstance(layer.op, ops.Upsample | ops.DepthToSpace | ops.Shuffle):
+            pair = reordering(layer, graph, folding)
+            windows[layer.name], engines[layer.name] = pair.add_to(draft, layer.name, frames)
+            outlets[layer.name] = engines[layer.name]
         else:
             streams = folding.coarse_in * folding.coarse_group
             engines[layer.name] = _add_steps(draft, layer, graph, streams, frames, pace_cycles)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hass import ops
 from hass.cost import Folding, as_arrays
 from hass.cost.coefficients import coefficients
-from hass.cost.even_flow import pass_flow, window_flow
+from hass.cost.even_flow import pass_flow, reorder_flow, window_flow
 from hass.cost.ops.conv import engine_stages
 from hass.cost.weight_passes import in_passes
 from hass.graph import Graph, Layer
@@ -186,6 +186,25 @@ def windowed(layer: Layer, graph: Graph, folding: Folding, haste: int, drawn: Ro
         capacity,
         block_latency(layer, folding),
         engine,
+    )
+
+
+def reordering(layer: Layer, graph: Graph, folding: Folding) -> Pair:
+    """Memory and reader of a layer that puts out its words in another order; of one that repeats
+    pixels beat by beat, of others in whole pixels."""
+    op, (source,), out = layer.op, graph.in_maps(layer.name), layer.out
+    assert isinstance(op, ops.Upsample | ops.DepthToSpace | ops.Shuffle)
+    per_pixel = source.channels // folding.coarse_in
+    engine = _engine_row(layer, out.channels, folding)
+    return Pair(
+        source.pixels,
+        out.pixels,
+        completing_pixels(op, source, out),
+        last_positions(op, source, out),
+        per_pixel,
+        reorder_flow(op, source, out).held_pixels * per_pixel,
+        block_latency(layer, folding),
+        engine | {c.WHOLE: int(not isinstance(op, ops.Upsample))},
     )
 
 

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from hass import ops
 from hass.cost import Estimate
 from hass.cost.result import Edge
 from hass.graph import Graph
@@ -110,9 +109,10 @@ def _result(
     graph: Graph, estimate: Estimate, machine: Machine, frames: int, firings: int
 ) -> SimResult:
     tables = machine.tables
-    sink = machine.engines[graph.of_type(ops.Output)[0].name]
+    sinks = [machine.engines[layer.name] for layer in graph.outputs]
+    sink = max(sinks, key=lambda actor: int(tables.frame_done[actor, 0]))  # of the latest output
     leaves = int(tables.actors[sink, c.LATENCY])
-    done = tables.frame_done[sink]
+    done = tables.frame_done[sinks].max(axis=0)
     stuck = bool((tables.state[:, c.STEP] < tables.actors[:, c.TOTAL_STEPS]).any())
     from_frame = (frames - 1) // 2
     interval = float(done[-1] - done[from_frame]) / (frames - 1 - from_frame)

@@ -47,8 +47,8 @@ def window_masks(
     masks = np.zeros((images, channels // packed, height, width), dtype=np.uint64)
     bit = 0
     for channel in range(packed):
-        for row in range(op.kernel[0]):
-            for column in range(op.kernel[1]):
+        for row in range(0, op.extent[0], op.dilation[0]):
+            for column in range(0, op.extent[1], op.dilation[1]):
                 tap = padded[
                     :,
                     channel::packed,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
-from hass.cost.even_flow import WindowOp, window_ends, window_last_users
+from hass import ops
+from hass.cost.even_flow import WindowOp, axis_ends, axis_last_users
 from hass.values import FeatureMap
 
 Ints = npt.NDArray[np.int64]
@@ -17,18 +16,6 @@ def _crossed(rows: Ints, columns: Ints, width: int) -> Ints:
     both = rows[:, None] * width + columns[None, :]
     outside = (rows[:, None] < 0) | (columns[None, :] < 0)
     return np.where(outside, -1, both).reshape(-1)
-
-
-def _both(
-    along: Callable[[int, int, int, int, int], Ints],
-    op: WindowOp,
-    source: FeatureMap,
-    out: FeatureMap,
-    width: int,
-) -> Ints:
-    rows = along(source.height, out.height, op.kernel[0], op.stride[0], op.pads[0])
-    columns = along(source.width, out.width, op.kernel[1], op.stride[1], op.pads[1])
-    return _crossed(rows, columns, width)
 
 
 def pass_ends(op: WindowOp, source: FeatureMap, out: FeatureMap, rows: int) -> tuple[Ints, Ints]:
@@ -43,11 +30,13 @@ def pass_ends(op: WindowOp, source: FeatureMap, out: FeatureMap, rows: int) -> t
     return np.repeat(completing, size), np.where(last < 0, -1, ends)
 
 
-def completing_pixels(op: WindowOp, source: FeatureMap, out: FeatureMap) -> Ints:
+def completing_pixels(op: WindowOp | ops.Reordering, source: FeatureMap, out: FeatureMap) -> Ints:
     """(positions,) pixel that completes each position's window; -1 where it is all padding."""
-    return _both(window_ends, op, source, out, source.width)
+    rows, columns = (axis_ends(op, source, out, axis) for axis in (0, 1))
+    return _crossed(rows, columns, source.width)
 
 
-def last_positions(op: WindowOp, source: FeatureMap, out: FeatureMap) -> Ints:
+def last_positions(op: WindowOp | ops.Reordering, source: FeatureMap, out: FeatureMap) -> Ints:
     """(pixels,) last position that needs each pixel; -1 where none does."""
-    return _both(window_last_users, op, source, out, out.width)
+    rows, columns = (axis_last_users(op, source, out, axis) for axis in (0, 1))
+    return _crossed(rows, columns, out.width)

@@ -37,12 +37,27 @@ EVERY_OP: Chain = [
     ("grouped", ops.Conv2d(6, (1, 1), groups=2), ["fork3"]),
     ("sig", ops.Sigmoid(), ["grouped"]),
     ("cut", ops.Slice(ops.Span(0, 4), ops.Span(0, 3), ops.Span(2, 6)), ["fork3"]),
-    ("cat", ops.Concat(), ["sig", "cut"]),
-    ("wide", ops.Pad((0, 1, 0, 0), 1, 1), ["cat"]),
+    ("mixed", ops.Shuffle(2), ["sig"]),
+    ("cat", ops.Concat(), ["mixed", "cut"]),
+    ("dealt", ops.DepthToSpace((1, 2)), ["cat"]),
+    ("twice", ops.Upsample((2, 1)), ["dealt"]),
+    ("thin", ops.Slice(ops.Span(0, 8, 2), ops.Span(0, 6, 2), ops.Span(0, 5)), ["twice"]),
+    ("wide", ops.Pad((0, 1, 0, 0), 1, 1), ["thin"]),
     ("avg", ops.AvgPool2d((2, 2), (2, 2), (1, 0, 1, 0), ops.Divisor.INSIDE), ["wide"]),
     ("mean", ops.AvgPool2d((3, 2), (1, 1)), ["avg"]),
     ("fc", ops.Conv2d(5, (1, 1)), ["mean"]),
 ]
+
+
+def without_growth(chain: Chain) -> Chain:
+    """``EVERY_OP`` without the layers that make a map larger, and the one that makes it small again
+    behind them."""
+    gone = ("dealt", "twice", "thin")
+    kept = [(name, op, sources) for name, op, sources in chain if name not in gone]
+    return [
+        (name, op, ["cat" if source == gone[-1] else source for source in sources])
+        for name, op, sources in kept
+    ]
 
 
 def network(chain: Chain, source: FeatureMap, seed: int = 0) -> tuple[Graph, Weights]:

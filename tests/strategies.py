@@ -6,6 +6,8 @@ and round shapes hide mistakes.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from hypothesis import strategies as st
 from onnx_models import ModelMaker
@@ -51,12 +53,23 @@ def windows(draw: st.DrawFn, source: FeatureMap) -> tuple[ops.Pair, ops.Pair, op
     return kernel, stride, (top, left, bottom, right)
 
 
+def _dilations(source: FeatureMap, kernel: ops.Pair, pads: ops.Pads) -> list[ops.Pair]:
+    """Those with which a window fits; most have none."""
+    room = (source.height + pads[0] + pads[2], source.width + pads[1] + pads[3])
+    return [
+        dilation
+        for dilation in ((1, 1), (1, 1), (1, 2), (2, 1), (3, 2))
+        if all((k - 1) * d < size for k, d, size in zip(kernel, dilation, room, strict=True))
+    ]
+
+
 @st.composite
 def conv_ops(draw: st.DrawFn, source: FeatureMap) -> ops.Conv2d:
     """A plain, grouped or depthwise convolution that fits ``source``."""
     kernel, stride, pads = draw(windows(source))
     groups = draw(st.sampled_from([g for g in CHANNELS if source.channels % g == 0]))
-    return ops.Conv2d(groups * draw(st.integers(1, 3)), kernel, stride, pads, groups)
+    dilation = draw(st.sampled_from(_dilations(source, kernel, pads)))
+    return ops.Conv2d(groups * draw(st.integers(1, 3)), kernel, stride, pads, groups, dilation)
 
 
 @st.composite
@@ -70,14 +83,23 @@ def single_input_ops(draw: st.DrawFn, source: FeatureMap) -> ops.Op:
         return ops.Span(start, draw(st.integers(start + 1, size)), draw(st.integers(1, 3)))
 
     choices: list[ops.Op] = [
+        *[ops.DepthToSpace(block) for block in _blocks(source.channels)],
         *ACTIVATIONS,
         ops.MaxPool2d(kernel, stride, pads),
+        ops.MaxPool2d(kernel, stride, pads, _dilations(source, kernel, pads)[-1]),
         ops.AvgPool2d(kernel, stride, pads, divisor),
         ops.GlobalAvgPool(),
         ops.Slice(span(source.height), span(source.width), span(source.channels)),
         ops.Pad((1, 0, 0, 2), draw(st.integers(0, 2)), draw(st.integers(0, 2))),
+        ops.Upsample(draw(st.sampled_from([(1, 2), (3, 1), (2, 2)]))),
+        ops.Shuffle(draw(st.sampled_from([g for g in CHANNELS if source.channels % g == 0]))),
     ]
     return draw(st.sampled_from(choices))
+
+
+def _blocks(channels: int) -> list[ops.Pair]:
+    """What a map's channels can be dealt out into."""
+    return [block for block in ((1, 2), (2, 1), (3, 1), (2, 2)) if channels % math.prod(block) == 0]
 
 
 @st.composite
@@ -136,11 +158,12 @@ def onnx_models(draw: st.DrawFn) -> ModelMaker:
             strides=list(op.stride),
             pads=list(op.pads),
             group=op.groups,
+            dilations=list(op.dilation),
         )
         channels = op.out_channels
         before = extent
         extent = tuple(
-            (size + op.pads[i] + op.pads[i + 2] - op.kernel[i]) // op.stride[i] + 1
+            (size + op.pads[i] + op.pads[i + 2] - op.extent[i]) // op.stride[i] + 1
             for i, size in enumerate(extent)
         )  # type: ignore[assignment]
         if draw(st.booleans()):

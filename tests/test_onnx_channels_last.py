@@ -173,8 +173,7 @@ def test_an_output_with_channels_last(tmp_path: Path) -> None:
     maker = ModelMaker((3, 7, 5))
     _last(maker, maker.conv("x", 3, 4, 2))
     model = prove(maker.save(tmp_path))
-    assert model.output_order is not None
-    assert model.output_order.axes == (1, 2, 0)
+    assert model.output_orders[0].axes == (1, 2, 0)
 
 
 def test_an_output_of_boxes(tmp_path: Path) -> None:
@@ -184,8 +183,7 @@ def test_an_output_of_boxes(tmp_path: Path) -> None:
     turned = maker.node("Transpose", split, perm=[0, 3, 4, 1, 2])
     maker.node("Reshape", turned, maker.integers(0, -1, 4))
     model = prove(maker.save(tmp_path))
-    assert model.output_order is not None
-    assert model.output_order.dims == (2, 4, 35)
+    assert model.output_orders[0].dims == (2, 4, 35)
 
 
 def test_what_is_wrong_is_told_under_the_reading_that_fits(tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ CONVS: dict[str, dict[str, object]] = {
     "grouped": {"group": 2, "pads": [1, 1, 1, 1]},
     "depthwise": {"group": 6, "pads": [1, 1, 1, 1], "strides": [2, 1]},
     "pads beyond the kernel": {"pads": [4, 0, 5, 3]},
+    "dilated": {"dilations": [2, 1], "pads": [2, 1, 0, 1]},
+    "dilated, depthwise": {"dilations": [2, 2], "group": 6, "pads": [2, 2, 2, 2]},
+    "dilated, one column": {"kernel": 1, "dilations": [3, 2], "strides": [2, 2]},
     "kernel covers the map": {"kernel": 5, "strides": [3, 3]},
 }
 
@@ -44,6 +47,14 @@ def test_conv_without_bias_and_kernel_shape(tmp_path: Path) -> None:
 POOLS: dict[str, tuple[str, dict[str, object]]] = {
     "max": ("MaxPool", {"kernel_shape": [2, 3], "strides": [2, 1]}),
     "max padded": ("MaxPool", {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 1, 1, 1]}),
+    "max dilated": (
+        "MaxPool",
+        {"kernel_shape": [3, 2], "strides": [2, 1], "dilations": [1, 3], "pads": [1, 1, 1, 1]},
+    ),
+    "max dilated ceil": (
+        "MaxPool",
+        {"kernel_shape": [2, 2], "strides": [2, 2], "dilations": [2, 3], "ceil_mode": 1},
+    ),
     "max ceil": ("MaxPool", {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1}),
     "max ceil, last window in the pad": (
         "MaxPool",

@@ -36,6 +36,10 @@ def _every_op() -> Graph:
         ops.AvgPool2d((2, 2), (1, 1), (0, 0, 1, 0), ops.Divisor.INSIDE),
         ops.Pad((1, 2, 3, 4), 0, 2),
         ops.Slice(ops.Span(0, 9, 2), ops.Span(1, 5), ops.Span(2, 6, 3)),
+        ops.Upsample((1, 3)),
+        ops.Pad((0, 0, 0, 0), 0, 2),
+        ops.DepthToSpace((2, 1)),
+        ops.Shuffle(2),
     ]
     last = "input"
     for op in chain:

@@ -56,7 +56,9 @@ def command(model: str, output: Path | None, prove: bool, as_json: bool) -> None
         )
     for remark in imported.remarks:
         talk(f"dropped: {remark}")
-    for what, order in (("input", imported.input_order), ("output", imported.output_order)):
+    orders = [("input", imported.input_order)]
+    orders += [("output", order) for order in imported.output_orders]
+    for what, order in orders:
         if order is not None and not order.is_plain:
             talk(f"the file's {what} has another order of dimensions than (N, C, H, W)")
     _say(proof)
@@ -95,6 +97,16 @@ def _window(layer: Layer) -> tuple[ops.Pair, ops.Pair] | None:
             return layer.op.kernel, layer.op.stride
         case _:
             return None
+
+
+def _kernel(layer: Layer) -> str:
+    """The kernel in words, with the rows and columns between its taps where there are any."""
+    match layer.op:
+        case ops.Conv2d() | ops.MaxPool2d() | ops.AvgPool2d() as op:
+            apart = "" if op.dilation == (1, 1) else f" every {_by(op.dilation)}"
+            return f"{_by(op.kernel)}{apart}"
+        case _:
+            return ""
 
 
 def _groups(layer: Layer) -> int | None:
@@ -161,7 +173,7 @@ def _print(model: ImportedModel) -> None:
                 _op_words(layer.op),
                 " ".join(str(source) for source in graph.in_maps(layer.name)),
                 str(layer.out),
-                "" if window is None else _by(window[0]),
+                _kernel(layer),
                 "" if window is None else _by(window[1]),
                 _groups(layer),
                 _parameters(model, layer.name) or None,

@@ -25,6 +25,7 @@ from .foldings import (
     as_arrays,
     streams_in,
 )
+from .ops.reordering import reorder_stores
 from .primitives import (
     Amount,
     BoolArray,
@@ -78,8 +79,8 @@ def fifo_entries(
 
 
 def _lines(shape: LayerShape, streams: IntArray, arithmetic: Arithmetic) -> tuple[Store, ...]:
-    """What a layer keeps of its input: a window's rows and columns, the sums of a global average,
-    an operand that is held for the frame."""
+    """What a layer keeps of its input: a window's rows and columns, pixels whose words leave in
+    another order, the sums of a global average, an operand that is held for the frame."""
     op, out = shape.op, shape.out
     match op:
         case ops.Conv2d():
@@ -91,6 +92,8 @@ def _lines(shape: LayerShape, streams: IntArray, arithmetic: Arithmetic) -> tupl
         case ops.GlobalAvgPool():
             words = ceil_div(shape.inputs[0].channels, streams)
             return (Store(words, arithmetic.acc_bits, streams, buffer),)
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            return reorder_stores(op, shape, streams, arithmetic.act_bits)
         case ops.Add() | ops.Mul() if len({source.pixels for source in shape.inputs}) > 1:
             words = ceil_div(out.channels, streams)
             return (Store(words, arithmetic.act_bits, streams, buffer),)

@@ -64,11 +64,14 @@ def energy_proxy_pj(
 
 
 def _words_read(shape: LayerShape) -> int:
-    """Input words times the positions of a window that each is read for; 1 without a window."""
+    """Input words times the positions of a window that each is read for; 1 without a window. Words
+    that leave in another order are read from the memory of their pixels too."""
     words = sum(source.words for source in shape.inputs)
     match shape.op:
         case ops.Conv2d() | ops.MaxPool2d() | ops.AvgPool2d():
             return words * shape.op.kernel[0] * shape.op.kernel[1]
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():  # and once in all orders
+            return words + shape.out.words
         case _:
             return words
 

@@ -56,6 +56,47 @@ def window_last_users(size: int, count: int, kernel: int, stride: int, pad: int)
     return np.where(last * stride + kernel > index, last, -1)
 
 
+def axis_ends(
+    op: WindowOp | ops.Pad | ops.Reordering, source: FeatureMap, out: FeatureMap, axis: int
+) -> Ints:
+    """(positions along a side,) last pixel that each needs; -1: none.
+
+    Args:
+        op, source, out: the layer.
+        axis: 0: rows, 1: columns.
+    """
+    size, count = _sides(source, axis), _sides(out, axis)
+    match op:
+        case ops.Upsample() | ops.DepthToSpace():
+            return np.arange(count, dtype=np.int64) // op.factor[axis]
+        case ops.Shuffle():
+            return np.arange(count, dtype=np.int64)
+        case ops.Pad():
+            return window_ends(size, count, 1, 1, op.pads[axis])
+        case _:
+            return window_ends(size, count, op.extent[axis], op.stride[axis], op.pads[axis])
+
+
+def axis_last_users(
+    op: WindowOp | ops.Pad | ops.Reordering, source: FeatureMap, out: FeatureMap, axis: int
+) -> Ints:
+    """(pixels along a side,) last position that needs each; -1: none. Args: as of ``axis_ends``."""
+    size, count = _sides(source, axis), _sides(out, axis)
+    match op:
+        case ops.Upsample() | ops.DepthToSpace():
+            return (np.arange(size, dtype=np.int64) + 1) * op.factor[axis] - 1
+        case ops.Shuffle():
+            return np.arange(size, dtype=np.int64)
+        case ops.Pad():
+            return window_last_users(size, count, 1, 1, op.pads[axis])
+        case _:
+            return window_last_users(size, count, op.extent[axis], op.stride[axis], op.pads[axis])
+
+
+def _sides(source: FeatureMap, axis: int) -> int:
+    return source.width if axis else source.height
+
+
 def _furthest(partners: Ints, partner_step: int, step: int) -> int:
     """Largest ``partners[i] * partner_step - i * step`` over indices with a partner; 0 without."""
     index = np.flatnonzero(partners >= 0)
@@ -66,26 +107,22 @@ def _furthest(partners: Ints, partner_step: int, step: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _sliding(
-    op: WindowOp | ops.Pad, source: FeatureMap, out: FeatureMap, haste: int
+    op: WindowOp | ops.Pad | ops.Reordering, source: FeatureMap, out: FeatureMap, haste: int
 ) -> tuple[float, int]:
     """Lead in frames and held pixels of windows that slide over a map."""
-    kernel, stride = (1, 1), (1, 1)
-    if not isinstance(op, ops.Pad):
-        kernel, stride = op.kernel, op.stride
-    height, width = source.height, source.width
     # a pixel and a position, in units of 1 / (P * Q) frame times
     pixel, position = out.pixels, source.pixels
-    rows = (kernel[0], stride[0], op.pads[0])
-    columns = (kernel[1], stride[1], op.pads[1])
-    in_row, out_row = width * pixel, out.width * position
-    lead = _furthest(window_ends(height, out.height, *rows), in_row, out_row)
-    lead += _furthest(window_ends(width, out.width, *columns), pixel, position)
+    in_row, out_row = source.width * pixel, out.width * position
+    lead = _furthest(axis_ends(op, source, out, 0), in_row, out_row)
+    lead += _furthest(axis_ends(op, source, out, 1), pixel, position)
     lead = max(lead, 0)
-    hold = _furthest(window_last_users(height, out.height, *rows), out_row, in_row)
-    hold += _furthest(window_last_users(width, out.width, *columns), position, pixel)
+    hold = _furthest(axis_last_users(op, source, out, 0), out_row, in_row)
+    hold += _furthest(axis_last_users(op, source, out, 1), position, pixel)
     # a position is held while it is worked on, but for the share of a pixel that is let go
-    # word by word; where there are more positions than pixels, a pixel must be whole before
-    work = max(ceil_div(source.pixels, haste) - out.pixels, 0)
+    # word by word, if the window moves on with every position; where there are more positions than
+    # pixels, a pixel must be whole before
+    let_go = 0 if isinstance(op, ops.Upsample | ops.DepthToSpace) else out.pixels
+    work = max(ceil_div(source.pixels, haste) - let_go, 0)
     whole = 1 if out.pixels > source.pixels else 0
     held = max(0, ceil_div(lead + hold + work, out.pixels)) + whole
     return (lead + out.pixels) / (out.pixels * source.pixels), held
@@ -105,7 +142,7 @@ def window_flow(op: WindowOp, source: FeatureMap, out: FeatureMap, haste: int = 
     """
     if out.pixels == 1 and not isinstance(op, ops.Conv2d):
         # a pooling works as fast as words arrive
-        held = min((op.kernel[0] - 1) * source.width + op.kernel[1] - 1, source.pixels - 1)
+        held = min((op.extent[0] - 1) * source.width + op.extent[1] - 1, source.pixels - 1)
         return EvenFlow((source.pixels - 1) / source.pixels, held, 1)
     lead, held = _sliding(op, source, out, haste if out.pixels == 1 else 1)
     return EvenFlow(lead, held, 0)
@@ -118,16 +155,15 @@ def pass_flow(op: ops.Conv2d, source: FeatureMap, out: FeatureMap, rows: int) ->
     Work on such a pass takes its share of the frame time. It begins once the last pixel of the last
     row's windows is there, and lets go of no pixel before its end.
     """
-    columns = window_ends(source.width, out.width, op.kernel[1], op.stride[1], op.pads[1])
-    along = (source.height, out.height, op.kernel[0], op.stride[0], op.pads[0])
-    ends = window_ends(*along)[rows - 1 :: rows]
+    columns = axis_ends(op, source, out, 1)
+    ends = axis_ends(op, source, out, 0)[rows - 1 :: rows]
     passes = out.height // rows
     # in units of 1 / (passes * Q) frame times
     pixel, work = passes, source.pixels
     number = np.arange(passes, dtype=np.int64)
     arrived = np.where(ends < 0, 0, ends * source.width + int(columns.max()) + 1)
     lead = max(0, int((arrived * pixel - number * work).max()))
-    users = window_last_users(*along)
+    users = axis_last_users(op, source, out, 0)
     index = np.flatnonzero(users >= 0)
     let_go = lead + (users[index] // rows + 1) * work
     held = int((let_go - index * source.width * pixel).max()) if len(index) else 0
@@ -156,6 +192,14 @@ def pad_flow(op: ops.Pad, source: FeatureMap, out: FeatureMap) -> EvenFlow:
         return EvenFlow(0.0, 0, 0)
     lead, held = _sliding(op, source, out, 1)
     return EvenFlow(lead, held + 1, 0)  # words of a pixel go out more slowly than they came
+
+
+def reorder_flow(op: ops.Reordering, source: FeatureMap, out: FeatureMap) -> EvenFlow:
+    """Of a block that keeps pixels to put out their words in another order: a pixel is whole before
+    the first of it leaves."""
+    lead, held = _sliding(op, source, out, 1)
+    # words of one pixel of a Shuffle leave while those of the next one come
+    return EvenFlow(lead, 2 if isinstance(op, ops.Shuffle) else held, 0)
 
 
 def burst_words(op: ops.Op, inputs: tuple[FeatureMap, ...], out: FeatureMap) -> int:

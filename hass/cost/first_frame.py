@@ -18,7 +18,7 @@ from .. import ops
 from ..graph import Graph
 from ..values import FeatureMap
 from .coefficients import coefficients
-from .even_flow import window_ends
+from .even_flow import axis_ends
 from .foldings import Folding, as_arrays
 from .ops.conv import engine_stages
 from .result import LayerCosts
@@ -100,8 +100,10 @@ def _work(shape: LayerShape, folding: Folding, costs: LayerCosts) -> _Work:
             burst = (cycles - cycles / rounds) + tail * (1.0 - rounds / beats)
             gathered = (folding.packed - 1) / max(1, beats_in - 1)
             return _Work(cycles, tail, burst, engine, gathered)
-        case ops.MaxPool2d() | ops.AvgPool2d():
+        case ops.MaxPool2d() | ops.AvgPool2d() | ops.Upsample():
             return _Work(beats, 1.0, beats - 1.0, stages)
+        case ops.DepthToSpace() | ops.Shuffle():  # a pixel is whole before
+            return _Work(beats, beats, beats - 1.0, stages, 1.0)
         case _:
             return _Work(beats, 0.0, beats - 1.0, stages)
 
@@ -110,18 +112,17 @@ def window_rows(op: ops.Op, source: FeatureMap, out: FeatureMap) -> tuple[Ints, 
     """(rows out,) last row in that each needs (-1: none), and the columns that its first and its
     last position need."""
     match op:
-        case ops.Conv2d() | ops.MaxPool2d() | ops.AvgPool2d():
-            kernel, stride, pads = op.kernel, op.stride, op.pads
-        case ops.Pad():
-            kernel, stride, pads = (1, 1), (1, 1), op.pads
         case ops.Slice():
             rows = np.arange(op.rows.start, op.rows.stop, op.rows.step, dtype=np.int64)
             last = op.columns.start + (out.width - 1) * op.columns.step
             return rows, (op.columns.start, last)
+        case ops.Conv2d() | ops.MaxPool2d() | ops.AvgPool2d() | ops.Pad():
+            pass
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            pass
         case _:
             return np.arange(out.height, dtype=np.int64), (0, out.width - 1)
-    rows = window_ends(source.height, out.height, kernel[0], stride[0], pads[0])
-    columns = window_ends(source.width, out.width, kernel[1], stride[1], pads[1])
+    rows, columns = (axis_ends(op, source, out, axis) for axis in (0, 1))
     return rows, (max(int(columns[0]), 0), max(int(columns.max()), 0))
 
 

@@ -230,7 +230,8 @@ def first_frame_floor(
     for layer, row in zip(graph, numbers, strict=True):
         sources = [nodes[edge.src] for edge in graph.in_edges(layer.name)]
         nodes[layer.name] = _Node(shapes[layer.name], row, sources)
-    last = nodes[graph.of_type(ops.Output)[0].name]
+    # where several leave the network, the latest: the largest of convex functions is one
+    last = max((nodes[sink.name] for sink in graph.outputs), key=lambda n: n.times.last[-1])
     last.times.by_last[-1] = 1.0
     for node in reversed(nodes.values()):
         node.back()

@@ -18,7 +18,7 @@ from ..graph import Graph, Layer
 from ..sparsity import SparsityProfile
 from ..values import FeatureMap
 from .coefficients import coefficients
-from .even_flow import burst_words, pad_flow, pass_flow, slice_flow, window_flow
+from .even_flow import burst_words, pad_flow, pass_flow, reorder_flow, slice_flow, window_flow
 from .shape import FifoNeed, LayerShape
 
 # Layers on a single position, with a join behind them, must be done in this part of a frame
@@ -139,6 +139,9 @@ def _passed(
         case ops.MaxPool2d() | ops.AvgPool2d() if positions > 1:
             lead = window_flow(op, shape.inputs[0], shape.out).delay_frames
             return begin + lead * arriving, 1.0
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            lead = reorder_flow(op, shape.inputs[0], shape.out).delay_frames
+            return begin + lead * arriving, 1.0 if positions > 1 else max(arriving, single)
         case ops.GlobalAvgPool() | ops.MaxPool2d() | ops.AvgPool2d():
             pixel = arriving / shape.inputs[0].pixels
             return begin + arriving - pixel, pixel

@@ -21,6 +21,7 @@ from .ops.conv import (
 )
 from .ops.elementwise import activation_cost, binary_cost
 from .ops.pooling import avg_pool_cost, global_avg_pool_cost, max_pool_cost
+from .ops.reordering import reordering_cost
 from .ops.routing import routing_cost
 from .primitives import Amount, adders, broadcast, ceil_div, port
 from .result import LayerCosts
@@ -62,6 +63,8 @@ def _body(
             return activation_cost(op, streams, arithmetic)
         case ops.Input() | ops.Output() | ops.Fork() | ops.Concat() | ops.Slice() | ops.Pad():
             return routing_cost(op, shape, streams, arithmetic)
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            return reordering_cost(op, shape, streams, arithmetic)
 
 
 def lead_frames(shape: LayerShape) -> float:
@@ -72,6 +75,8 @@ def lead_frames(shape: LayerShape) -> float:
             return window_lead_frames(shape.op, shape.inputs[0])
         case ops.GlobalAvgPool():
             return 1.0
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            return 1.0 / shape.inputs[0].pixels
         case ops.Slice():
             source = shape.inputs[0]
             first = shape.op.rows.start * source.width + shape.op.columns.start

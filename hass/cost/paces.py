@@ -65,8 +65,13 @@ def paces(shape: LayerShape, foldings: FoldingArrays, frame_ii_cycles: IntArray)
         return _conv(shape, foldings, frame_ii_cycles)
     streams = streams_out(foldings)
     beats = shape.out.channels / streams
-    pools = isinstance(shape.op, ops.MaxPool2d | ops.AvgPool2d)
-    tail = np.full(len(foldings), 1.0 if pools else 0.0)
+    match shape.op:
+        case ops.MaxPool2d() | ops.AvgPool2d() | ops.Upsample():
+            tail = np.ones(len(foldings))
+        case ops.DepthToSpace() | ops.Shuffle():
+            tail = beats
+        case _:
+            tail = np.zeros(len(foldings))
     lag = np.zeros(len(foldings))
     if len(shape.inputs) == 1:
         beats_in = shape.inputs[0].channels / streams_in(foldings)

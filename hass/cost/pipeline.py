@@ -137,7 +137,7 @@ def estimate(
     frame_ii = layers[bottleneck].frame_ii_cycles
     if bound > frame_ii:
         bottleneck, frame_ii = OFF_CHIP, bound
-    last = graph.of_type(ops.Output)[0].name
+    last = max((sink.name for sink in graph.outputs), key=lambda name: times[name].end_cycles)
     order = {(edge.src, edge.dst, edge.port): i for i, edge in enumerate(graph.edges)}
     found = Estimate(
         layers=layers,

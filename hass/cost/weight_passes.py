@@ -89,7 +89,7 @@ def pass_control(op: Conv2d, shape: LayerShape, foldings: FoldingArrays, act_bit
     """What chooses a window among the rows, the registers that hold it, and counters."""
     words, wide = _row_words(shape, foldings)
     stored = _stored_rows(op, shape, foldings)
-    rows, columns = op.kernel
+    rows, columns = op.kernel[0], op.extent[1]
     bits = wide * act_bits * rows
     taps = amount(lut=mux_lut(stored, bits), ff=bits * columns)
     addresses = counter(clog2(words) + clog2(stored))

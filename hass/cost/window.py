@@ -39,16 +39,17 @@ def window_cost(
     hass_window.sv has it; nothing for a 1x1 window without a stride.
 
     kh - 1 rows are held in line buffers, kw - 1 columns in column buffers; the registers that
-    these are read into hold the window. A window that does not keep pace with its pixels needs
-    more: rows of which one is written while the others are read, each row of the window chosen
-    among them.
+    these are read into hold the window. A dilated window holds the rows and columns between its
+    taps too; of its rows only those with taps go on to the column buffers. A window that does not
+    keep pace with its pixels needs more: rows of which one is written while the others are read,
+    each row of the window chosen among them.
 
     Args:
         op: kernel, stride and padding.
         source: the input map.
         streams: words per cycle, (n,).
         act_bits: of a word.
-        held_pixels: see ``even_flow``; ``kh - 1`` rows are there in any case.
+        held_pixels: see ``even_flow``; ``kh - 1`` rows (``extent``) are there in any case.
         memory: where those of its buffers lie that are deep.
     """
     stores = window_stores(op, source, streams, act_bits, held_pixels)
@@ -65,15 +66,16 @@ def window_stores(
             return ()
         return (Store(kept_words(op, source, streams, held_pixels), bits, 1, buffer),)
     lines, taps = _depths(op, source, streams, held_pixels)
-    rows, columns = op.kernel
+    rows = op.kernel[0]
+    kept_rows, kept_columns = op.extent[0] - 1, op.extent[1] - 1
     rolling = rolling_rows(op, source, held_pixels)
     if rolling:
         # each row has a write enable of its own, in whole bytes of 9 bits (UG473, UG573)
         row_bits = BYTE_BITS * ceil_div(bits, BYTE_BITS)
         line_buffer = Store(lines, row_bits * rolling, 1, buffer)
     else:
-        line_buffer = Store(_recalled_words(lines), bits * (rows - 1), 1, ring)
-    return line_buffer, Store(_recalled_words(taps), bits * rows * (columns - 1), 1, ring)
+        line_buffer = Store(_recalled_words(lines), bits * kept_rows, 1, ring)
+    return line_buffer, Store(_recalled_words(taps), bits * rows * kept_columns, 1, ring)
 
 
 def window_counters(op: WindowOp, source: FeatureMap, streams: IntArray) -> Amount:
@@ -96,20 +98,21 @@ def window_control(
         kept = np.maximum(kept_words(op, source, streams, held_pixels), 1)
         return control + counter(2 * clog2(kept))
     lines, taps = _depths(op, source, streams, held_pixels)
-    rows, columns = op.kernel
+    rows = op.kernel[0]
+    kept_rows, kept_columns = op.extent[0] - 1, op.extent[1] - 1
     rolling = rolling_rows(op, source, held_pixels)
     if rolling:
         choose = amount(lut=mux_lut(rolling, bits * rows))
         control = control + choose + counter(clog2(lines) + clog2(rolling))
     else:
-        control = control + _recall_registers(lines, bits * (rows - 1))
-    return control + _recall_registers(taps, bits * rows * (columns - 1))
+        control = control + _recall_registers(lines, bits * kept_rows)
+    return control + _recall_registers(taps, bits * rows * kept_columns)
 
 
 def rolling_rows(op: WindowOp, source: FeatureMap, held_pixels: int) -> int:
     """Rows side by side of which one is written while the others are read, where the window does
     not keep pace with its pixels; each row of the window is one of those. 0 where it does."""
-    rows, columns = op.kernel
+    rows, columns = op.extent
     stored_rows = ceil_to(max(0, held_pixels - (columns - 1)), source.width)
     return stored_rows if stored_rows > rows - 1 else 0
 
@@ -176,6 +179,6 @@ def _recall_registers(depth: IntArray, width_bits: IntArray) -> Amount:
 
 def lead_frames(op: WindowOp, source: FeatureMap) -> float:
     """Share of an input frame that must have arrived before the first window is complete."""
-    rows = min(max(op.kernel[0] - op.pads[0], 1), source.height)
-    columns = min(max(op.kernel[1] - op.pads[1], 1), source.width)
+    rows = min(max(op.extent[0] - op.pads[0], 1), source.height)
+    columns = min(max(op.extent[1] - op.pads[1], 1), source.width)
     return ((rows - 1) * source.width + columns) / source.pixels

@@ -23,6 +23,12 @@ _LAYER_FIELDS = (
 _COST_FIELDS = ("frame_ii_cycles", "latency_cycles", "start_cycles", "off_chip_bits")
 
 
+def _kernel(op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d) -> str:
+    """With the rows and columns from one tap to the next where these are not neighbours."""
+    apart = "" if op.dilation == (1, 1) else f" every {'x'.join(map(str, op.dilation))}"
+    return "x".join(map(str, op.kernel)) + apart
+
+
 def _layer_row(source: ExportSource, name: str) -> list[object]:
     graph, design = source.graph, source.design
     layer = graph[name]
@@ -37,7 +43,7 @@ def _layer_row(source: ExportSource, name: str) -> list[object]:
             op = layer.op
             setting, density = design.settings.get(name), design.densities.get(name)
             weight = source.formats.weights[name]
-            row += ["x".join(map(str, pair)) for pair in (op.kernel, op.stride, op.pads)]
+            row += [_kernel(op), *("x".join(map(str, pair)) for pair in (op.stride, op.pads))]
             row += [op.groups, macs_per_frame(graph, name), estimate.active_macs]
             asked = setting or SparsitySetting()
             row += [asked.weight_sparsity, str(asked.weight_family), asked.act_threshold]
@@ -49,7 +55,7 @@ def _layer_row(source: ExportSource, name: str) -> list[object]:
             row += [operand.width_bits, operand.frac_bits]
         case ops.MaxPool2d() | ops.AvgPool2d():
             pool = layer.op
-            row += ["x".join(map(str, pair)) for pair in (pool.kernel, pool.stride, pool.pads)]
+            row += [_kernel(pool), *("x".join(map(str, pair)) for pair in (pool.stride, pool.pads))]
             row += [""] * 9 + [out.width_bits, out.frac_bits] + [""] * 4
         case _:
             row += [""] * 12 + [out.width_bits, out.frac_bits] + [""] * 4

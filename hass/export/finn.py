@@ -19,7 +19,7 @@ from .exporter import Export, Exporter, ExportSource, Fate, Remark
 from .finn_folding import FinnFolding, FinnNode, finn_folding, weight_sums
 from .finn_layers import FinnNetwork, check_design, finn_outputs, sum_format
 from .selections import selection
-from .uniform import check_uniform
+from .uniform import check_one_output, check_uniform
 
 SCRIPT_FILE = "build.py"
 CHECKED_FRAMES = 4  # FINN runs its graph in Python, node by node
@@ -179,6 +179,7 @@ def _remarks(source: ExportSource, folding: FinnFolding) -> Iterator[Remark]:
 
 def _export(source: ExportSource) -> Export:
     check_uniform(source, "finn")
+    check_one_output(source, "finn")
     check_design(source)
     folding = finn_folding(source)
     frames = source.frames.images[:CHECKED_FRAMES].astype(np.float32)

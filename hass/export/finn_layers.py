@@ -34,6 +34,8 @@ MAX_BITS = 8  # FINN builds no thresholds for wider words (max_multithreshold_bi
 def _refusal(graph: Graph, layer: Layer) -> str | None:
     """What FINN would take in the place of a layer that it cannot take."""
     op, maps = layer.op, graph.in_maps(layer.name)
+    if isinstance(op, ops.Conv2d | ops.MaxPool2d) and op.dilation != (1, 1):
+        return "a window without dilation"
     match op:
         case ops.Conv2d():
             if op.groups == 1 or op.groups == maps[0].channels == op.out_channels:
@@ -50,7 +52,9 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
             return "Relu as the activation"
         case ops.LeakyRelu() | ops.PRelu() | ops.Curve():
             return "Relu as the activation"
-        case ops.Slice() | ops.Pad():
+        case ops.Upsample() | ops.DepthToSpace():
+            return "a network without it"
+        case ops.Slice() | ops.Pad() | ops.Shuffle():
             found = selection(graph, layer) is not None
             return None if found else "a slice that starts at the map's corner and leaves no rest"
         case ops.Mul() | ops.Concat():
@@ -151,7 +155,7 @@ class FinnNetwork:
                 made = INPUT
             case ops.Conv2d():
                 made = add_conv(self._out, self._source, self._integers, layer, taken[0], node)
-            case ops.Slice() | ops.Pad():
+            case ops.Slice() | ops.Pad() | ops.Shuffle():
                 made = self._select(layer, taken[0])
             case ops.Add():
                 made = self._out.node("Add", self._aligned(layer, taken), node)
@@ -201,7 +205,7 @@ class FinnNetwork:
 
 def _average_exactly(op: ops.AvgPool2d, source: IntArray, shift_bits: int) -> IntArray:
     """``floor(sum * 2**shift_bits / taps + 1/2)``."""
-    total = windows(source, op.kernel, op.stride, op.pads).sum(axis=(4, 5))
+    total = windows(source, op).sum(axis=(4, 5))
     over, under = max(shift_bits, 0), max(-shift_bits, 0)
     taps = (op.kernel[0] * op.kernel[1]) << under
     return np.asarray((2 * (total << over) + taps) // (2 * taps))

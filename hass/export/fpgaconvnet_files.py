@@ -17,10 +17,10 @@ from .fpgaconvnet_cycles import cycles_csv
 from .fpgaconvnet_folding import MIN_SPARSITY
 from .fpgaconvnet_json import channel_histograms, partition_json
 from .fpgaconvnet_onnx import write_onnx
-from .fpgaconvnet_ops import LoweredGraph, lower_ops
+from .fpgaconvnet_ops import LoweredGraph, check_ops, lower_ops
 from .fpgaconvnet_remarks import layer_remarks
 from .fpgaconvnet_stages import Stages, build_stages
-from .uniform import check_uniform
+from .uniform import check_one_output, check_uniform
 
 PORT_WIDTH_BITS = 512  # of its own platform files
 HLS_WORD_BITS = 16
@@ -172,6 +172,8 @@ def _export(source: ExportSource) -> Export:
     if not worked_layers(source):
         raise GraphError(f"{source.graph.name}: a partition of fpgaConvNet needs a layer")
     check_uniform(source, "fpgaconvnet")
+    check_one_output(source, "fpgaconvnet")
+    check_ops(source.graph)
     lowered = lower_ops(source.graph, source.weights)
     stages = build_stages(source, lowered)
     files = _network_files(source, lowered, stages)

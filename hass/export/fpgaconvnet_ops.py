@@ -1,7 +1,7 @@
 """A network in the operators that fpgaConvNet has: the others as convolutions of constants.
 
-It has no Slice, no Pad, no average over less than the whole map, and it drops poolings of a single
-element. All four are convolutions whose weights are zeros and ones, or equal shares.
+It has no Slice, no Pad, no Shuffle, no average over less than the whole map, and it drops poolings
+of a single element. All five are convolutions whose weights are zeros and ones, or equal shares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from types import MappingProxyType
 import numpy as np
 
 from .. import ops
+from ..errors import Mistake, SpecError
 from ..graph import FloatArray, Graph, Layer, Weights
+from ..moves import shuffled_channels
 from ..values import FeatureMap
 
 
@@ -74,6 +76,36 @@ def _pad_as_conv(op: ops.Pad, source: FeatureMap) -> _AsConv:
     return _AsConv(ops.Conv2d(channels, (1, 1), pads=op.pads), weight, what)
 
 
+def _shuffle_as_conv(op: ops.Shuffle, channels: int) -> _AsConv:
+    weight = np.zeros((channels, channels, 1, 1), dtype=np.float32)
+    weight[np.arange(channels), shuffled_channels(op, channels)] = 1.0
+    what = "a convolution that puts channels in another order: the same numbers"
+    return _AsConv(ops.Conv2d(channels, (1, 1)), weight, what)
+
+
+def check_ops(graph: Graph) -> None:
+    """Refuse a network with operators that neither it nor its convolutions have.
+
+    Raises:
+        SpecError: with all layers that it cannot take.
+    """
+    mistakes = []
+    for layer in graph:
+        wanted = ""
+        match layer.op:
+            case ops.Upsample() | ops.DepthToSpace():
+                wanted = "a network whose maps do not grow"
+            case ops.Conv2d(dilation=dilation) | ops.MaxPool2d(dilation=dilation):
+                wanted = "" if dilation == (1, 1) else "a window without dilation"
+            case _:
+                pass
+        if wanted:
+            where = f"--to fpgaconvnet, layer {layer.name!r}"
+            mistakes.append(Mistake(where, ops.op_name(layer.op), wanted))
+    if mistakes:
+        raise SpecError(mistakes)
+
+
 def _window_as_conv(op: ops.MaxPool2d | ops.AvgPool2d, source: FeatureMap, what: str) -> _AsConv:
     share = 1.0 / (op.kernel[0] * op.kernel[1])
     weight = np.full((source.channels, 1, *op.kernel), share, dtype=np.float32)
@@ -87,6 +119,8 @@ def _as_conv(op: ops.Op, source: FeatureMap) -> _AsConv | None:
             return _slice_as_conv(op, source)
         case ops.Pad():
             return _pad_as_conv(op, source)
+        case ops.Shuffle():
+            return _shuffle_as_conv(op, source.channels)
         case ops.AvgPool2d():
             what = "a depthwise convolution with equal weights: near numbers"
             if op.divisor is ops.Divisor.INSIDE and any(op.pads):

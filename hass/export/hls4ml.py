@@ -26,7 +26,7 @@ from .hls4ml_knobs import (
     precision,
 )
 from .hls4ml_layers import check_layers, hls4ml_network
-from .uniform import check_uniform
+from .uniform import check_one_output, check_uniform
 from .yaml_text import YamlValue, yaml_text
 
 MODEL_FILE, CONFIG_FILE, SCRIPT_FILE = "model.onnx", "hls4ml_config.yml", "build_hls4ml.py"
@@ -139,6 +139,7 @@ def _remarks(
 
 def _export(source: ExportSource) -> Export:
     check_uniform(source, "hls4ml")
+    check_one_output(source, "hls4ml")
     check_layers(source.graph)
     network = hls4ml_network(source)
     knobs = {

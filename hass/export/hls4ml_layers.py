@@ -30,6 +30,8 @@ from .selections import selection
 def _refusal(graph: Graph, layer: Layer) -> str | None:
     """What hls4ml would take in the place of a layer that it cannot take."""
     op, maps = layer.op, graph.in_maps(layer.name)
+    if isinstance(op, ops.Conv2d | ops.MaxPool2d) and op.dilation != (1, 1):
+        return "a window without dilation"
     match op:
         case ops.Conv2d():
             if op.groups == 1 or op.groups == maps[0].channels == op.out_channels:
@@ -47,7 +49,9 @@ def _refusal(graph: Graph, layer: Layer) -> str | None:
             return "Relu as the activation"
         case ops.LeakyRelu() | ops.PRelu() | ops.Curve():
             return "Relu as the activation"
-        case ops.Slice() | ops.Pad():
+        case ops.Upsample() | ops.DepthToSpace():
+            return "a network without it"
+        case ops.Slice() | ops.Pad() | ops.Shuffle():
             found = selection(graph, layer) is not None
             return None if found else "a slice that starts at the map's corner and leaves no rest"
         case _:
@@ -123,7 +127,7 @@ class _Writer:
                 made = add_conv(self._out, self._source, self._integers, layer, taken[0], node)
             case ops.AvgPool2d() | ops.GlobalAvgPool():
                 made = self._average(layer, taken[0])
-            case ops.Slice() | ops.Pad():
+            case ops.Slice() | ops.Pad() | ops.Shuffle():
                 made = self._select(layer, taken[0])
             case ops.Concat():
                 return self._concat(layer, taken)

@@ -29,13 +29,15 @@ from ..fixed_point import (
     sigmoid_table,
 )
 from ..graph import Layer
+from ..handlers.reorder_steps import reorder_steps, repeat_steps
 from ..handlers.values import frame_dims
+from ..handlers.write import window_attributes
 from ..reference_ops import align_frac_bits, leaky_slopes, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
 from .onnx_curve import add_curve
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
 from .onnx_network import OnnxNetwork
-from .onnx_walk import finished, main_node, network_maker
+from .onnx_walk import finished, main_node, network_maker, reordered
 
 OPSET = 17
 IR_VERSION = 8
@@ -115,12 +117,7 @@ class ExactWriter:
                 above = self._maker.node("Max", [*sources, low], f"{name}/above")
                 return self._main(layer, "Min", [above, high])
             case ops.MaxPool2d():
-                window: Attributes = {
-                    "kernel_shape": op.kernel,
-                    "strides": op.stride,
-                    "pads": op.pads,
-                }
-                return self._main(layer, "MaxPool", sources, window)
+                return self._main(layer, "MaxPool", sources, window_attributes(op))
             case ops.AvgPool2d():
                 return self._average(layer, op, sources[0])
             case ops.GlobalAvgPool():
@@ -155,6 +152,13 @@ class ExactWriter:
                 ends = (op.channels_front, op.channels_back)
                 inputs = [*sources, *self._maker.pad_inputs(name, op.pads, *ends)]
                 return self._main(layer, "Pad", inputs)
+            case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+                maps = self._graph.in_maps(name)[0], layer.out
+                if isinstance(op, ops.Upsample):
+                    steps = repeat_steps(op, *maps)
+                else:
+                    steps = reorder_steps(op, *maps)
+                return reordered(self._maker, self._network, layer, steps, sources[0])
 
     def _output(self, layer: Layer, source: str) -> str:
         narrow = self._maker.node("Cast", [source], f"{layer.name}/raw", {"to": TensorProto.FLOAT})
@@ -182,12 +186,13 @@ class ExactWriter:
         )
         taps = []
         for row, column in np.ndindex(op.kernel):
+            first = (row * op.dilation[0], column * op.dilation[1])
             ends = (
-                row + (out.height - 1) * op.stride[0] + 1,
-                column + (out.width - 1) * op.stride[1] + 1,
+                first[0] + (out.height - 1) * op.stride[0] + 1,
+                first[1] + (out.width - 1) * op.stride[1] + 1,
             )
             inputs = [
-                self._maker.integers(f"from_{row}_{column}", (row, column)),
+                self._maker.integers(f"from_{first[0]}_{first[1]}", first),
                 self._maker.integers(f"to_{ends[0]}_{ends[1]}", ends),
             ]
             tap = f"{name}/tap_{row}_{column}"

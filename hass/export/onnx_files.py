@@ -18,6 +18,7 @@ from .exporter import Export, Exporter, ExportSource, Fate, Remark
 from .onnx_exact import ExactWriter, step_of
 from .onnx_network import OnnxNetwork, onnx_network
 from .onnx_qdq import MAX_WORD_BITS, QdqWriter
+from .uniform import check_one_output
 
 FRAMES_AT_ONCE = 16  # in the reference
 EXACT_MODEL, QDQ_MODEL = "model.onnx", "model_qdq.onnx"
@@ -188,6 +189,7 @@ def _remarks(source: ExportSource, inexact: frozenset[str]) -> tuple[Remark, ...
 
 
 def _export(source: ExportSource) -> Export:
+    check_one_output(source, "onnx")
     network = onnx_network(source)
     sink = source.graph.of_type(ops.Output)[0].name
     step = step_of(source.formats.outputs[sink])

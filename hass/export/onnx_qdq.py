@@ -17,13 +17,14 @@ import onnx
 from .. import ops
 from ..fixed_point import quantise
 from ..graph import Layer
+from ..handlers.reorder_steps import reorder_steps
 from ..handlers.write import OP_TYPES, op_attributes
 from ..handlers.write_curve import SOURCE, Step, curve_steps
 from ..values import FixedPoint
 from .onnx_exact import step_of
 from .onnx_maker import INPUT, NO_ATTRIBUTES, Attributes, word_dtype
 from .onnx_network import OnnxNetwork
-from .onnx_walk import finished, main_node, network_maker
+from .onnx_walk import finished, main_node, network_maker, reordered
 
 OPSET = 21
 IR_VERSION = 10
@@ -34,7 +35,10 @@ _INT4_BITS = 4
 _NO_WORK = (ops.Output, ops.Fork)
 # They need no saturation, and onnxruntime 1.32 cannot load a Clip or a Relu behind them (8-bit
 # words).
-_KEEPS_WORDS = (ops.MaxPool2d, ops.Slice, ops.Pad)
+_KEEPS_WORDS = (
+    *(ops.MaxPool2d, ops.Slice, ops.Pad),
+    *(ops.Upsample, ops.DepthToSpace, ops.Shuffle),
+)
 
 
 class QdqWriter:
@@ -132,6 +136,9 @@ class QdqWriter:
                 more = (op.channels_front, op.channels_back)
                 inputs = [*sources, *self._maker.pad_inputs(name, op.pads, *more)]
                 return self._main(layer, "Pad", inputs)
+            case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+                steps = reorder_steps(op, self._graph.in_maps(name)[0], layer.out)
+                return reordered(self._maker, self._network, layer, steps, sources[0])
             case _:
                 return self._main(layer, OP_TYPES[type(op)], sources, op_attributes(op))
 
@@ -174,13 +181,7 @@ class QdqWriter:
         scale = self._real(f"{name}.weight_scale", step_of(fmt))
         weight = maker.node("DequantizeLinear", [words, scale], f"{name}/weight")
         bias = self._bias(name)
-        window: Attributes = {
-            "kernel_shape": op.kernel,
-            "strides": op.stride,
-            "pads": op.pads,
-            "group": op.groups,
-        }
-        return self._main(layer, "Conv", [source, weight, bias], window)
+        return self._main(layer, "Conv", [source, weight, bias], op_attributes(op))
 
     def _bias(self, name: str) -> str:
         """As integers of the accumulator's step where 32 bits hold them."""

@@ -8,6 +8,7 @@ import onnx
 
 from .. import ops
 from ..graph import Graph, Layer
+from ..handlers.reorder_steps import Step
 from ..handlers.values import frame_dims
 from .onnx_maker import NO_ATTRIBUTES, Attributes, ModelMaker
 from .onnx_network import OnnxNetwork
@@ -30,6 +31,20 @@ def main_node(
     """The node that stands for a layer, under its name; the tensor that it makes."""
     doc = network.docs[layer.name]
     return maker.node(op_type, inputs, f"{layer.name}/raw", attributes, layer=layer.name, doc=doc)
+
+
+def reordered(
+    maker: ModelMaker, network: OnnxNetwork, layer: Layer, steps: Sequence[Step], tensor: str
+) -> str:
+    """The nodes of a layer that puts out its words in another order; the last one stands for it."""
+    for number, step in enumerate(steps):
+        inputs = [tensor]
+        for key, values in step.constants.items():
+            inputs.append(maker.constant(f"{layer.name}.{key}", values) if key else "")
+        if number == len(steps) - 1:
+            return main_node(maker, network, layer, step.op_type, inputs, step.attributes)
+        tensor = maker.node(step.op_type, inputs, f"{layer.name}/{number}", step.attributes)
+    return tensor
 
 
 def finished(

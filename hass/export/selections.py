@@ -1,7 +1,9 @@
-"""Slices and pads, which other tools lack, as convolutions of one pixel that select channels."""
+"""Slices, pads and shuffles, which other tools lack, as convolutions of one pixel that pick
+channels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +12,7 @@ from .. import ops
 from ..fixed_point import IntArray
 from ..graph import Graph, Layer
 from ..intmath import ceil_div
+from ..moves import shuffled_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,9 @@ class Selection:
 
 
 def selection(graph: Graph, layer: Layer) -> Selection | None:
-    """A Slice or a Pad as a convolution; None: it is none, or starts inside the map."""
+    """A Slice, a Pad or a Shuffle as a convolution; None: it is none, or starts inside the map."""
     maps = graph.in_maps(layer.name)
+    chosen: Sequence[int]
     match layer.op:
         case ops.Slice(rows, columns, channels):
             kept = ceil_div(maps[0].height, rows.step), ceil_div(maps[0].width, columns.step)
@@ -39,6 +43,10 @@ def selection(graph: Graph, layer: Layer) -> Selection | None:
         case ops.Pad(pads, front, _):
             op = ops.Conv2d(layer.out.channels, (1, 1), (1, 1), pads)
             chosen = range(maps[0].channels)
+        case ops.Shuffle() as op_:
+            op = ops.Conv2d(layer.out.channels, (1, 1))
+            chosen = shuffled_channels(op_, layer.out.channels).tolist()
+            front = 0
         case _:
             return None
     weights = np.zeros((op.out_channels, maps[0].channels, 1, 1), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Designs with one word length, which is all that some tools' configurations can say."""
+"""What other tools' configurations can say: one word length, and one output."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ def check_uniform(source: ExportSource, target: str) -> None:
     ]
     if mistakes:
         raise SpecError(mistakes)
+
+
+def check_one_output(source: ExportSource, target: str) -> None:
+    """Refuse a network with several outputs.
+
+    Raises:
+        SpecError: naming them.
+    """
+    outputs = source.graph.outputs
+    if len(outputs) > 1:
+        names = ", ".join(layer.name for layer in outputs)
+        raise SpecError.at(f"--to {target}", f"outputs {names}", "a network with one output")

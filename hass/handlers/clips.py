@@ -30,6 +30,9 @@ def non_negative_layers(graph: Graph) -> frozenset[str]:
                 | ops.Fork()
                 | ops.Slice()
                 | ops.Pad()
+                | ops.Upsample()
+                | ops.DepthToSpace()
+                | ops.Shuffle()
                 | ops.Output()
             ) if found.issuperset(sources):
                 found.add(layer.name)

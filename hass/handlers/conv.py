@@ -11,7 +11,7 @@ from .window import read_window
 
 
 def conv(node: Node) -> Stream:
-    """Conv (2-D): grouped, depthwise, strided, any pads; a missing bias is zero."""
+    """Conv (2-D): grouped, depthwise, strided, dilated, any pads; a missing bias is zero."""
     weight = node.floats(1)
     if weight.ndim != 4:
         raise node.refuse(f"{weight.ndim - 2}-D convolution, only 2-D is supported")
@@ -28,7 +28,7 @@ def conv(node: Node) -> Stream:
         )
     out_channels = int(weight.shape[0])
     bias = np.zeros(out_channels, np.float32) if node.input(2) is None else node.floats(2)
-    op = ops.Conv2d(out_channels, kernel, window.stride, window.pads, groups)
+    op = ops.Conv2d(out_channels, kernel, window.stride, window.pads, groups, window.dilation)
     name = node.draft.add_conv(node.layer, op, source.layer, weight, bias)
     return spatial(name, node.draft.map(name), source.shape[0])
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import onnx
 
+from ..errors import UnsupportedOpError
 from .node import Node, describe
+from .reorder import rearranged
 from .values import Stream
 from .views import reshaped, transposed
 
@@ -31,9 +33,14 @@ def _reshaped(node: Node, shape: tuple[int, ...]) -> Stream:
     if not shape or shape[0] != batch:
         raise node.refuse(f"to {list(shape)} of {describe(source)}: moves the batch dimension")
     result = reshaped(source, shape)
-    if result is None:
-        raise node.refuse(f"to {list(shape)} of {describe(source)}: a Transpose stands between")
-    return result
+    if result is not None and not result.axes:
+        return result
+    try:  # words that really move, as in a channel shuffle
+        return rearranged(node, source, shape)
+    except UnsupportedOpError:
+        if result is None:
+            raise
+        return result
 
 
 def flatten(node: Node) -> Stream:

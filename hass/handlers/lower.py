@@ -38,7 +38,7 @@ class Lowered:
 
     Attributes:
         graph, weights: the layers.
-        input_order, output_order: how the file orders the words of a frame.
+        input_order, output_orders: how the file orders the words of a frame.
         word_bits: layer -> bits of its operands, where a quantised model says so.
         head: what the host makes of the output; None: nothing.
     """
@@ -46,7 +46,7 @@ class Lowered:
     graph: Graph
     weights: Weights
     input_order: FrameOrder
-    output_order: FrameOrder
+    output_orders: tuple[FrameOrder, ...]
     word_bits: Mapping[str, int]
     head: Head | None
 
@@ -56,8 +56,8 @@ def lower(file: ModelFile) -> Lowered:
 
     Raises:
         SpecError: if a tensor's values are malformed.
-        GraphError: on other than one input and one output, dynamic or other than two to four
-            input dimensions, tensors that nothing makes, shapes that do not meet.
+        GraphError: on other than one input, no output, dynamic or other than two to four input
+            dimensions, tensors that nothing makes, shapes that do not meet.
         UnsupportedOpError: listing every node that cannot be lowered.
     """
     graph = file.proto.graph
@@ -116,30 +116,46 @@ class _Attempt:
         file, graph = self._file, self._file.proto.graph
         draft = Draft(safe_name(graph.name, safe_name(file.path.stem, "model")))
         layer = draft.add("input", ops.Input(), [], out=self.reading.map)
-        draft.add("output", ops.Output(), [layer])  # reserves the name; its source follows
+        # reserves the names, output, output_2, ... in the file's order; sources are set at the end
+        names = [draft.add("output", ops.Output(), [layer]) for _ in graph.output]
         lowering = _Lowering(file, draft)
         values, initializers = ChainMap(self._values), ChainMap(self._initializers)
         lowering.run(Scope(str(file.path), values, initializers, lowering.stored_array))
-        if len(graph.output) != 1:
-            names = ", ".join(repr(output.name) for output in graph.output) or "none"
-            raise GraphError(f"{file.path}: outputs {names}, expected exactly one")
-        result = self._values.get(graph.output[0].name)
-        if not isinstance(result, Stream):
-            raise GraphError(
-                f"{file.path}: output {graph.output[0].name!r} does not depend on the model's input"
-            )
-        if result.positional is not None or result.grown:
-            where = f"{file.path}: output {graph.output[0].name!r}"
-            kind = "expanded" if result.grown else "scaled by a constant that varies over positions"
-            raise GraphError(f"{where} is {kind}; nothing behind it takes that over")
-        draft.set_sources("output", [result.layer])
+        if not graph.output:
+            raise GraphError(f"{file.path}: outputs none, expected at least one")
+        results = [self._result(output.name, len(names)) for output in graph.output]
+        for name, result in zip(names, results, strict=True):
+            draft.set_sources(name, [result.layer])
         word_bits = {
             made.layer: bits
             for tensor, bits in file.word_bits.items()
             if isinstance(made := self._values.get(tensor), Stream)
         }
-        orders = (frame_order(self.reading), frame_order(result))
-        return Lowered(*draft.build(), *orders, word_bits, result.head)
+        network, weights = draft.build()
+        return Lowered(
+            network,
+            weights,
+            frame_order(self.reading),
+            tuple(frame_order(result) for result in results),
+            word_bits,
+            results[0].head,
+        )
+
+    def _result(self, name: str, outputs: int) -> Stream:
+        """An output of the model."""
+        result = self._values.get(name)
+        where = f"{self._file.path}: output {name!r}"
+        if not isinstance(result, Stream):
+            raise GraphError(f"{where} does not depend on the model's input")
+        if result.positional is not None or result.grown:
+            kind = "expanded" if result.grown else "scaled by a constant that varies over positions"
+            raise GraphError(f"{where} is {kind}; nothing behind it takes that over")
+        if result.head is not None and outputs > 1:
+            raise GraphError(
+                f"{where} is a {result.head}, which the host computes: of several outputs none may "
+                "be one; export the network without it"
+            )
+        return result
 
 
 def _only_input(

@@ -16,13 +16,17 @@ def max_pool(node: Node) -> Stream:
     if any(node.used_outputs[1:]):
         raise node.refuse("its Indices output is used")
     window = read_window(node, node.spatial_stream(0).map)
-    return node.windowed(ops.MaxPool2d(window.kernel, window.stride, window.all_pads))
+    return node.windowed(
+        ops.MaxPool2d(window.kernel, window.stride, window.all_pads, window.dilation)
+    )
 
 
 def average_pool(node: Node) -> Stream:
     """AveragePool; ceil_mode becomes pads, and a window over the whole map a GlobalAvgPool."""
     source = node.spatial_stream(0)
     window = read_window(node, source.map)
+    if window.dilation != (1, 1):
+        raise node.refuse(f"dilations {list(window.dilation)}, only [1, 1] is supported")
     if window.kernel == (source.map.height, source.map.width) and not any(window.all_pads):
         return global_average_pool(node)
     count_pads = bool(node.integer("count_include_pad", 0))

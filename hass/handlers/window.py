@@ -17,12 +17,14 @@ class Window:
     Attributes:
         kernel: height, width.
         stride: down, right.
+        dilation: rows and columns from one tap to the next.
         pads: top, left, bottom, right, as given.
         overhang: rows below and columns to the right that ceil_mode adds to ``pads``.
     """
 
     kernel: Pair
     stride: Pair
+    dilation: Pair
     pads: Pads
     overhang: Pair = (0, 0)
 
@@ -33,7 +35,8 @@ class Window:
         return top, left, bottom + self.overhang[0], right + self.overhang[1]
 
 
-def _pair(node: Node, name: str, default: Pair) -> Pair:
+def pair(node: Node, name: str, default: Pair) -> Pair:
+    """An attribute of two integers: down, right."""
     values = node.integers(name)
     if values is None:
         return default
@@ -74,24 +77,27 @@ def read_window(node: Node, source: FeatureMap, kernel: Pair | None = None) -> W
     """The node's window over ``source``; ``kernel`` where the attribute may be missing.
 
     Raises:
-        UnsupportedOpError: on dilation, other than two dimensions, or senseless values.
+        UnsupportedOpError: on other than two dimensions, or senseless values.
     """
-    kernel = _pair(node, "kernel_shape", kernel or (0, 0))
-    stride = _pair(node, "strides", (1, 1))
-    dilations = _pair(node, "dilations", (1, 1))
-    if dilations != (1, 1):
-        raise node.refuse(f"dilations {list(dilations)}, only [1, 1] is supported")
-    if min(kernel) < 1 or min(stride) < 1:
-        raise node.refuse(f"kernel_shape {list(kernel)} and strides {list(stride)}")
-    pads = _pads(node, source, kernel, stride)
+    kernel = pair(node, "kernel_shape", kernel or (0, 0))
+    stride = pair(node, "strides", (1, 1))
+    dilations = pair(node, "dilations", (1, 1))
+    if min(kernel) < 1 or min(stride) < 1 or min(dilations) < 1:
+        raise node.refuse(
+            f"kernel_shape {list(kernel)}, strides {list(stride)}, dilations {list(dilations)}"
+        )
+    # between one tap and no other there is nothing
+    dilation = tuple(d if size > 1 else 1 for d, size in zip(dilations, kernel, strict=True))
+    extent = tuple((size - 1) * d + 1 for size, d in zip(kernel, dilation, strict=True))
+    pads = _pads(node, source, (extent[0], extent[1]), stride)
     overhang = (0, 0)
     if node.integer("ceil_mode", 0):
         sizes = (source.height + pads[0], source.width + pads[1])
         overhang = (
-            _overhang(sizes[0], pads[2], kernel[0], stride[0]),
-            _overhang(sizes[1], pads[3], kernel[1], stride[1]),
+            _overhang(sizes[0], pads[2], extent[0], stride[0]),
+            _overhang(sizes[1], pads[3], extent[1], stride[1]),
         )
-    return Window(kernel, stride, pads, overhang)
+    return Window(kernel, stride, (dilation[0], dilation[1]), pads, overhang)
 
 
 def _overhang(size: int, pad_end: int, kernel: int, stride: int) -> int:

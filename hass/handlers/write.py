@@ -15,6 +15,7 @@ from ..graph import FloatArray, Graph, Layer, Weights
 from ..values import FixedPoint
 from .clips import non_negative_layers, replaced_relus
 from .external_data import OutsideData
+from .reorder_steps import reorder_steps
 from .values import frame_dims
 from .write_curve import SOURCE, curve_steps
 
@@ -121,15 +122,16 @@ class _Writer:
             if tap in self._tapped:
                 self._node("Identity", [self._tensors[layer.name]], tap)
         (source,) = self._graph.of_type(ops.Input)
-        (sink,) = self._graph.of_type(ops.Output)
-        dims: list[Any] = ["N", *frame_dims(sink.out)]
         proto = self._model.graph
         proto.input.append(_tensor(INPUT, ["N", *frame_dims(source.out)]))
         if self._free is not None:
             proto.input.append(_tensor(FREE_THRESHOLD, []))
             key = f"{self._free}.weight"
             proto.input.append(_tensor(FREE_WEIGHT, self._weights[key].shape))
-        proto.output.append(_tensor(OUTPUT, dims[:2] if sink.out.pixels == 1 else dims))
+        for sink in self._graph.outputs:
+            dims: list[Any] = ["N", *frame_dims(sink.out)]
+            name = self._output(sink.name)
+            proto.output.append(_tensor(name, dims[:2] if sink.out.pixels == 1 else dims))
         for tap, layer in self._tapped.items():
             shown = layer.out
             if tap.startswith("tap:"):
@@ -231,7 +233,7 @@ class _Writer:
                 return INPUT
             case ops.Output():
                 kind = "Flatten" if layer.out.pixels == 1 else "Identity"
-                return self._node(kind, sources, OUTPUT)
+                return self._node(kind, sources, self._output(name))
             case ops.Fork():
                 return sources[0]
             case ops.Relu() if name in self._thresholded:
@@ -255,6 +257,8 @@ class _Writer:
                 return self._curve(name, op, sources[0])
             case ops.Slice() | ops.Pad():
                 sources = [*sources, *self._integers(name, op)]
+            case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+                return self._reordered(layer, op, sources[0])
             case _:
                 pass
         return self._node(OP_TYPES[type(op)], sources, f"layer:{name}", name, **op_attributes(op))
@@ -272,6 +276,22 @@ class _Writer:
             output, layer = made.get(step.name, f"layer:{name}"), name if step is last else ""
             self._node(step.op_type, inputs, output, layer, **step.attributes)
         return f"layer:{name}"
+
+    def _reordered(self, layer: Layer, op: ops.Reordering, tensor: str) -> str:
+        steps = reorder_steps(op, self._graph.in_maps(layer.name)[0], layer.out)
+        for number, step in enumerate(steps):
+            last = number == len(steps) - 1
+            name = f"layer:{layer.name}" if last else f"layer:{layer.name}:{number}"
+            more = [
+                self._constant(f"layer:{layer.name}:{key}", values) if key else ""
+                for key, values in step.constants.items()
+            ]
+            own = layer.name if last else ""
+            tensor = self._node(step.op_type, [tensor, *more], name, own, **step.attributes)
+        return tensor
+
+    def _output(self, layer: str) -> str:
+        return OUTPUT if len(self._graph.outputs) == 1 else layer
 
     def _covers_its_input(self, layer: Layer) -> bool:
         (source,) = self._graph.in_maps(layer.name)
@@ -339,22 +359,22 @@ OP_TYPES: Mapping[type[ops.Op], str] = {
 }
 
 
+def window_attributes(op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d) -> Attributes:
+    """Attributes of the ONNX operators that slide a window; dilations only where there are."""
+    window: Attributes = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+    return window if op.dilation == (1, 1) else {**window, "dilations": op.dilation}
+
+
 def op_attributes(op: ops.Op) -> Attributes:
     """Attributes of the ONNX operator of ``OP_TYPES`` that stands for an op."""
     match op:
         case ops.Conv2d():
-            return {
-                "kernel_shape": op.kernel,
-                "strides": op.stride,
-                "pads": op.pads,
-                "group": op.groups,
-            }
+            return {**window_attributes(op), "group": op.groups}
         case ops.MaxPool2d():
-            return {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+            return window_attributes(op)
         case ops.AvgPool2d():
             count = int(op.divisor is ops.Divisor.WINDOW)
-            window = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
-            return {**window, "count_include_pad": count}
+            return {**window_attributes(op), "count_include_pad": count}
         case ops.HardSigmoid():
             return {"alpha": op.alpha, "beta": op.beta}
         case ops.LeakyRelu():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import ProfileError
-from ..graph import FloatArray
+from ..graph import FloatArray, Graph
 from ..sparsity import Accuracy
 from .dataset import Dataset
 from .paired import Hits
@@ -73,6 +73,16 @@ def count_correct(outputs: FloatArray | IndexArray, labels: IndexArray, dataset:
     return int(np.count_nonzero(found_classes(outputs, labels, dataset)))
 
 
+def require_classes(graph: Graph) -> None:
+    """Raise a ProfileError if a network does not put out one number per class."""
+    if len(graph.outputs) > 1:
+        raise ProfileError(
+            f"{graph.name}: has {len(graph.outputs)} outputs, expected one: a number per class"
+        )
+    if not graph.classifies:
+        raise ProfileError(f"{graph.name}: puts out maps, expected one number per class")
+
+
 def require_images(dataset: Dataset, split: Split) -> None:
     """Raise a ProfileError if a split is empty."""
     if dataset.count(split) == 0:
@@ -113,6 +123,10 @@ def measure_hits(
     """
     require_images(dataset, split)
     session = open_session(model_bytes)
+    if len(session.output_names) > 1:
+        raise ProfileError(
+            f"the network has {len(session.output_names)} outputs, expected one: a number per class"
+        )
     total = min(dataset.count(split), limit if limit is not None else dataset.count(split))
     hits = np.zeros(total, dtype=np.bool_)
     done = 0

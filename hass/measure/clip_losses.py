@@ -21,15 +21,13 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from .. import ops
 from ..cuts import Cut, cutting_order, graph_between
-from ..errors import ProfileError
 from ..graph import FloatArray, Graph, Weights
 from ..intmath import ceil_div
 from ..onnx_io import FREE_THRESHOLD, FREE_WEIGHT, write_model
 from ..prune import pruned_weights
 from ..sparsity import SparsitySetting
-from .accuracy import OUTPUT, batch_size, require_images
+from .accuracy import OUTPUT, batch_size, require_classes, require_images
 from .dataset import Dataset
 from .fronts import crossing_maps, cuts_before, network_macs
 from .progress import ProgressCallback
@@ -183,8 +181,7 @@ def measure_clip_losses(
         SpecError: if an image cannot be read.
     """
     require_images(dataset, Split.CALIBRATION)
-    if graph.of_type(ops.Output)[0].out.pixels != 1:
-        raise ProfileError(f"{graph.name}: puts out maps, expected one number per class")
+    require_classes(graph)
     before = {layer: cut for layer, cut in cuts_before(graph).items() if ladders.get(layer)}
     group = images_at_once(graph)
     total = min(images, dataset.count(Split.CALIBRATION))

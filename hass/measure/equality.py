@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,13 +87,24 @@ def prove(model: ImportedModel) -> Proof:
     _check_size(model, session)
     expected = [_run_original(session, _in_order(model.input_order, b)) for b in batches]
     del session  # a large network is held once at a time
-    outputs = [_by_host(model.head, output) for output in _run_lowered(model, batches)]
-    found = [_in_order(model.output_order, output) for output in outputs]
+    found = [_outputs(model, made) for made in _run_lowered(model, batches)]
     error = max(
         _difference(model.path, wanted, actual, RELATIVE_TOLERANCE)
-        for wanted, actual in zip(expected, found, strict=True)
+        for batch, outputs in zip(expected, found, strict=True)
+        for wanted, actual in zip(batch, outputs, strict=True)
     )
-    return Proof(error, 0.0 if plain is None else _type_error(model, plain, batches, found))
+    return Proof(error, 0.0 if plain is None else _type_error(model, plain, batches, found[0]))
+
+
+def _outputs(model: ImportedModel, made: Mapping[str, FloatArray]) -> list[FloatArray]:
+    """The lowered network's outputs in the order of the file's, and with its orders of words."""
+    orders = model.output_orders or (None,) * len(made)
+    # as read_model calls them
+    names = [OUTPUT, *(f"{OUTPUT}_{number}" for number in range(2, len(made) + 1))]
+    return [
+        _in_order(order, _by_host(model.head, made[name]))
+        for name, order in zip(names, orders, strict=True)
+    ]
 
 
 def _type_error(
@@ -109,11 +120,15 @@ def _type_error(
         wanted = _run_original(session, _in_order(model.input_order, batches[0]))
     except ProfileError:  # no kernels for the type, or operators of QONNX
         return None
-    if not np.isfinite(wanted).all():
+    if not all(np.isfinite(output).all() for output in wanted):
         return None
     judged = plain.roundoff > 0 and not plain.quantised
     tolerance = plain.roundoff * _longest_path(model.graph) if judged else float("inf")
-    return _difference(model.path, wanted, found[0], max(tolerance, RELATIVE_TOLERANCE), share=1.0)
+    most = max(tolerance, RELATIVE_TOLERANCE)
+    return max(
+        _difference(model.path, output, actual, most, share=1.0)
+        for output, actual in zip(wanted, found, strict=True)
+    )
 
 
 def _longest_path(graph: Graph) -> int:
@@ -125,15 +140,19 @@ def _longest_path(graph: Graph) -> int:
     return max(length.values())
 
 
-def _run_lowered(model: ImportedModel, batches: Sequence[FloatArray]) -> list[FloatArray]:
+def _run_lowered(
+    model: ImportedModel, batches: Sequence[FloatArray]
+) -> list[Mapping[str, FloatArray]]:
+    def run(session: Session) -> list[Mapping[str, FloatArray]]:
+        names = session.output_names
+        return [dict(zip(names, session.run(names, b), strict=True)) for b in batches]
+
     if fits_one_file(model.weights):
-        session = open_session(write_model(model.graph, model.weights))
-        return [session.run((OUTPUT,), images)[0] for images in batches]
+        return run(open_session(write_model(model.graph, model.weights)))
     with tempfile.TemporaryDirectory(prefix="hass-") as folder:
         path = Path(folder, "model.onnx")
         write_model_file(model.graph, model.weights, path)
-        session = open_session(path)
-        return [session.run((OUTPUT,), images)[0] for images in batches]
+        return run(open_session(path))
 
 
 def _by_host(head: Head | None, outputs: FloatArray) -> FloatArray:
@@ -181,8 +200,8 @@ def _in_order(order: FrameOrder | None, frames: FloatArray) -> FloatArray:
     return frames.reshape(len(frames), -1) if order is None else order.to_file(frames)
 
 
-def _run_original(session: Session, frames: FloatArray) -> FloatArray:
-    """The first output, (n, words), whatever batch size and rank the file insists on."""
+def _run_original(session: Session, frames: FloatArray) -> tuple[FloatArray, ...]:
+    """All outputs, (n, words) each, whatever batch size and rank the file insists on."""
     shape = session.input_shape
     # a fixed batch size other than 1 is filled with copies of the frame
     copies = shape[0] if shape and shape[0] is not None else 1
@@ -191,9 +210,9 @@ def _run_original(session: Session, frames: FloatArray) -> FloatArray:
         stacked = frame.reshape(1, *(size or -1 for size in shape[1:]))
         if copies > 1:
             stacked = np.repeat(stacked, copies, axis=0)
-        (output,) = session.run(session.output_names[:1], stacked)
-        rows.append(output.reshape(copies, -1)[0])
-    return np.stack(rows)
+        outputs = session.run(session.output_names, stacked)
+        rows.append([output.reshape(copies, -1)[0] for output in outputs])
+    return tuple(np.stack(output) for output in zip(*rows, strict=True))
 
 
 def _difference(

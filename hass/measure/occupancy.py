@@ -54,15 +54,15 @@ class TapSelector:
 
 def tap_selector(op: ops.Conv2d, source: FeatureMap, out: FeatureMap) -> TapSelector:
     """The selector of a layer."""
-    rows = _seen(op.kernel[0], op.stride[0], op.pads[0], source.height, out.height)
-    columns = _seen(op.kernel[1], op.stride[1], op.pads[1], source.width, out.width)
+    rows = _seen(op, 0, source.height, out.height)
+    columns = _seen(op, 1, source.width, out.width)
     return TapSelector(rows, np.ascontiguousarray(columns.T))
 
 
-def _seen(kernel: int, stride: int, pad: int, size: int, out: int) -> FloatArray:
-    result = np.zeros((kernel, size), dtype=np.float32)
-    for tap in range(kernel):
-        places = np.arange(out) * stride - pad + tap
+def _seen(op: ops.Conv2d, axis: int, size: int, out: int) -> FloatArray:
+    result = np.zeros((op.kernel[axis], size), dtype=np.float32)
+    for tap in range(op.kernel[axis]):
+        places = np.arange(out) * op.stride[axis] - op.pads[axis] + tap * op.dilation[axis]
         result[tap, places[(places >= 0) & (places < size)]] = 1.0
     return result
 

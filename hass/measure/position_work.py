@@ -38,11 +38,12 @@ def position_products(
     total = np.zeros((len(active), out.height, out.width))
     for row in range(op.kernel[0]):
         for column in range(op.kernel[1]):
+            down, across = row * op.dilation[0], column * op.dilation[1]
             tap = padded[
                 :,
                 :,
-                row : row + op.stride[0] * (out.height - 1) + 1 : op.stride[0],
-                column : column + op.stride[1] * (out.width - 1) + 1 : op.stride[1],
+                down : down + op.stride[0] * (out.height - 1) + 1 : op.stride[0],
+                across : across + op.stride[1] * (out.width - 1) + 1 : op.stride[1],
             ]
             total += np.einsum("nchw,c->nhw", tap, live[:, row, column], optimize=True)
     return total.reshape(len(active), -1)

@@ -32,6 +32,11 @@ def packings(channels_per_group: int, kernel: tuple[int, int]) -> tuple[int, ...
     return tuple(p for p in divisors(channels_per_group) if p == 1 or p * taps <= MOST_PRODUCTS)
 
 
+def _taps(op: ops.Conv2d, axis: int) -> npt.NDArray[np.int64]:
+    """Places of a window's taps along a side."""
+    return np.arange(op.kernel[axis]) * op.dilation[axis]
+
+
 def gather_windows(
     active: MaskArray, op: ops.Conv2d, positions: Positions
 ) -> npt.NDArray[np.float32]:
@@ -46,8 +51,8 @@ def gather_windows(
         (C, n, P, kh * kw) of 0.0 and 1.0.
     """
     images, channels, height, width = active.shape
-    rows = positions.rows[..., None] * op.stride[0] - op.pads[0] + np.arange(op.kernel[0])
-    columns = positions.columns[..., None] * op.stride[1] - op.pads[1] + np.arange(op.kernel[1])
+    rows = positions.rows[..., None] * op.stride[0] - op.pads[0] + _taps(op, 0)
+    columns = positions.columns[..., None] * op.stride[1] - op.pads[1] + _taps(op, 1)
     places = (
         (np.arange(images) * (height * width))[:, None, None, None]
         + (_nearest(rows, height) * width)[..., None]

@@ -126,7 +126,7 @@ def measure_profile(
     names = [layer.name for layer in graph.convs]
     meters = _meters(graph, pruned, total, seed, names, placed=True)
     ranges: dict[str, Range] = {}
-    classifies = graph.of_type(ops.Output)[0].out.pixels == 1
+    classifies = graph.classifies
     correct = done = 0
     for step in _run_tapped(graph, model, plan, dataset, total):
         active = {tap: step.taps[tap] != 0 for tap in set(plan.conv_inputs.values())}

@@ -65,6 +65,8 @@ def _is_implied(layer: Layer) -> bool:
             return True
         case ops.Fork() | ops.Output() | ops.Concat() | ops.Pad():
             return True
+        case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
+            return True
         case ops.Relu() | ops.Clip() | ops.HardSigmoid() | ops.Sigmoid():
             return True
         case _:

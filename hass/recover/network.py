@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from .. import ops
+from ..errors import GraphError
 from ..graph import Graph, Weights
 
 
@@ -31,8 +32,15 @@ class NetworkModule(nn.Module):
             graph: a verified graph.
             weights: its weights, pruned or not.
             act_thresholds: Conv2d layer -> t: inputs with |x| <= t become zero.
+
+        Raises:
+            GraphError: if the network has several outputs.
         """
         super().__init__()
+        if len(graph.outputs) > 1:
+            raise GraphError(
+                f"{graph.name}: has {len(graph.outputs)} outputs, trained are networks with one"
+            )
         self._graph = graph
         self._thresholds = dict(act_thresholds)
         self._places = {name: place for place, name in enumerate(weights)}
@@ -79,6 +87,7 @@ class NetworkModule(nn.Module):
             self.arrays[self._places[f"{name}.weight"]],
             self.arrays[self._places[f"{name}.bias"]],
             op.stride,
+            dilation=op.dilation,
             groups=op.groups,
         )
 
@@ -120,6 +129,13 @@ _CURVES: Mapping[ops.Function, Callable[[torch.Tensor, float], torch.Tensor]] = 
 )
 
 
+def _spread(op: ops.DepthToSpace, source: torch.Tensor) -> torch.Tensor:
+    frames, _, height, width = source.shape
+    down, right = op.factor
+    blocks = source.reshape(frames, down, right, -1, height, width)
+    return blocks.permute(0, 3, 4, 1, 5, 2).reshape(frames, -1, height * down, width * right)
+
+
 def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
     """One op without weights on maps (N, C, H, W), in port order."""
     first = sources[0]
@@ -144,7 +160,7 @@ def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
             return _CURVES[op.function](first, op.alpha)
         case ops.MaxPool2d():
             padded = _padded(first, op.pads, float("-inf"))
-            return functional.max_pool2d(padded, op.kernel, op.stride)
+            return functional.max_pool2d(padded, op.kernel, op.stride, dilation=op.dilation)
         case ops.AvgPool2d():
             return _averaged(op, first)
         case ops.GlobalAvgPool():
@@ -160,5 +176,14 @@ def apply_op(op: ops.Op, sources: Sequence[torch.Tensor]) -> torch.Tensor:
         case ops.Pad():
             padded = _padded(first, op.pads)
             return functional.pad(padded, (0, 0, 0, 0, op.channels_front, op.channels_back))
+        case ops.Upsample():
+            down, right = op.factor
+            return first.repeat_interleave(down, 2).repeat_interleave(right, 3)
+        case ops.DepthToSpace():
+            return _spread(op, first)
+        case ops.Shuffle():
+            frames, channels, height, width = first.shape
+            rows = first.reshape(frames, op.groups, -1, height, width)
+            return rows.transpose(1, 2).reshape(frames, channels, height, width)
         case ops.Input() | ops.Conv2d():
             raise ValueError(f"{ops.op_name(op)} is not applied here")

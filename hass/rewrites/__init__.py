@@ -10,7 +10,9 @@ from ..graph import Graph, Weights
 from ..verify import verify
 from .drop_identity import drop_identity
 from .fold_affine import fold_affine
+from .fold_blocks import fold_blocks
 from .fold_pad import fold_pad
+from .fold_shuffle import fold_shuffle
 from .fuse_curves import fuse_curves
 from .fuse_hard_sigmoid import fuse_hard_sigmoid
 from .fuse_hard_swish import fuse_hard_swish
@@ -31,6 +33,8 @@ IMPORT_PASSES: tuple[Pass, ...] = (
     fuse_hard_swish,
     fold_affine,
     fold_pad,
+    fold_shuffle,
+    fold_blocks,
     drop_identity,
     fold_affine,
 )

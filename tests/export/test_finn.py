@@ -261,6 +261,7 @@ def test_wide_words_and_all_that_finn_cannot_take_are_refused_at_once() -> None:
     assert layers == {
         *("hs", "max", "r6", "gate", "scaled", "grouped", "sig", "cat", "avg"),
         *("leaky", "slopes", "bent"),
+        *("dealt", "twice"),
     }
 
 

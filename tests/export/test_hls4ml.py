@@ -185,6 +185,7 @@ def test_all_that_hls4ml_cannot_take_is_refused_at_once() -> None:
     layers = {re.search(r"layer '(\w+)'", mistake.where)[1] for mistake in refused.value.mistakes}  # type: ignore[index]
     assert layers == {
         *("hs", "max", "r6", "gate", "scaled", "grouped", "sig", "avg", "leaky", "slopes", "bent"),
+        *("dealt", "twice"),
     }
 
 

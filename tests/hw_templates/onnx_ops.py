@@ -40,6 +40,7 @@ def _conv(op: ops.Conv2d, threshold: float, whole_map: bool) -> list[NodeProto]:
         kernel_shape=op.kernel,
         strides=op.stride,
         pads=op.pads,
+        dilations=op.dilation,
         group=op.groups,
     )
     return [shrink, conv]
@@ -63,7 +64,24 @@ def conv(
 
 def _window(kind: str, op: ops.MaxPool2d | ops.AvgPool2d, **more: int) -> NodeProto:
     window = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
+    if op.dilation != (1, 1):
+        window["dilations"] = op.dilation
     return helper.make_node(kind, ["x0"], ["y"], **window, **more)
+
+
+def _shuffle(op: ops.Shuffle, x: Maps) -> Maps:
+    """A channel shuffle as ShuffleNet has it."""
+    frames, channels, height, width = x.shape
+    shapes = {
+        "rows": np.array([frames, op.groups, channels // op.groups, height, width]),
+        "maps": np.array(x.shape),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["x0", "rows"], ["seen"]),
+        helper.make_node("Transpose", ["seen"], ["turned"], perm=[0, 2, 1, 3, 4]),
+        helper.make_node("Reshape", ["turned", "maps"], ["y"]),
+    ]
+    return _run(nodes, [x], shapes)
 
 
 def _node(op: ops.Op, inputs: int) -> tuple[NodeProto, Constants]:
@@ -100,6 +118,14 @@ def _node(op: ops.Op, inputs: int) -> tuple[NodeProto, Constants]:
             top, left, bottom, right = op.pads
             around = [0, op.channels_front, top, left, 0, op.channels_back, bottom, right]
             return helper.make_node("Pad", [*names, "around"], ["y"]), {"around": np.array(around)}
+        case ops.Upsample():
+            scales = {"scales": np.array([1, 1, *op.factor], np.float32)}
+            how = {"mode": "nearest", "nearest_mode": "floor"}
+            where = {"coordinate_transformation_mode": "asymmetric"}
+            return helper.make_node("Resize", [*names, "", *scales], ["y"], **how, **where), scales
+        case ops.DepthToSpace():  # of equal sides
+            block = op.factor[0]
+            return helper.make_node("DepthToSpace", names, ["y"], mode="DCR", blocksize=block), {}
         case ops.Concat():
             return helper.make_node("Concat", names, ["y"], axis=1), {}
         case ops.Fork():
@@ -147,6 +173,8 @@ def one_op(op: ops.Op, inputs: Sequence[Maps]) -> Maps:
             ops.Function.DECAY: {"one": np.array(1.0), "power": np.array(-op.alpha)},
         }
         return _run(_curve(op), inputs, constants.get(op.function, {}))
+    if isinstance(op, ops.Shuffle):
+        return _shuffle(op, inputs[0])
     node, constants = _node(op, len(inputs))
     # onnxruntime approximates the sigmoid of a float32, by how much it does not say
     double = isinstance(op, ops.Sigmoid)

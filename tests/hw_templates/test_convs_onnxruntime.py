@@ -50,6 +50,10 @@ SHAPES: list[tuple[tuple[int, int, int], Conv2d]] = [
     ((7, 11, 6), Conv2d(6, (3, 3), (2, 2), (1, 1, 1, 1), 6)),
     ((5, 3, 5), Conv2d(5, (2, 3), (1, 1), (1, 2, 0, 0), 5)),
     ((5, 4, 4), Conv2d(12, (3, 2), (1, 1), (1, 0, 1, 1), 4)),
+    # dilated: that keeps pace, that does not, depthwise
+    ((7, 5, 4), Conv2d(6, (3, 3), pads=(2, 3, 2, 3), dilation=(2, 3))),
+    ((11, 7, 4), Conv2d(6, (3, 2), (2, 3), (1, 0, 3, 2), dilation=(3, 2))),
+    ((7, 9, 6), Conv2d(6, (2, 3), (1, 2), (0, 4, 1, 0), 6, (1, 4))),
     # fully connected
     ((1, 1, 30), Conv2d(14, (1, 1))),
     ((3, 5, 4), Conv2d(10, (3, 5))),

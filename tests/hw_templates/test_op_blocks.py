@@ -12,7 +12,7 @@ from hass import ops
 from hass.cost import Folding, LayerShape, as_arrays
 from hass.cost.layer import stream_cycles
 from hass.hw_templates.op_blocks import OpPlan, op_block, streams_mistake
-from hass.hw_templates.window import window_buffers
+from hass.hw_templates.window import reorder_buffers, window_buffers
 from hass.reference_ops import apply
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
@@ -42,6 +42,7 @@ CASES: list[tuple[ops.Op, list[Size], list[int], int, int]] = [
     (ops.Curve(ops.Function.SILU, 0.25), [(3, 5, 4)], [7], 6, 1),
     (ops.MaxPool2d((3, 3), (2, 2), (1, 1, 1, 1)), [(6, 5, 4)], [4], 4, 2),
     (ops.MaxPool2d((2, 3), (2, 1), (0, 0, 1, 1)), [(5, 7, 3)], [4], 4, 3),
+    (ops.MaxPool2d((3, 2), (1, 1), (2, 1, 2, 0), (2, 3)), [(6, 5, 4)], [4], 4, 2),
     (ops.AvgPool2d((2, 2), (2, 2)), [(6, 4, 4)], [4], 5, 2),
     (ops.AvgPool2d((3, 3), (1, 2), (1, 1, 1, 1)), [(5, 6, 2)], [4], 4, 1),
     (ops.AvgPool2d((3, 3), (2, 1), (1, 1, 0, 1), INSIDE), [(5, 6, 2)], [4], 4, 2),
@@ -62,6 +63,15 @@ CASES: list[tuple[ops.Op, list[Size], list[int], int, int]] = [
     (ops.Pad((1, 0, 2, 3)), [(3, 2, 4)], [4], 4, 4),
     (ops.Pad((0, 0, 0, 0), 2, 6), [(3, 2, 4)], [4], 4, 4),
     (ops.Fork(), [(3, 2, 4)], [4], 4, 2),
+    (ops.Upsample((2, 3)), [(3, 2, 4)], [4], 4, 2),
+    (ops.Upsample((1, 2)), [(3, 5, 3)], [4], 4, 1),
+    (ops.Upsample((3, 4)), [(1, 1, 4)], [4], 4, 4),
+    (ops.DepthToSpace((2, 2)), [(3, 2, 8)], [4], 4, 2),
+    (ops.DepthToSpace((1, 3)), [(3, 5, 6)], [4], 4, 1),
+    (ops.DepthToSpace((3, 1)), [(2, 5, 12)], [4], 4, 4),
+    (ops.Shuffle(2), [(3, 2, 6)], [4], 4, 1),
+    (ops.Shuffle(4), [(3, 2, 12)], [4], 4, 6),
+    (ops.Shuffle(3), [(1, 1, 6)], [4], 4, 6),
 ]
 
 
@@ -74,6 +84,8 @@ def _case(index: int, arithmetic: Arithmetic) -> Case:
     buffers = None
     if isinstance(op, ops.MaxPool2d | ops.AvgPool2d):
         buffers = window_buffers(op, maps[0], out, streams, arithmetic.act_bits)
+    elif isinstance(op, ops.Reordering):
+        buffers = reorder_buffers(op, maps[0], out, streams, arithmetic.act_bits)
     plan = OpPlan(
         op=op,
         sources=tuple(maps),

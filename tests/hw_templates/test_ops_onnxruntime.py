@@ -29,7 +29,7 @@ from hass.fixed_point import (
 )
 from hass.hw_templates.blocks import Block, converted
 from hass.hw_templates.op_blocks import OpPlan, op_block, streams_mistake
-from hass.hw_templates.window import window_buffers
+from hass.hw_templates.window import reorder_buffers, window_buffers
 from hass.reference_ops import apply, leaky_slopes, linear_constants, unit_format
 from hass.shapes import output_map
 from hass.values import Arithmetic, FeatureMap, FixedPoint
@@ -101,6 +101,10 @@ EVERY: list[One] = [
     *(One(ops.Curve(f), ((7, 5, 4),), (7,), 6, 1) for f in ops.Function),
     One(ops.Curve(ops.Function.SILU, 1.75), ((7, 5, 4),), (4,), 6, 4),
     One(ops.Curve(ops.Function.ELU, 0.5), ((7, 5, 4),), (9,), 7, 2),
+    One(ops.Upsample((2, 3)), ((3, 5, 4),), (4,), 4, 2),
+    One(ops.DepthToSpace((2, 2)), ((3, 5, 8),), (4,), 4, 2),
+    One(ops.Shuffle(2), ((3, 5, 12),), (4,), 4, 3),
+    One(ops.MaxPool2d((2, 3), (1, 2), (0, 2, 1, 1), (3, 2)), ((5, 11, 3),), (4,), 4, 3),
 ]
 # words of a beat before and behind a converter, and the map
 WIDTHS = [(1, 6, (3, 5, 6)), (6, 2, (3, 5, 6)), (4, 6, (5, 7, 12)), (6, 4, (2, 3, 12))]
@@ -112,6 +116,8 @@ def _plan(one: One, act_bits: int) -> OpPlan:
     buffers = None
     if isinstance(one.op, ops.MaxPool2d | ops.AvgPool2d):
         buffers = window_buffers(one.op, maps[0], out, one.streams, act_bits)
+    elif isinstance(one.op, ops.Reordering):
+        buffers = reorder_buffers(one.op, maps[0], out, one.streams, act_bits)
     return OpPlan(
         op=one.op,
         sources=tuple(maps),

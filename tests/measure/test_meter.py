@@ -20,7 +20,7 @@ from hass.values import FeatureMap
 
 @st.composite
 def layers(draw: st.DrawFn) -> tuple[ops.Conv2d, FeatureMap]:
-    """Non-square, strided, padded, grouped and depthwise layers."""
+    """Non-square, strided, padded, dilated, grouped and depthwise layers."""
     kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 4)))
     groups, per_group, filters = draw(
         st.tuples(st.sampled_from([1, 1, 2, 3]), st.sampled_from([1, 2, 4, 6]), st.integers(1, 3))
@@ -31,17 +31,18 @@ def layers(draw: st.DrawFn) -> tuple[ops.Conv2d, FeatureMap]:
         draw(st.tuples(st.integers(1, 3), st.integers(1, 2))),
         draw(st.tuples(*[st.integers(0, 2)] * 4)),
         groups,
+        draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (1, 2), (3, 2)])),
     )
-    height = draw(st.integers(kernel[0], 7))
-    return op, FeatureMap(height, draw(st.integers(kernel[1], 6)), groups * per_group)
+    height, width = (draw(st.integers(size, max(size, 7))) for size in op.extent)
+    return op, FeatureMap(height, width, groups * per_group)
 
 
 def brute_counts(active: np.ndarray, live: np.ndarray, op: ops.Conv2d) -> np.ndarray:
     """Active products (channels, filters per group, images, rows, columns), by definition."""
     top, left, bottom, right = op.pads
     padded = np.pad(active, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    height = (padded.shape[2] - op.kernel[0]) // op.stride[0] + 1
-    width = (padded.shape[3] - op.kernel[1]) // op.stride[1] + 1
+    height = (padded.shape[2] - op.extent[0]) // op.stride[0] + 1
+    width = (padded.shape[3] - op.extent[1]) // op.stride[1] + 1
     per_group, filters = live.shape[1], live.shape[0] // op.groups
     result = np.zeros((active.shape[1], filters, len(active), height, width), dtype=int)
     for channel in range(active.shape[1]):
@@ -52,7 +53,10 @@ def brute_counts(active: np.ndarray, live: np.ndarray, op: ops.Conv2d) -> np.nda
                 for x in range(width):
                     row, column = y * op.stride[0], x * op.stride[1]
                     window = padded[
-                        :, channel, row : row + op.kernel[0], column : column + op.kernel[1]
+                        :,
+                        channel,
+                        row : row + op.extent[0] : op.dilation[0],
+                        column : column + op.extent[1] : op.dilation[1],
                     ]
                     result[channel, number, :, y, x] = (window & weights).sum(axis=(1, 2))
     return result

@@ -23,7 +23,7 @@ MISSING: dict[str, frozenset[str]] = {
     "inception_v1": frozenset(),
     "inception_v2": frozenset(),
     "resnet50": frozenset(),
-    "shufflenet": frozenset({"Conv"}),
+    "shufflenet": frozenset({"Reshape"}),
     "squeezenet": frozenset(),
     "vgg19": frozenset(),
     "zfnet512": frozenset(),

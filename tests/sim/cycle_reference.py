@@ -114,6 +114,8 @@ class _Actor:
             engine = self.partner
             positions = frame * int(engine.row[c.POSITIONS]) + last
             window = positions * engine._windows_per_position() + word // engine.row[c.PACKED]
+            if engine.row[c.WHOLE]:
+                window = (positions + 1) * engine._windows_per_position() - 1
             if last >= 0 and engine.step <= window:
                 return
         if fifo.has_beat(cycle):
@@ -128,7 +130,9 @@ class _Actor:
         frame, place = divmod(position, int(self.row[c.POSITIONS]))
         pixel = int(self.tables.positions[self.row[c.TABLE] + place])
         beat = frame * int(buffer.row[c.BEATS_PER_FRAME]) - 1
-        if pixel >= 0:
+        if pixel >= 0 and self.row[c.WHOLE]:
+            beat += (pixel + 1) * int(buffer.row[c.BEATS_PER_PIXEL])
+        elif pixel >= 0:
             beat += pixel * int(buffer.row[c.BEATS_PER_PIXEL])
             beat += (window + 1) * int(self.row[c.PACKED])
         return beat < 0 or (beat in buffer.taken_at and buffer.taken_at[beat] < cycle)

@@ -4,6 +4,8 @@
 
 namespace hass {
 
+const int MEMORY_READ_CYCLES = 2;  // of a block memory, its output register included
+
 enum memory_kind { IN_ANY, IN_LUTRAM, IN_BRAM, IN_URAM };
 
 template <typename T, int WORDS, memory_kind KIND>

@@ -16,18 +16,17 @@
 
 namespace hass {
 
-const int LINE_READ_CYCLES = 2;  // of a block memory, its output register included
-
-template <typename T, int H, int W, int C, int S, int KH, int SH, int TOP, int OUT_H, int HEAD,
-          int FILL, int LINES, memory_kind LINES_IN>
+template <typename T, int H, int W, int C, int S, int KH, int DH, int SH, int TOP, int OUT_H,
+          int HEAD, int FILL, int LINES, memory_kind LINES_IN>
 void rolling_rows(int frames, hls::stream<vec<T, S> >& in, hls::stream<vec<T, S * KH> >& out) {
-    static_assert(LINES >= KH, "the rows of a window are there together");
+    const int EXTENT = (KH - 1) * DH + 1;  // rows of the map that a window goes over
+    static_assert(LINES >= EXTENT, "the rows of a window are there together");
     const int BEATS = C / S;
     const int SLOT_STEP = SH % LINES;                      // from a row of windows to the next
     const int SLOT_TURN = (H - (OUT_H - 1) * SH) % LINES;  // from a frame's last to its first
     // each row has a write enable of its own
     memory<vec<vec<T, S>, LINES>, W * BEATS, LINES_IN> lines;
-    outlet<vec<T, S * KH>, LINE_READ_CYCLES> columns;
+    outlet<vec<T, S * KH>, MEMORY_READ_CYCLES> columns;
     // rows are numbered through all frames; row n lies in slot n % LINES
     row_walk<W, BEATS, 0> write;
     int write_row = 0, write_slot = 0;
@@ -40,7 +39,7 @@ void rolling_rows(int frames, hls::stream<vec<T, S> >& in, hls::stream<vec<T, S 
 #pragma HLS PIPELINE II=1
         HASS_COUNT_ITERATION
         const int first = window_row * SH - TOP;  // of the windows' rows in the frame
-        const int last = min_of(first + KH - 1, H - 1);
+        const int last = min_of(first + EXTENT - 1, H - 1);
         const bool turns = window_row == OUT_H - 1;
         const int write_at = write.place * BEATS + write.beat;
         const int read_at = read.place * BEATS + read.beat;
@@ -63,8 +62,10 @@ void rolling_rows(int frames, hls::stream<vec<T, S> >& in, hls::stream<vec<T, S 
         const vec<vec<T, S>, LINES> line = lines.word[read_at];
         vec<T, S * KH> column;
         for (int kh = 0; kh < KH; ++kh) {
-            const int slot = read_slot + kh < LINES ? read_slot + kh : read_slot + kh - LINES;
-            const bool inside = first + kh >= 0 && first + kh < H;
+            const int after = read_slot + kh * DH;
+            const int slot = after < LINES ? after : after - LINES;
+            const int row = first + kh * DH;
+            const bool inside = row >= 0 && row < H;
             for (int s = 0; s < S; ++s) column[kh * S + s] = inside ? line[slot][s] : T(FILL);
         }
         columns.move(reads, column);
