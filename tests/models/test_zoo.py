@@ -34,11 +34,6 @@ SMALL = {
 NARROW_HIDDEN = 64  # of VGG's fully connected layers, which are most of its weights
 # What is not supported yet, and what the refusal says. A network that is leaves the table.
 REFUSED: dict[str, str] = {
-    "shufflenet_v2_x0_5": "Reshape",
-    "shufflenet_v2_x1_0": "Reshape",
-    "unet": "ConvTranspose",
-    "unet_resize": "Resize",
-    "yolo_v8n": "Resize",
     "m5": "3 dimensions",
     "autoencoder": "2 dimensions",
     "mlp_mnist": "2 dimensions",
