@@ -14,8 +14,11 @@ from .cuts import WHOLE, Part, part_graph, part_weights
 from .errors import GraphError
 from .fewer_channels import without_channels
 from .graph import Graph, Weights
+from .handlers.entry import FrameOrder
+from .handlers.external_data import OutsideData
 from .handlers.lower import lower
-from .handlers.model_file import load_model_file
+from .handlers.model_file import LARGEST_FILE_BYTES, load_model_file
+from .handlers.plain_model import PlainModel, plain_model
 from .handlers.write import FREE_THRESHOLD, FREE_WEIGHT, write
 from .rewrites import run_passes
 from .values import FixedPoint, Head
@@ -23,14 +26,20 @@ from .values import FixedPoint, Head
 __all__ = [
     "FREE_THRESHOLD",
     "FREE_WEIGHT",
+    "FrameOrder",
     "ImportedModel",
     "PartOrigin",
+    "PlainModel",
+    "fits_one_file",
+    "plain_model",
     "read_model",
     "take_part",
     "without",
     "write_model",
+    "write_model_file",
 ]
 
+_FOR_THE_GRAPH_BYTES = 1 << 24  # nodes, names and shapes of 10,000 layers are a tenth of it
 _NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
 _NO_OPERANDS: Mapping[str, FixedPoint] = MappingProxyType({})
 
@@ -61,6 +70,11 @@ class ImportedModel:
         sha256: of the file's bytes, in hexadecimal (external data apart).
         opset: version of the operator set that the file uses.
         producer: what wrote the file, as it says itself.
+        input_order, output_orders: how the file orders the words of a frame, where it has channels
+            last or transposes its outputs; None or empty: as the IR's frames (C, H, W) are.
+        word_bits: Conv2d layer -> bits of its operands, of a quantised model whose quantisers of
+            activations were dropped.
+        remarks: what was dropped of the file, for people.
         head: what the host makes of the output, which the file ends with; None: nothing.
         origin: of a part; None: the whole network.
         removed: channels that the file's network has and this one has not; of ``without``.
@@ -72,12 +86,17 @@ class ImportedModel:
     sha256: str
     opset: int
     producer: str
+    input_order: FrameOrder | None = None
+    output_orders: tuple[FrameOrder, ...] = ()
+    word_bits: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     head: Head | None = None
     origin: PartOrigin | None = None
     removed: Removed = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "removed", MappingProxyType(dict(self.removed)))
+        object.__setattr__(self, "word_bits", MappingProxyType(dict(self.word_bits)))
 
     @property
     def part(self) -> Part:
@@ -115,9 +134,11 @@ def without(model: ImportedModel, removed: Removed) -> ImportedModel:
 def read_model(path: str | Path) -> ImportedModel:
     """Read an ONNX file, lower it to the IR and rewrite it to a form the hardware has.
 
-    The network must have one input (N, C, H, W) of static C, H, W; N may be fixed, symbolic or
-    unnamed. Its outputs become the layers ``output``, ``output_2``, ... in the file's order.
-    Computation is in float32 whatever the file's floating-point type.
+    The network must have one input, static but for N; N may be fixed, symbolic or unnamed. It is
+    (N, C, H, W), (N, C, L) or (N, F), a map of one row or one position then, or has its channels
+    last, where that is how the network reads it. Its outputs become the layers ``output``,
+    ``output_2``, ... in the file's order. Computation is in float32 whatever the file's
+    floating-point type.
 
     Raises:
         SpecError: if the file is missing, not ONNX, truncated, or has data outside its folder.
@@ -140,6 +161,10 @@ def read_model(path: str | Path) -> ImportedModel:
         sha256=file.sha256,
         opset=file.opset,
         producer=" ".join(f"{file.proto.producer_name} {file.proto.producer_version}".split()),
+        input_order=lowered.input_order,
+        output_orders=lowered.output_orders,
+        word_bits={name: b for name, b in lowered.word_bits.items() if f"{name}.weight" in weights},
+        remarks=file.remarks,
         head=lowered.head,
     )
 
@@ -172,6 +197,31 @@ def write_model(
 
     Raises:
         GraphError: if a threshold, a format or a tap names no such layer, a threshold is not >= 0,
-            or there is no such layer to be free.
+            there is no such layer to be free, or the weights exceed the 2 GiB of such a model.
     """
+    if not fits_one_file(weights):
+        raise GraphError(
+            f"{graph.name}: {_weight_bytes(weights)} bytes of weights, a model in one piece holds"
+            f" at most {LARGEST_FILE_BYTES}"
+        )
     return write(graph, weights, act_thresholds, taps, free, operands)
+
+
+def write_model_file(graph: Graph, weights: Weights, path: str | Path) -> None:
+    """The IR as an ONNX file with the weights beside it, in ``<path>.data``, whatever their size.
+
+    Raises:
+        OSError: if the files cannot be written.
+    """
+    path = Path(path)
+    outside = OutsideData(path.with_name(f"{path.name}.data"))
+    path.write_bytes(write(graph, weights, _NO_THRESHOLDS, (), None, _NO_OPERANDS, outside))
+
+
+def fits_one_file(weights: Weights) -> bool:
+    """Whether ``write_model`` can write a network of these weights."""
+    return _weight_bytes(weights) <= LARGEST_FILE_BYTES - _FOR_THE_GRAPH_BYTES
+
+
+def _weight_bytes(weights: Weights) -> int:
+    return sum(array.nbytes for array in weights.values())

@@ -96,7 +96,9 @@ def run(model: bytes | Path, frames: Array) -> list[Array]:
     options.log_severity_level = 3
     content = model if isinstance(model, bytes) else str(model)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return list(session.run(None, {session.get_inputs()[0].name: frames}))
+    source = session.get_inputs()[0]
+    sizes = [size if isinstance(size, int) else -1 for size in source.shape[1:]]
+    return list(session.run(None, {source.name: frames.reshape(len(frames), *sizes)}))
 
 
 def frames_of(graph: Graph, count: int = 3, seed: int = 1) -> Array:
@@ -118,12 +120,13 @@ def prove(path: Path, count: int = 3) -> ImportedModel:
     """Import a model and assert that it computes what the file says."""
     model = read_model(path)
     frames = frames_of(model.graph, count)
-    (expected,) = run(path, frames)
+    assert model.input_order is not None
+    (expected,) = run(path, model.input_order.to_file(frames))
     (found,) = run(write_model(model.graph, model.weights), frames)
     if model.head is not None:
         found = np.exp(found - np.log(np.exp(found).sum(axis=1, keepdims=True)))
         found = np.log(found) if model.head is Head.LOG_SOFTMAX else found
-    assert_close(found, expected)
+    assert_close(model.output_orders[0].to_file(found), expected)
     return model
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import re
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from onnx import TensorProto
 from onnx_models import ModelMaker, assert_close, frames_of, run
 
 from hass.errors import HassError, SpecError
-from hass.onnx_io import read_model, write_model
+from hass.onnx_io import read_model, write_model, write_model_file
 
 
 def _network() -> ModelMaker:
@@ -145,6 +147,68 @@ def test_names_of_layers_are_safe_unique_and_stable(tmp_path: Path) -> None:
     frames = frames_of(graph)
     (expected,) = run(maker.save(tmp_path), frames)
     assert_close(run(write_model(graph, model.weights), frames)[0], expected)
+
+
+def test_all_missing_and_short_files_are_named_at_once(tmp_path: Path) -> None:
+    maker = _network()
+    maker.conv(maker.conv("t1", 3, 3), 3, 3)
+    model = maker.model()
+    (tmp_path / "short.bin").write_bytes(bytes(20))
+    places = {0: "missing.bin", 1: "missing.bin", 2: "short.bin", 4: "../other.bin"}
+    for index, location in places.items():
+        tensor = model.graph.initializer[index]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+    with pytest.raises(SpecError) as caught:
+        read_model(_write(tmp_path / "model.onnx", model))
+    values = [mistake.value for mistake in caught.value.mistakes]
+    assert values == ["'missing.bin'", "'20 bytes in short.bin'", "'../other.bin'"]
+
+
+def test_a_folder_or_pipe_in_place_of_the_weights(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for location in ("folder", "pipe"):
+        path = _write(tmp_path / "model.onnx", _with_external_weight(location))
+        with pytest.raises(SpecError, match="a file in the folder"):
+            read_model(path)
+
+
+def test_weights_far_inside_a_huge_file_are_mapped(tmp_path: Path) -> None:
+    raw = _network().model().graph.initializer[0].raw_data
+    start = 3 << 30
+    with (tmp_path / "weights.bin").open("wb") as stream:  # sparse: holds one page
+        stream.seek(start)
+        stream.write(raw)
+    model = _with_external_weight("weights.bin", offset=str(start))
+    array: object = read_model(_write(tmp_path / "model.onnx", model)).weights["Conv_0.weight"]
+    np.testing.assert_array_equal(np.ravel(array), np.frombuffer(raw, np.float32))
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    assert isinstance(array, np.memmap | mmap.mmap)
+
+
+def test_a_model_of_more_than_2_gib_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 31)
+    with pytest.raises(SpecError, match="weights in other files beside it"):
+        read_model(path)
+
+
+def test_weights_are_written_beside_the_model(tmp_path: Path) -> None:
+    maker = ModelMaker((2, 5, 3))
+    hidden = maker.node("Relu", maker.conv("x", 2, 30, 3))
+    maker.node("Gemm", maker.node("Flatten", hidden), maker.random(90, 7))
+    model = read_model(maker.save(tmp_path))
+    target = tmp_path / "written.onnx"
+    write_model_file(model.graph, model.weights, target)
+    assert target.stat().st_size < (tmp_path / "written.onnx.data").stat().st_size
+    again = read_model(target)
+    assert again.weights.digest == model.weights.digest
+    frames = frames_of(model.graph)
+    assert_close(run(target, frames)[0], run(tmp_path / "model.onnx", frames)[0])
 
 
 def test_what_the_file_says_of_itself(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_normalisation(case: str, tmp_path: Path) -> None:
     ("make", "reason"),
     [
         (
-            lambda m: m.node("LayerNormalization", "x", m.random(5)),
+            lambda m: m.node("LayerNormalization", m.conv("x", 4, 4), m.random(5)),
             "only over all of a frame, or over all channels",
         ),
         (

@@ -113,13 +113,12 @@ def clock_option() -> Callable[[F], F]:
 
 
 def bits_option() -> Callable[[F], F]:
-    """``--bits``: passed on as ``bits: int``."""
+    """``--bits``: passed on as ``bits: int | None``, for ``word_lengths_of``."""
     return click.option(
         "--bits",
         type=click.Choice([str(bits) for bits in ACC_BITS]),
-        callback=lambda ctx, param, value: int(value),
-        default="16",
-        show_default=True,
+        callback=lambda ctx, param, value: None if value is None else int(value),
+        show_default="16; of a quantised model its own",
         help="Word length of activations and weights. Accuracy in integers says what fewer cost.",
     )
 

@@ -21,6 +21,7 @@ from .estimate_view import (
     print_estimate,
 )
 from .inputs import is_json, load_profile
+from .word_lengths import word_lengths_of
 
 
 @click.command(
@@ -92,7 +93,10 @@ def _of_model(
         foldings = smallest_foldings(model.graph, profile)
     else:
         foldings = dict(read_foldings(foldings_path, model.graph, profile))
-    return device, estimate(model.graph, foldings, device, profile=profile, clock_mhz=clock_mhz)
+    words = word_lengths_of(model, None, ())
+    return device, estimate(
+        model.graph, foldings, device, profile=profile, arithmetic=words, clock_mhz=clock_mhz
+    )
 
 
 def _of_design(

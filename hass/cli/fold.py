@@ -187,7 +187,7 @@ def command(
     devices: tuple[Device, ...],
     profile_path: str | None,
     data: str | None,
-    bits: int,
+    bits: int | None,
     bits_of: tuple[str, ...],
     solver: str,
     goal: str,
@@ -234,7 +234,7 @@ def command(
     request = Request(
         profile=profile,
         engines=engines,
-        arithmetic=word_lengths_of(imported.graph, bits, bits_of),
+        arithmetic=word_lengths_of(imported, bits, bits_of),
         clock_mhz=clock_mhz,
         effort=effort,
         weights=WeightsAt(weights),

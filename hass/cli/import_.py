@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +23,9 @@ from .common import (
     talk,
 )
 
+if TYPE_CHECKING:
+    from ..measure import Proof
+
 
 @click.command(
     epilog="\b\nExamples:\n  hass import model.onnx\n  hass import model.onnx -o graph.json --json"
@@ -38,11 +42,11 @@ from .common import (
 def command(model: str, output: Path | None, prove: bool, as_json: bool) -> None:
     """Read an ONNX model, show its layers, prove that nothing was lost."""
     imported = read_model(model)
-    error = _proved_error(imported) if prove else None
+    proof = _proof(imported) if prove else None
     if output is not None:
         write_text_atomic(output, graph_to_json(imported.graph))
     if as_json:
-        print_json(_json(imported, error))
+        print_json(_json(imported, proof))
     else:
         _print(imported)
     if imported.head is not None:
@@ -50,17 +54,36 @@ def command(model: str, output: Path | None, prove: bool, as_json: bool) -> None
             f"the last {imported.head} is left to the host: the hardware puts out what it reads, "
             "whose largest word is of the same class"
         )
-    if error is None:
-        talk("not proved: --no-prove was given")
-    else:
-        talk(f"proved: outputs equal the original's in onnxruntime, relative error {error:.2g}")
+    for remark in imported.remarks:
+        talk(f"dropped: {remark}")
+    orders = [("input", imported.input_order)]
+    orders += [("output", order) for order in imported.output_orders]
+    for what, order in orders:
+        if order is not None and not order.is_plain:
+            talk(f"the file's {what} has another order of dimensions than (N, C, H, W)")
+    _say(proof)
 
 
-def _proved_error(model: ImportedModel) -> float:
-    from ..measure import prove_equal  # here, as onnxruntime is slow to load
+def _proof(model: ImportedModel) -> Proof:
+    from ..measure import prove  # here, as onnxruntime is slow to load
 
     with progress("comparing with the original in onnxruntime"):
-        return prove_equal(model)
+        return prove(model)
+
+
+def _say(proof: Proof | None) -> None:
+    if proof is None:
+        talk("not proved: --no-prove was given")
+        return
+    if proof.type_error == 0:
+        original = "the original's in onnxruntime"
+    else:
+        original = "the original's in float32, without its quantisers, in onnxruntime"
+    talk(f"proved: outputs equal {original}, relative error {proof.error:.2g}")
+    if proof.type_error is None:
+        talk("onnxruntime cannot run the original in its own types and with its quantisers")
+    elif proof.type_error:
+        talk(f"its own types and quantisers move outputs by {proof.type_error:.2g} of the largest")
 
 
 def _parameters(model: ImportedModel, name: str) -> int:
@@ -90,7 +113,7 @@ def _groups(layer: Layer) -> int | None:
     return layer.op.groups if isinstance(layer.op, ops.Conv2d) else None
 
 
-def _json(model: ImportedModel, error: float | None) -> dict[str, JsonValue]:
+def _json(model: ImportedModel, proof: Proof | None) -> dict[str, JsonValue]:
     graph = model.graph
     layers: list[JsonValue] = []
     for layer in graph:
@@ -104,6 +127,7 @@ def _json(model: ImportedModel, error: float | None) -> dict[str, JsonValue]:
                 "kernel": None if window is None else window[0],
                 "stride": None if window is None else window[1],
                 "groups": _groups(layer),
+                "word_bits": model.word_bits.get(layer.name),
                 "parameters": _parameters(model, layer.name),
                 "macs_per_frame": macs_per_frame(graph, layer.name),
             }
@@ -120,7 +144,9 @@ def _json(model: ImportedModel, error: float | None) -> dict[str, JsonValue]:
         "parameters": sum(_parameters(model, layer.name) for layer in graph),
         "macs_per_frame": _macs(graph),
         "head": model.head,
-        "max_relative_error": error,
+        "max_relative_error": None if proof is None else proof.error,
+        "type_relative_error": None if proof is None else proof.type_error,
+        "remarks": list(model.remarks),
     }
 
 

@@ -8,12 +8,13 @@ from fnmatch import fnmatchcase
 import click
 
 from ..errors import Mistake, SpecError
-from ..graph import Graph
 from ..near import nearest_or_all
+from ..onnx_io import ImportedModel
 from ..values import ACC_BITS, Arithmetic, Precision, arithmetic_of
 from .common import F
 
 _FLAG = "--bits-of"
+DEFAULT_BITS = 16
 
 
 def bits_of_option() -> Callable[[F], F]:
@@ -28,19 +29,28 @@ def bits_of_option() -> Callable[[F], F]:
     )
 
 
-def word_lengths_of(graph: Graph, bits: int, texts: Sequence[str]) -> Precision:
+def word_lengths_of(model: ImportedModel, bits: int | None, texts: Sequence[str]) -> Precision:
     """Word lengths of a network.
 
     Args:
-        graph: the network.
-        bits: of all layers that ``texts`` do not name.
+        model: the network.
+        bits: of all layers that ``texts`` do not name; None: those of the model, where it is
+            quantised, and 16.
         texts: ``LAYER=BITS`` each; LAYER is a name, or a pattern with ``*``, ``?`` or ``[...]``.
 
     Raises:
         SpecError: listing all texts that name no convolution, or another number of bits.
     """
-    names = [layer.name for layer in graph.convs]
+    graph = model.graph
     own: dict[str, Arithmetic] = {}
+    if bits is None:
+        given = quantised_bits(model)
+        alike = set(given.values())
+        # the streams of a network that is quantised throughout are as narrow as its operands
+        whole = len(given) == len(graph.convs) and len(alike) == 1
+        bits = alike.pop() if whole else DEFAULT_BITS
+        own = {name: arithmetic_of(length) for name, length in given.items()}
+    names = [layer.name for layer in graph.convs]
     mistakes = []
     legal = [str(known) for known in ACC_BITS if known <= bits]
     for text in texts:
@@ -61,3 +71,13 @@ def word_lengths_of(graph: Graph, bits: int, texts: Sequence[str]) -> Precision:
     if mistakes:
         raise SpecError(mistakes)
     return Precision(arithmetic_of(bits), own)
+
+
+def quantised_bits(model: ImportedModel) -> dict[str, int]:
+    """Convolution -> the word length, of those there are, that holds its quantised operands."""
+    lengths = sorted(ACC_BITS)
+    return {
+        name: next((length for length in lengths if length >= bits), lengths[-1])
+        for name, bits in model.word_bits.items()
+        if name in model.graph
+    }

@@ -55,6 +55,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
 # Ops that are known and refused with advice, rather than as merely unknown.
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
+        "QuantizeLinear": "of activations inside a branch, or in a form that hass does not know",
+        "DequantizeLinear": "of activations inside a branch, or in a form that hass does not know",
         **dict.fromkeys(
             (
                 "RMSNormalization",
@@ -78,9 +80,6 @@ REFUSED: Mapping[str, str] = MappingProxyType(
             ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "ReduceMin"),
             "not supported; ReduceMean, ReduceSum and ReduceMax over all positions are",
         ),
-        "QuantizeLinear": "quantised models are not supported; give the float model",
-        "DequantizeLinear": "quantised models are not supported; give the float model",
-        "QLinearConv": "quantised models are not supported; give the float model",
     }
 )
 

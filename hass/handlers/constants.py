@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import onnx
 
+from .by_reference import BY_REFERENCE, evaluate_by_reference
 from .limits import MOST_MADE_VALUES, few_integers, values_made
 from .node import Node
 from .values import Constant
@@ -104,6 +105,25 @@ def _reduce_prod(node: Node, values: Sequence[Constant]) -> Constant:
     return np.asarray(np.prod(values[0], axis=_axes(node, values, 18), keepdims=keep))
 
 
+def _dequantize_linear(node: Node, values: Sequence[Constant]) -> Constant:
+    """(x - zero_point) * scale, both one for all, for each index of an axis, or for each block."""
+    integers, scale = values[0], values[1].astype(np.float32)
+    zero_point = values[2].astype(np.float32) if len(values) > 2 else np.zeros_like(scale)
+    axis, block = node.integer("axis", 1), node.integer("block_size", 0)
+    if scale.ndim == 1 and integers.ndim > 1 and scale.size > 1:
+        shape = [-1 if index == axis % integers.ndim else 1 for index in range(integers.ndim)]
+        scale, zero_point = scale.reshape(shape), zero_point.reshape(shape)
+    elif block:
+        size = integers.shape[axis]
+        scale, zero_point = (
+            np.take(np.repeat(array, block, axis=axis), range(size), axis=axis)
+            for array in (scale, zero_point)
+        )
+    elif scale.size == 1:
+        scale, zero_point = scale.reshape(()), zero_point.reshape(())
+    return np.asarray((integers.astype(np.float32) - zero_point) * scale)
+
+
 def _size(_: Node, values: Sequence[Constant]) -> Constant:
     return np.asarray(values[0].size, np.int64)
 
@@ -115,6 +135,7 @@ EVALUATORS: Mapping[str, Evaluator] = MappingProxyType(
         "Ceil": lambda _, v: np.ceil(v[0]),
         "Concat": _concat,
         "ConstantOfShape": _constant_of_shape,
+        "DequantizeLinear": _dequantize_linear,
         "Div": _divide,
         "Equal": lambda _, v: v[0] == v[1],
         "Expand": _expand,
@@ -150,27 +171,34 @@ def shape_value(node: Node, dims: Sequence[int]) -> Constant:
     return np.asarray(dims[start:end], np.int64)
 
 
-def evaluate(node: Node, values: Sequence[Constant], room: int) -> Constant:
-    """The output of a node all of whose inputs are constant.
+def is_evaluated(op: str) -> bool:
+    """Whether nodes of this op are evaluated where all their inputs are constant."""
+    return op in EVALUATORS or op in BY_REFERENCE
+
+
+def evaluate(node: Node, room: int) -> Sequence[Constant]:
+    """The outputs of a node all of whose inputs are constant.
 
     Args:
         node: the node.
-        values: its inputs.
         room: how many values it may make.
 
     Raises:
-        UnsupportedOpError: if the op is not among ``EVALUATORS``, does not fit its inputs, or makes
-            more than there is room for.
+        UnsupportedOpError: if the op is not evaluated, does not fit its inputs, or makes more than
+            there is room for.
     """
     evaluator = EVALUATORS.get(node.op)
+    if evaluator is None and node.op in BY_REFERENCE:
+        return evaluate_by_reference(node, room)
     if evaluator is None:
         raise node.refuse("of constants is not evaluated; simplify the model first")
+    values = [value for value in node.inputs if isinstance(value, np.ndarray)]
     try:
         made = values_made(node.op, values)
         if made > room:
             most = f"all constants of a file may have {MOST_MADE_VALUES} values"
             raise ValueError(f"makes {made} values; {most}")
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
-            return np.asarray(evaluator(node, values))
+            return (np.asarray(evaluator(node, values)),)
     except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
         raise node.refuse(f"of constants: {error}") from None

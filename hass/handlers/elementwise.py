@@ -20,10 +20,16 @@ def arithmetic(node: Node) -> Stream:
     first, second = node.input(0), node.input(1)
     if not (isinstance(first, Stream) and isinstance(second, Stream)):
         return arithmetic_by_constant(node)
+    if first.positional is not None or second.positional is not None:
+        node.rows(0 if first.positional is not None else 1)
     if node.op == "Div":
         raise node.refuse("of two feature maps: no divider is built, only division by constants")
     op = ops.Mul() if node.op == "Mul" else ops.Add()
-    alike = (first.map, first.shape, first.axes) == (second.map, second.shape, second.axes)
+    if first.grown in ((), second.dims) and second.grown in ((), first.dims):
+        first, second = replace(first, grown=()), replace(second, grown=())
+    alike = replace(first, layer="") == replace(second, layer="")
+    if not alike and (first.grown or second.grown):
+        raise node.refuse(f"of {describe(first)} and {describe(second)}, one of them expanded")
     if alike or _broadcasts(second, first):
         larger = first
     elif _broadcasts(first, second):
@@ -33,7 +39,7 @@ def arithmetic(node: Node) -> Stream:
     if node.op == "Sub":
         second = add_affine(node, second, -1.0, 0.0)
     name = node.draft.add(node.layer, op, [first.layer, second.layer])
-    return Stream(name, larger.map, larger.shape, larger.axes)
+    return replace(larger, layer=name)
 
 
 def _broadcasts(small: Stream, large: Stream) -> bool:

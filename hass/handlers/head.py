@@ -14,7 +14,7 @@ from .values import Stream
 _HEADS = {"Softmax": Head.SOFTMAX, "LogSoftmax": Head.LOG_SOFTMAX}
 # What may stand behind a head: ops that change the view of a frame only.
 _KEEP_HEAD = frozenset(
-    {"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
+    {"Cast", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
 )
 
 

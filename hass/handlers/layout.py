@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import onnx
 
+from ..errors import UnsupportedOpError
 from .node import Node, describe
 from .reorder import rearranged
 from .values import Stream
+from .views import reshaped, transposed
 
 _FLOATS = {
     onnx.TensorProto.FLOAT,
@@ -20,19 +22,30 @@ _FLOATS = {
 
 
 def _reshaped(node: Node, shape: tuple[int, ...]) -> Stream:
-    source = node.stream(0)
-    if source.axes:
-        return rearranged(node, source, shape)
-    if math.prod(shape) != math.prod(source.shape):
+    source = node.view(0)
+    if math.prod(shape) != math.prod(source.dims):
         raise node.refuse(f"to {list(shape)} of {describe(source)}: sizes differ")
-    if not shape or shape[0] != source.shape[0]:
+    if source.folded:
+        source = replace(source, folded=())
+    batch, channels = source.dims[0], source.map.channels
+    if shape == (batch * source.map.pixels, channels) and source.has_channels_last:
+        return replace(source, folded=shape)
+    if not shape or shape[0] != batch:
         raise node.refuse(f"to {list(shape)} of {describe(source)}: moves the batch dimension")
-    return replace(source, shape=shape)
+    result = reshaped(source, shape)
+    if result is not None and not result.axes:
+        return result
+    try:  # words that really move, as in a channel shuffle
+        return rearranged(node, source, shape)
+    except UnsupportedOpError:
+        if result is None:
+            raise
+        return result
 
 
 def flatten(node: Node) -> Stream:
     """Flatten."""
-    dims = node.stream(0).dims
+    dims = node.view(0).dims
     axis = node.integer("axis", 1)
     if not -len(dims) <= axis <= len(dims):
         raise node.refuse(f"axis {axis} of {len(dims)} dimensions")
@@ -42,7 +55,7 @@ def flatten(node: Node) -> Stream:
 
 def reshape(node: Node) -> Stream:
     """Reshape by a constant, or by what was computed from static shapes; 0 copies, -1 infers."""
-    dims = node.stream(0).dims
+    dims = node.view(0).dims
     wanted = node.integer_list(1)
     if wanted is None:
         raise node.refuse("has no shape input")
@@ -70,18 +83,18 @@ def axes_of(node: Node, rank: int) -> tuple[int, ...] | None:
 
 def squeeze(node: Node) -> Stream:
     """Squeeze."""
-    dims = node.stream(0).dims
+    dims = node.view(0).dims
     axes = axes_of(node, len(dims))
     if axes is None:
         axes = tuple(axis for axis, size in enumerate(dims) if size == 1)
     if any(dims[axis] != 1 for axis in axes):
-        raise node.refuse(f"axes {list(axes)} of {describe(node.stream(0))} are not 1")
+        raise node.refuse(f"axes {list(axes)} of {describe(node.view(0))} are not 1")
     return _reshaped(node, tuple(size for axis, size in enumerate(dims) if axis not in axes))
 
 
 def unsqueeze(node: Node) -> Stream:
     """Unsqueeze."""
-    dims = list(node.stream(0).dims)
+    dims = list(node.view(0).dims)
     given = node.integers("axes") if node.opset < 13 else node.integer_list(1)
     axes = axes_of(node, len(dims) + len(given or ()))
     for axis in axes or ():
@@ -91,22 +104,19 @@ def unsqueeze(node: Node) -> Stream:
 
 def transpose(node: Node) -> Stream:
     """Transpose: kept pending until another one cancels it; moved ones are a mere reshape."""
-    source = node.stream(0)
-    rank = len(source.shape)
+    source = node.view(0)
+    rank = len(source.dims)
     perm = node.integers("perm") or tuple(reversed(range(rank)))
     if sorted(perm) != list(range(rank)):
         raise node.refuse(f"perm {list(perm)} of {rank} dimensions")
-    before = source.axes or tuple(range(rank))
-    axes = tuple(before[axis] for axis in perm)
-    moved = [axis for axis in axes if source.shape[axis] > 1 and axis != 0]
-    if axes[0] == 0 and moved == sorted(moved):
-        return replace(source, shape=tuple(source.shape[axis] for axis in axes), axes=())
-    return replace(source, axes=axes)
+    if perm[0] != 0:
+        raise node.refuse(f"perm {list(perm)}: moves the batch dimension")
+    return transposed(source, perm)
 
 
 def identity(node: Node) -> Stream:
     """Identity."""
-    return node.stream(0)
+    return node.view(0)
 
 
 def dropout(node: Node) -> Stream:
@@ -114,7 +124,7 @@ def dropout(node: Node) -> Stream:
     training = node.constant(2) if node.opset >= 12 else None
     if any(node.used_outputs[1:]) or (training is not None and bool(training.any())):
         raise node.refuse("training mode, or its mask is used")
-    return node.stream(0)
+    return node.view(0)
 
 
 def cast(node: Node) -> Stream:
@@ -122,7 +132,30 @@ def cast(node: Node) -> Stream:
     to = node.integer("to", 0)
     if to not in _FLOATS:
         raise node.refuse("of the frame to a type that is not floating point")
-    return node.stream(0)
+    return node.view(0)
+
+
+def cast_like(node: Node) -> Stream:
+    """CastLike: to the type of other values of the network, which is floating point."""
+    return node.view(0)
+
+
+def expand(node: Node) -> Stream:
+    """Expand; of one value per channel to all positions it is left to the Add or Mul behind it."""
+    source, wanted = node.stream(0), node.integer_list(1)
+    rank = len(source.dims)
+    if wanted is None or any(size < 1 for size in wanted):
+        raise node.refuse(f"to {wanted}: not a shape")
+    # 1 stands for a symbolic batch too, and for sizes that are to stay
+    dims = (1,) * (rank - len(wanted)) + wanted
+    if len(dims) > rank or dims[0] not in (1, source.dims[0]):
+        raise node.refuse(f"to {list(wanted)} of {describe(source)}: other than positions")
+    grown = tuple(max(pair) for pair in zip(dims, source.dims, strict=True))
+    if grown == source.dims:
+        return source
+    if source.map.pixels > 1 or not source.has_channel_axis or grown[1] != source.dims[1]:
+        raise node.refuse(f"to {list(wanted)} of {describe(source)}: other than positions")
+    return replace(source, grown=grown)
 
 
 HANDLERS = {
@@ -134,4 +167,6 @@ HANDLERS = {
     "Identity": identity,
     "Dropout": dropout,
     "Cast": cast,
+    "CastLike": cast_like,
+    "Expand": expand,
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import google.protobuf.message  # type: ignore[import-untyped]
@@ -12,10 +13,14 @@ import onnx.numpy_helper
 
 from ..errors import GraphError, SpecError
 from ..near import unreadable
+from .external_data import check_external_data, external_array
+from .inline import inline_functions
+from .quantised import dequantised
 from .texts import texts_not_utf8
 from .values import Constant
 
-OLDEST_OPSET = 9
+LARGEST_FILE_BYTES = (1 << 31) - 1  # of a protobuf message
+OLDEST_OPSET = 7  # the first whose arithmetic broadcasts as today's does
 _EXPECTED = "an ONNX model"
 
 
@@ -26,14 +31,20 @@ class ModelFile:
     Attributes:
         path: as given.
         sha256: of the file's bytes.
-        proto: its content.
+        proto: its content, functions inlined and quantisers dropped.
         opset: version of the default operator set.
+        remarks: what was dropped, for people.
+        word_bits: tensor that a quantised layer puts out -> bits of its operands.
+        reasons: tensor -> why hass cannot exchange the quantised operator that makes it.
     """
 
     path: Path
     sha256: str
     proto: onnx.ModelProto
     opset: int
+    remarks: tuple[str, ...] = ()
+    word_bits: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     def array(self, tensor: onnx.TensorProto) -> Constant:
         """A tensor's values; those stored outside the file must lie inside its folder.
@@ -43,7 +54,7 @@ class ModelFile:
         """
         where = f"{self.path}: tensor {tensor.name!r}"
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            tensor = self._with_external_data(tensor, where)
+            return external_array(self.path, tensor)
         try:
             array = onnx.numpy_helper.to_array(tensor)
         except (ValueError, TypeError, KeyError, OverflowError, RuntimeError) as error:
@@ -53,49 +64,15 @@ class ModelFile:
             raise SpecError.at(where, str(array.dtype), "real numbers")
         return array
 
-    def _with_external_data(self, tensor: onnx.TensorProto, where: str) -> onnx.TensorProto:
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        location = entries.get("location", "")
-        folder = self.path.parent.resolve()
-        target = _resolved(folder, location)
-        if target is None or not target.is_relative_to(folder):
-            raise SpecError.at(
-                f"{where}: external data", location, f"a relative path inside the folder {folder}"
-            )
-        try:
-            offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
-            with target.open("rb") as stream:
-                stream.seek(offset)
-                data = stream.read(length)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise SpecError.at(
-                f"{where}: external data", location, f"a readable file: {reason}"
-            ) from None
-        if length >= 0 and len(data) != length:
-            raise SpecError.at(
-                f"{where}: external data", f"{len(data)} bytes in {location}", f"{length} bytes"
-            )
-        return onnx.TensorProto(
-            dims=tensor.dims, data_type=tensor.data_type, name=tensor.name, raw_data=data
-        )
-
-
-def _resolved(folder: Path, location: str) -> Path | None:
-    """Where an external file really lies, links followed; None where the path says nothing."""
-    relative = Path(location.replace("\\", "/"))
-    if not location or "\0" in location or relative.is_absolute():
-        return None
-    try:
-        return (folder / relative).resolve()
-    except (OSError, RuntimeError):  # a loop of links
-        return None
-
 
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise SpecError.at(path, "a folder", _EXPECTED)
     try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE_BYTES:
+            expected = f"{_EXPECTED} of at most {LARGEST_FILE_BYTES} bytes, weights in other files"
+            raise SpecError.at(path, f"{size} bytes", f"{expected} beside it (external data)")
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise unreadable(path, error, f"{_EXPECTED} that can be read") from None
@@ -105,8 +82,10 @@ def load_model_file(path: str | Path) -> ModelFile:
     """Read and parse an ONNX file.
 
     Raises:
-        SpecError: if there is no such file, or it is empty, truncated or not ONNX.
-        GraphError: if its operator set is older than 9 or newer than the installed onnx knows.
+        SpecError: if there is no such file, or it is empty, truncated, not ONNX or above 2 GiB;
+            or if files beside it are outside its folder, missing or too short.
+        GraphError: if its operator set is older than 7 or newer than the installed onnx knows, or
+            its functions cannot be inlined.
     """
     path = Path(path)
     data = _read_bytes(path)
@@ -129,4 +108,14 @@ def load_model_file(path: str | Path) -> ModelFile:
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise GraphError(f"{path}: opset {opset}, expected {OLDEST_OPSET} to {newest}")
-    return ModelFile(path, hashlib.sha256(data).hexdigest(), proto, opset)
+    check_external_data(path, proto.graph.initializer)
+    digest = hashlib.sha256(data).hexdigest()
+    file = ModelFile(path, digest, inline_functions(proto, path), opset)
+    plain = dequantised(file.proto, opset, file.array)
+    return replace(
+        file,
+        proto=plain.proto,
+        remarks=plain.remarks,
+        word_bits=plain.word_bits,
+        reasons=plain.reasons,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -16,6 +16,7 @@ from .limits import few_integers
 from .values import Constant, Stream, Value, is_floating, spatial
 
 _TYPES = onnx.AttributeProto
+ONLY_GEMM = "which only Gemm and MatMul behind it take over; elsewhere one per channel is supported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,29 @@ class Node:
         return self.inputs[index] if index < len(self.inputs) else None
 
     def stream(self, index: int) -> Stream:
-        """An input that must depend on the frame."""
+        """An input that must depend on the frame, batch first."""
+        value = self.rows(index)
+        if value.folded:
+            raise self.refuse(f"input {index} is {describe(value)}, with positions in its batch")
+        return value
+
+    def rows(self, index: int) -> Stream:
+        """An input that must depend on the frame; perhaps its positions are in the batch."""
+        value = self.view(index)
+        if value.positional is not None:
+            raise self.refuse(
+                f"input {index} has a constant that varies over positions, {ONLY_GEMM}"
+            )
+        return value
+
+    def view(self, index: int) -> Stream:
+        """An input that must depend on the frame; perhaps a Gemm has to scale it first."""
         value = self.input(index)
         if not isinstance(value, Stream):
             raise self.refuse(f"input {index} is not computed from the model's input")
+        if value.grown:
+            only = "which only Add and Mul take"
+            raise self.refuse(f"input {index} is expanded to {list(value.grown)}, {only}")
         return value
 
     def spatial_stream(self, index: int) -> Stream:
@@ -128,9 +148,9 @@ class Node:
 
     def unary(self, op: Op, index: int = 0) -> Stream:
         """Add an elementwise layer on one input; it works under any view of the frame."""
-        source = self.stream(index)
+        source = self.rows(index)
         name = self.draft.add(self.layer, op, [source.layer])
-        return Stream(name, source.map, source.shape, source.axes)
+        return replace(source, layer=name)
 
     def windowed(self, op: Op) -> Stream:
         """Add a layer that maps the feature map of input 0 to another one."""
@@ -142,5 +162,8 @@ class Node:
 def describe(stream: Stream) -> str:
     """A stream's view, for messages."""
     text = "x".join(str(size) for size in stream.dims)
-    pending = f", transposed by {list(stream.axes)}" if stream.axes else ""
+    pending = ""
+    if stream.axes:
+        inner = f" of {list(stream.shape)}" if stream.merged else ""
+        pending = f", transposed by {list(stream.axes)}{inner}"
     return f"a {text} view of a {stream.map} (HxWxC) feature map{pending}"

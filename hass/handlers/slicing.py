@@ -151,7 +151,8 @@ def concat(node: Node) -> Stream:
     if not -rank <= axis < rank or axis % rank != 1:
         raise node.refuse(f"along axis {axis} of {rank} dimensions, only along channels")
     for source in sources:
-        same_view = source.is_spatial if rank == 4 else rank == 2 and source.is_vector
+        is_vector = rank == 2 and source.is_vector and not source.axes
+        same_view = source.is_spatial if rank == 4 else is_vector
         pixels = (source.map.height, source.map.width)
         if not same_view or pixels != (first.map.height, first.map.width):
             raise node.refuse(f"of {describe(first)} and {describe(source)}")

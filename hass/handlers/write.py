@@ -14,6 +14,7 @@ from ..errors import GraphError
 from ..graph import FloatArray, Graph, Layer, Weights
 from ..values import FixedPoint
 from .clips import non_negative_layers, replaced_relus
+from .external_data import OutsideData
 from .reorder_steps import reorder_steps
 from .values import frame_dims
 from .write_curve import SOURCE, curve_steps
@@ -21,6 +22,7 @@ from .write_curve import SOURCE, curve_steps
 OPSET = 17
 IR_VERSION = 8
 INPUT, OUTPUT = "input", "output"
+_LARGEST_INSIDE_BYTES = 1024  # what shapes and scales have; onnxruntime wants those inside
 Attributes: TypeAlias = Mapping[str, int | float | Sequence[int]]
 FREE_WEIGHT, FREE_THRESHOLD = "free:weight", "free:threshold"
 
@@ -32,8 +34,9 @@ def write(
     taps: Sequence[str],
     free: str | None,
     operands: Mapping[str, FixedPoint],
+    outside: OutsideData | None = None,
 ) -> bytes:
-    """See ``onnx_io.write_model``."""
+    """See ``onnx_io.write_model``; with ``outside`` the weights go there."""
     thresholds = _checked_thresholds(graph, act_thresholds)
     for name in operands:
         if name not in graph or not isinstance(graph[name].op, ops.Conv2d):
@@ -43,7 +46,7 @@ def write(
         free not in graph or not isinstance(graph[free].op, ops.Conv2d) or free in thresholds
     ):
         raise GraphError(f"{graph.name}: free layer {free!r}: no such Conv2d without a threshold")
-    return _Writer(graph, weights, thresholds, tapped, free, operands).run()
+    return _Writer(graph, weights, thresholds, tapped, free, operands, outside).run()
 
 
 def _checked_thresholds(graph: Graph, act_thresholds: Mapping[str, float]) -> dict[str, float]:
@@ -75,7 +78,9 @@ class _Writer:
         tapped: Mapping[str, Layer],
         free: str | None,
         operands: Mapping[str, FixedPoint],
+        outside: OutsideData | None,
     ) -> None:
+        self._outside = outside
         self._free = free
         self._operands = operands
         self._graph = graph
@@ -145,9 +150,11 @@ class _Writer:
     def _constant(self, name: str, array: FloatArray | np.ndarray[Any, Any]) -> str:
         if name not in self._constants:
             kind = TensorProto.INT64 if array.dtype == np.int64 else TensorProto.FLOAT
-            self._model.graph.initializer.add(
-                name=name, dims=array.shape, data_type=kind, raw_data=array.tobytes()
-            )
+            tensor = self._model.graph.initializer.add(name=name, dims=array.shape, data_type=kind)
+            if self._outside is None or array.nbytes <= _LARGEST_INSIDE_BYTES:
+                tensor.raw_data = array.tobytes()
+            else:
+                self._outside.add(tensor, array)
             self._constants.add(name)
         return name
 

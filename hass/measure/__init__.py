@@ -3,7 +3,7 @@
 from .accuracy import batch_size, measure_accuracy, measure_hits, require_images
 from .clip_losses import GroupLosses, LadderSums, images_at_once, measure_clip_losses
 from .dataset import Batch, Dataset
-from .equality import prove_equal
+from .equality import Proof, prove, prove_equal
 from .fronts import Fronts
 from .network_losses import NetworkLosses
 from .open_dataset import open_dataset
@@ -22,6 +22,7 @@ __all__ = [
     "LadderSums",
     "NetworkLosses",
     "ProgressCallback",
+    "Proof",
     "Split",
     "batch_size",
     "check_profile",
@@ -34,6 +35,7 @@ __all__ = [
     "measure_profile",
     "open_dataset",
     "profile_json",
+    "prove",
     "prove_equal",
     "read_profile",
     "require_images",

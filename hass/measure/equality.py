@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 
 from .. import ops
-from ..errors import GraphError
-from ..graph import FloatArray
+from ..errors import GraphError, ProfileError
+from ..graph import FloatArray, Graph
 from ..intmath import ceil_div
-from ..onnx_io import ImportedModel, write_model
+from ..onnx_io import (
+    FrameOrder,
+    ImportedModel,
+    PlainModel,
+    fits_one_file,
+    plain_model,
+    write_model,
+    write_model_file,
+)
 from ..values import FeatureMap, Head
 from .accuracy import OUTPUT
 from .session import Session, open_session
 
 # Outputs may differ by the order of float32 additions: by 1e-4 of their own size, or by a tenth of
-# that of the largest output where a sum nearly cancels. A float16 file rounds every value to 11
-# bits (5e-4), the IR computes in float32.
-RELATIVE_TOLERANCE = {"float": 1e-4, "double": 1e-4, "float16": 1e-2}
+# that of the largest output where a sum nearly cancels.
+RELATIVE_TOLERANCE = 1e-4
 CANCELLATION_SHARE = 0.1
 FRAMES_OF_A_KIND = 2
 # What runs in 2 GiB: onnxruntime holds two or three maps of all frames at a time, and its blocked
@@ -27,7 +39,32 @@ CHANNEL_BLOCK = 16
 _SEED = 20240903
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How far the IR is from the file that it was made of.
+
+    Attributes:
+        error: the largest difference from the file in float32 without quantisers of activations
+            (``onnx_io.PlainModel``; from the file itself where it is that), relative to the
+            largest output of its frame; at most 1e-4.
+        type_error: the same from the file as it is, in its own types and with its quantisers; 0
+            where that is what ``error`` is of, None where onnxruntime cannot run it.
+    """
+
+    error: float
+    type_error: float | None
+
+
 def prove_equal(model: ImportedModel) -> float:
+    """``Proof.error`` of ``prove``.
+
+    Raises:
+        as ``prove``.
+    """
+    return prove(model).error
+
+
+def prove(model: ImportedModel) -> Proof:
     """Run the original file and the IR on random frames and compare all outputs.
 
     The frames: normal (as normalised images), and uniform in 0..255 (as raw ones; they also
@@ -35,30 +72,87 @@ def prove_equal(model: ImportedModel) -> float:
 
     What the host computes (``ImportedModel.head``) is computed here behind the IR.
 
-    Returns:
-        The largest difference relative to the largest output of its frame.
-
     Raises:
-        GraphError: if an output differs by more than 1e-4 (relative; 1e-2 for a float16 file), or
-            the network's maps are too large to be run.
+        GraphError: if an output differs from the file's in float32 by more than 1e-4 (relative),
+            or from the file's in float16 or bfloat16 by more than one rounding for each layer on
+            the longest path: what rounding adds where no layer makes errors larger. Or if the
+            network's maps are too large to be run.
         ProfileError: if onnxruntime refuses either network.
+        SpecError: if the file is not there any more, or is another one.
     """
-    frame = model.graph.of_type(ops.Input)[0].out
-    original = open_session(model.path)
-    _check_size(model, original)
-    tolerance = RELATIVE_TOLERANCE[original.input_type]
-    outputs = [_run_original(original, images, frame) for images in _frames(frame)]
-    del original  # two sessions would need twice the memory
-    rewritten = open_session(write_model(model.graph, model.weights))
-    worst = 0.0
-    names = rewritten.output_names
-    for images, wanted in zip(_frames(frame), outputs, strict=True):
-        actual = dict(zip(names, rewritten.run(names, images), strict=True))
-        for number, expected in enumerate(wanted):
-            name = OUTPUT if number == 0 else f"{OUTPUT}_{number + 1}"  # as read_model calls them
-            found = _by_host(model.head, actual[name]).reshape(len(images), -1)
-            worst = max(worst, _difference(model.path, expected, found, tolerance))
-    return worst
+    batches = _frames(model.graph.of_type(ops.Input)[0].out)
+    plain = plain_model(model.path)
+    source = model.path if plain is None else plain.content
+    session = open_session(source, folder=None if plain is None else plain.folder)
+    _check_size(model, session)
+    expected = [_run_original(session, _in_order(model.input_order, b)) for b in batches]
+    del session  # a large network is held once at a time
+    found = [_outputs(model, made) for made in _run_lowered(model, batches)]
+    error = max(
+        _difference(model.path, wanted, actual, RELATIVE_TOLERANCE)
+        for batch, outputs in zip(expected, found, strict=True)
+        for wanted, actual in zip(batch, outputs, strict=True)
+    )
+    return Proof(error, 0.0 if plain is None else _type_error(model, plain, batches, found[0]))
+
+
+def _outputs(model: ImportedModel, made: Mapping[str, FloatArray]) -> list[FloatArray]:
+    """The lowered network's outputs in the order of the file's, and with its orders of words."""
+    orders = model.output_orders or (None,) * len(made)
+    # as read_model calls them
+    names = [OUTPUT, *(f"{OUTPUT}_{number}" for number in range(2, len(made) + 1))]
+    return [
+        _in_order(order, _by_host(model.head, made[name]))
+        for name, order in zip(names, orders, strict=True)
+    ]
+
+
+def _type_error(
+    model: ImportedModel,
+    plain: PlainModel,
+    batches: Sequence[FloatArray],
+    found: Sequence[FloatArray],
+) -> float | None:
+    """What the file's own types and quantisers make of the outputs, normal frames only: others
+    overflow in float16 and leave the quantisers' ranges."""
+    try:
+        session = open_session(model.path)
+        wanted = _run_original(session, _in_order(model.input_order, batches[0]))
+    except ProfileError:  # no kernels for the type, or operators of QONNX
+        return None
+    if not all(np.isfinite(output).all() for output in wanted):
+        return None
+    judged = plain.roundoff > 0 and not plain.quantised
+    tolerance = plain.roundoff * _longest_path(model.graph) if judged else float("inf")
+    most = max(tolerance, RELATIVE_TOLERANCE)
+    return max(
+        _difference(model.path, output, actual, most, share=1.0)
+        for output, actual in zip(wanted, found, strict=True)
+    )
+
+
+def _longest_path(graph: Graph) -> int:
+    """Layers between input and output, on the path that has most."""
+    length: dict[str, int] = {}
+    for layer in graph:
+        before = (length[edge.src] for edge in graph.in_edges(layer.name))
+        length[layer.name] = 1 + max(before, default=0)
+    return max(length.values())
+
+
+def _run_lowered(
+    model: ImportedModel, batches: Sequence[FloatArray]
+) -> list[Mapping[str, FloatArray]]:
+    def run(session: Session) -> list[Mapping[str, FloatArray]]:
+        names = session.output_names
+        return [dict(zip(names, session.run(names, b), strict=True)) for b in batches]
+
+    if fits_one_file(model.weights):
+        return run(open_session(write_model(model.graph, model.weights)))
+    with tempfile.TemporaryDirectory(prefix="hass-") as folder:
+        path = Path(folder, "model.onnx")
+        write_model_file(model.graph, model.weights, path)
+        return run(open_session(path))
 
 
 def _by_host(head: Head | None, outputs: FloatArray) -> FloatArray:
@@ -101,17 +195,19 @@ def _frames(frame: FeatureMap) -> tuple[FloatArray, FloatArray]:
     )
 
 
-def _run_original(
-    session: Session, images: FloatArray, frame: FeatureMap
-) -> tuple[FloatArray, ...]:
+def _in_order(order: FrameOrder | None, frames: FloatArray) -> FloatArray:
+    """(n, words) in the file's order."""
+    return frames.reshape(len(frames), -1) if order is None else order.to_file(frames)
+
+
+def _run_original(session: Session, frames: FloatArray) -> tuple[FloatArray, ...]:
     """All outputs, (n, words) each, whatever batch size and rank the file insists on."""
     shape = session.input_shape
     # a fixed batch size other than 1 is filled with copies of the frame
     copies = shape[0] if shape and shape[0] is not None else 1
-    per_image = (frame.channels,) if len(shape) == 2 else images.shape[1:]
     rows = []
-    for image in images:
-        stacked = image.reshape(1, *per_image)
+    for frame in frames:
+        stacked = frame.reshape(1, *(size or -1 for size in shape[1:]))
         if copies > 1:
             stacked = np.repeat(stacked, copies, axis=0)
         outputs = session.run(session.output_names, stacked)
@@ -119,7 +215,13 @@ def _run_original(
     return tuple(np.stack(output) for output in zip(*rows, strict=True))
 
 
-def _difference(path: str, expected: FloatArray, actual: FloatArray, tolerance: float) -> float:
+def _difference(
+    path: str,
+    expected: FloatArray,
+    actual: FloatArray,
+    tolerance: float,
+    share: float = CANCELLATION_SHARE,
+) -> float:
     if expected.shape != actual.shape:
         raise GraphError(
             f"{path}: the file puts out {expected.shape[1]} words per frame, "
@@ -133,7 +235,7 @@ def _difference(path: str, expected: FloatArray, actual: FloatArray, tolerance: 
     worst = 0.0
     for wanted, got in zip(expected.astype(np.float64), actual.astype(np.float64), strict=True):
         error, largest = np.abs(wanted - got), float(np.abs(wanted).max())
-        allowed = tolerance * (np.abs(wanted) + CANCELLATION_SHARE * largest)
+        allowed = tolerance * (np.abs(wanted) + share * largest)
         relative = float(error.max()) / largest if largest > 0 else float(error.max())
         if not (error <= allowed).all():
             raise GraphError(

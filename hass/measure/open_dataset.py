@@ -36,9 +36,10 @@ def open_dataset(path: str | Path, frame: FeatureMap, *, seed: int = 0) -> Datas
     40 % selection, 40 % test, in an order drawn by the seed.
 
     Args:
-        path: a folder with dataset.toml, such a TOML file, or an .npz with images (N, C, H, W)
-            (or (N, H, W) for one channel, (N, C) for a 1x1 map), labels (N,) and perhaps split
-            (N,) that fits the model as it is.
+        path: a folder with dataset.toml, such a TOML file, or an .npz with images (N, C, H, W),
+            or (N, H, W, C) where only that fits (or (N, H, W) for one channel, (N, C, L) for one
+            row or column, (N, C) for a 1x1 map), labels (N,) and perhaps split (N,) that fits the
+            model as it is.
         frame: the model's input.
         seed: of the split rule.
 
@@ -93,17 +94,28 @@ def _digest(*parts: str | bytes | IndexArray) -> str:
     return state.hexdigest()
 
 
+def _fitting(layout: str, frame: FeatureMap) -> list[tuple[int, ...]]:
+    """Shapes of an image of a layout; dimensions of one element may be left out."""
+    height, width, channels = frame.height, frame.width, frame.channels
+    last = layout == "NHWC"
+    fitting: list[tuple[int, ...]] = [
+        (height, width, channels) if last else (channels, height, width)
+    ]
+    if channels == 1:
+        fitting.append((height, width))
+    if 1 in (height, width):
+        length = max(height, width)
+        fitting.append((length, channels) if last else (channels, length))
+    if frame.pixels == 1:
+        fitting.append((channels,))
+    return fitting
+
+
 def _shape_mistakes(
     shape: tuple[int, ...], layout: str, frame: FeatureMap, where: object
 ) -> list[Mistake]:
-    height, width, channels = frame.height, frame.width, frame.channels
-    full = (height, width, channels) if layout == "NHWC" else (channels, height, width)
-    fitting = [full]
-    if channels == 1:
-        fitting.append((height, width))  # type: ignore[arg-type]
-    if frame.pixels == 1:
-        fitting.append((channels,))  # type: ignore[arg-type]
-    if len(shape) >= 2 and shape[1:] in fitting:
+    fitting = _fitting(layout, frame)
+    if shape[1:] in fitting:
         return []
     wanted = " or ".join("(N, " + ", ".join(str(n) for n in sizes) + ")" for sizes in fitting)
     return [
@@ -113,12 +125,18 @@ def _shape_mistakes(
     ]
 
 
+def _own_layout(shape: tuple[int, ...], frame: FeatureMap) -> str:
+    """Of images that no file describes: channels last where only that fits."""
+    is_last = shape[1:] in _fitting("NHWC", frame) and shape[1:] not in _fitting("NCHW", frame)
+    return "NHWC" if is_last else "NCHW"
+
+
 def _open_npz(
     file: Path, spec: NpzSpec | None, where: Path, frame: FeatureMap, seed: int
 ) -> Dataset:
     arrays = read_arrays(file, ("images", "labels"), ("split",))
     images, labels = arrays["images"], arrays["labels"]
-    layout = "NCHW" if spec is None else spec.layout
+    layout = _own_layout(images.shape, frame) if spec is None else spec.layout
     mistakes = _shape_mistakes(images.shape, layout, frame, file)
     if not (np.issubdtype(images.dtype, np.integer) or np.issubdtype(images.dtype, np.floating)):
         mistakes.append(Mistake(f"{file}: images", f"type {images.dtype}", "numbers"))

@@ -16,6 +16,7 @@ from ..threads import thread_count
 
 _TYPES = {"float": np.float32, "float16": np.float16, "double": np.float64}
 _NOTHING_MORE: Mapping[str, FloatArray] = MappingProxyType({})
+_FOLDER_ENTRY = "session.model_external_initializers_file_folder_path"
 _ERRORS_ONLY = 3  # onnxruntime's log level: no warnings about what it optimises
 
 
@@ -70,7 +71,9 @@ class Session:
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
 
-def open_session(model: bytes | str | Path, more: Collection[str] = ()) -> Session:
+def open_session(
+    model: bytes | str | Path, more: Collection[str] = (), folder: Path | None = None
+) -> Session:
     """Load a network from its bytes or its file.
 
     onnxruntime is imported here, so that importing hass does not pay for it.
@@ -78,6 +81,7 @@ def open_session(model: bytes | str | Path, more: Collection[str] = ()) -> Sessi
     Args:
         model: the network.
         more: its inputs besides the images.
+        folder: where the external data of a model in bytes lie.
 
     Raises:
         ProfileError: if onnxruntime refuses it, or it has not exactly one input for images.
@@ -92,6 +96,8 @@ def open_session(model: bytes | str | Path, more: Collection[str] = ()) -> Sessi
     # batches, or beside us: without it a profile needs half the CPU time, accuracy on a busy
     # machine half the time (measured on ResNet-20 and SqueezeNet, 2 cores)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if folder is not None:
+        options.add_session_config_entry(_FOLDER_ENTRY, str(folder))
     try:
         session = onnxruntime.InferenceSession(
             model if isinstance(model, bytes) else str(model),

@@ -18,6 +18,7 @@ from .fuse_hard_sigmoid import fuse_hard_sigmoid
 from .fuse_hard_swish import fuse_hard_swish
 from .hoist_scale import hoist_scale
 from .insert_forks import insert_forks
+from .merge_bounds import merge_bounds
 
 Pass: TypeAlias = Callable[[Graph, Weights], tuple[Graph, Weights]]
 
@@ -25,6 +26,7 @@ Pass: TypeAlias = Callable[[Graph, Weights], tuple[Graph, Weights]]
 # into convolutions; what folding makes an identity goes last.
 IMPORT_PASSES: tuple[Pass, ...] = (
     insert_forks,
+    merge_bounds,
     fuse_hard_sigmoid,
     fuse_curves,
     hoist_scale,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import ops
 from ..graph import Graph, Weights
@@ -32,7 +33,9 @@ def _into_convolution_before(draft: Draft, name: str) -> None:
     conv, affine = draft.sources(name)[0], affine_of(draft, name)
     if affine is None or not isinstance(draft.op(conv), ops.Conv2d):
         return
-    weight = draft.weight(conv).astype(np.float64) * affine.scale[:, None, None, None]
+    weight: npt.ArrayLike = draft.weight(conv)
+    if np.any(affine.scale != 1):  # a mere bias leaves the weights where they are
+        weight = np.asarray(weight, np.float64) * affine.scale[:, None, None, None]
     bias = draft.bias(conv).astype(np.float64) * affine.scale + affine.shift
     draft.set_weights(conv, weight, bias)
     draft.remove(name)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 from onnx_models import ModelMaker
+from quantised_models import QuantMaker
 
 
 def plain() -> ModelMaker:
@@ -69,7 +70,56 @@ def swish() -> ModelMaker:
     return maker
 
 
-SEEDS: tuple[Callable[[], ModelMaker], ...] = (plain, branches, shapes, swish)
+def quantised() -> ModelMaker:
+    """Quantisers of ONNX, of onnxruntime and of QONNX, and operators on integers."""
+    maker = QuantMaker((2, 6, 6))
+    x = maker.node("Relu", maker.node("Conv", maker.qdq("x", 0.05), maker.weights(4, 2, 3, 3)))
+    x = maker.quant(x, 0.125, 4, signed=0)
+    x = maker.node("Conv", x, maker.quant(maker.random(4, 4, 1, 1), 0.25, 3, narrow=1))
+    step, zero = maker.constant(0.05), maker.constant(10, "uint8")
+    x = maker.node("QuantizeLinear", x, step, zero)
+    weight = [maker.constant(maker.integers_of(3, 4, 2, 2), "int8"), maker.constant(0.01)]
+    weight.append(maker.constant(0, "int8"))
+    x = maker.node("QLinearConv", x, step, zero, *weight, step, zero)
+    x = maker.node("QLinearAdd", x, step, zero, x, step, zero, step, zero, domain="com.microsoft")
+    x = maker.node("DequantizeLinear", maker.node("MaxPool", x, kernel_shape=[2, 2]), step, zero)
+    words = maker.node("DynamicQuantizeLinear", maker.node("Flatten", x), outputs=3)
+    matrix = maker.constant(maker.integers_of(12, 3), "int8")
+    product = maker.node("MatMulInteger", words, matrix, f"{words}.2")
+    scale = maker.node("Mul", f"{words}.1", maker.constant(0.01))
+    maker.node("Mul", maker.node("Cast", product, to=1), scale)
+    return maker
+
+
+def channels_last() -> ModelMaker:
+    """Transposes around everything, positions in the batch, scales of each word, one dimension."""
+    maker = ModelMaker((7, 4))
+    x = maker.node("Unsqueeze", "x", maker.integers(1))
+    x = maker.conv(maker.node("Transpose", x, perm=[0, 3, 1, 2]), 4, 6)
+    x = maker.node("Relu", maker.node("Transpose", x, perm=[0, 2, 3, 1]))
+    x = maker.node("MatMul", maker.node("Reshape", x, maker.integers(-1, 6)), maker.random(6, 4))
+    x = maker.node(
+        "Squeeze", maker.node("Reshape", x, maker.integers(-1, 1, 7, 4)), maker.integers(1)
+    )
+    x = maker.node("Transpose", x, perm=[0, 2, 1])
+    x = maker.node(
+        "Conv", maker.node("Pad", x, maker.integers(0, 0, 1, 0, 0, 1)), maker.random(3, 4, 2)
+    )
+    x = maker.node("Flatten", maker.node("Transpose", x, perm=[0, 2, 1]))
+    norm = maker.node("ReduceL2", maker.random(24), axes=[0])
+    maker.node("MatMul", maker.node("Div", maker.node("Mul", x, maker.random(24)), norm),
+               maker.random(24, 2))  # fmt: skip
+    return maker
+
+
+SEEDS: tuple[Callable[[], ModelMaker], ...] = (
+    plain,
+    branches,
+    shapes,
+    swish,
+    quantised,
+    channels_last,
+)
 
 
 def seed_model(index: int) -> onnx.ModelProto:

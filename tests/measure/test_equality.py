@@ -11,9 +11,9 @@ from measured_networks import conv_relu_file
 from onnx import TensorProto
 from onnx_models import ModelMaker
 
-from hass.errors import GraphError, ProfileError
-from hass.measure import equality, prove_equal
-from hass.onnx_io import read_model
+from hass.errors import GraphError, SpecError
+from hass.measure import equality, prove, prove_equal
+from hass.onnx_io import fits_one_file, read_model, write_model
 from hass.values import FeatureMap
 
 
@@ -23,9 +23,15 @@ def test_equal_networks_whatever_the_batch_of_the_file(tmp_path, batch) -> None:
     assert prove_equal(model) < 1e-5
 
 
-def test_a_file_of_lower_precision(tmp_path) -> None:
-    error = prove_equal(read_model(conv_relu_file(tmp_path / "x.onnx", kind=TensorProto.FLOAT16)))
-    assert 0 < error < 1e-2
+@pytest.mark.parametrize(
+    ("kind", "runs"),
+    [(TensorProto.FLOAT16, True), (TensorProto.BFLOAT16, False), (TensorProto.DOUBLE, False)],
+)
+def test_a_file_of_another_type(tmp_path, kind: int, runs: bool) -> None:
+    proof = prove(read_model(conv_relu_file(tmp_path / "x.onnx", kind=kind)))
+    assert proof.error < 1e-6
+    assert (proof.type_error is not None) == runs
+    assert 0 <= (proof.type_error or 0) < 4 * 2**-11  # three layers and the input
 
 
 @pytest.mark.parametrize("factor", [1.001, 1.1])
@@ -40,8 +46,17 @@ def test_a_changed_weight_is_found(tmp_path, factor) -> None:
 def test_a_file_that_is_gone(tmp_path) -> None:
     model = read_model(conv_relu_file(tmp_path / "x.onnx"))
     (tmp_path / "x.onnx").unlink()
-    with pytest.raises(ProfileError, match="cannot load"):
+    with pytest.raises(SpecError, match="an ONNX model"):
         prove_equal(model)
+
+
+def test_a_network_too_large_for_one_file(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("hass.onnx_io.LARGEST_FILE_BYTES", 1 << 24)
+    model = read_model(conv_relu_file(tmp_path / "x.onnx"))
+    assert not fits_one_file(model.weights)
+    with pytest.raises(GraphError, match="bytes of weights, a model in one piece holds at most"):
+        write_model(model.graph, model.weights)
+    assert prove_equal(model) < 1e-5
 
 
 @pytest.mark.parametrize(("shape", "batch"), [((64, 1 << 11, 1 << 10), 1), ((1, 64, 64), 1 << 12)])

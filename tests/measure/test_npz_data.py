@@ -191,3 +191,31 @@ def test_a_truncated_npz(tmp_path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:40] + b"\0" * 60 + content[100:])  # the directory stays intact
     assert "x.npz" in mistakes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "moved"),
+    [
+        ((5, 3, 7), (0, 1, 2)),
+        ((5, 7, 3), (0, 2, 1)),
+        ((5, 1, 7, 3), (0, 3, 1, 2)),
+        ((5, 3, 1, 7), (0, 1, 2, 3)),
+    ],
+)
+def test_frames_of_one_row(tmp_path, shape: tuple[int, ...], moved: tuple[int, ...]) -> None:
+    """As a network of one dimension has them; channels last where only that fits."""
+    stored = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    path = tmp_path / "x.npz"
+    np.savez(path, images=stored, labels=np.arange(5), split=np.array(["test"] * 5))
+    images, labels = all_of(open_dataset(path, FeatureMap(1, 7, 3)), Split.TEST)
+    assert images.shape == (5, 3, 1, 7)
+    expected = stored.transpose(moved).reshape(5, 3, 1, 7)
+    np.testing.assert_array_equal(images[np.argsort(labels)], expected)
+
+
+def test_frames_of_vectors_and_what_fits_neither_way(tmp_path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, images=np.ones((4, 12), np.float32), labels=np.arange(4))
+    assert open_dataset(path, FeatureMap(1, 1, 12)).frame.words == 12
+    with pytest.raises(SpecError, match=r"\(N, 3, 1, 4\) or \(N, 3, 4\) \(NCHW\)"):
+        open_dataset(path, FeatureMap(1, 4, 3))
