@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from ..device import Resources
 from ..values import Arithmetic
 from .foldings import MemoryKind
 from .primitives import fifo, fifo_words, home_of
 from .result import Edge, Estimate, FifoEstimate
+
+
+@lru_cache(maxsize=4096)
+def _costed(depth_words: int, bits: int, memory: MemoryKind) -> tuple[Resources, MemoryKind]:
+    cost = fifo(depth_words, bits, memory)
+    amounts = (cost.lut, cost.ff, cost.dsp, cost.bram18, cost.uram)
+    resources = Resources(*(int(amount) for amount in amounts))
+    if fifo_words(depth_words) > 0:
+        return resources, home_of(depth_words, bits, memory)
+    return resources, MemoryKind.NONE
 
 
 def sized_fifo(
@@ -23,13 +34,7 @@ def sized_fifo(
         arithmetic: of the layer that reads it.
         memory: where its reader's deep FIFOs lie; where this one does then follows from its size.
     """
-    bits = streams * arithmetic.act_bits
-    cost = fifo(depth_words, bits, memory)
-    amounts = (cost.lut, cost.ff, cost.dsp, cost.bram18, cost.uram)
-    resources = Resources(*(int(amount) for amount in amounts))
-    home = MemoryKind.NONE
-    if fifo_words(depth_words) > 0:
-        home = home_of(depth_words, bits, memory)
+    resources, home = _costed(depth_words, streams * arithmetic.act_bits, memory)
     return FifoEstimate(*edge, streams, depth_words, home, resources)
 
 

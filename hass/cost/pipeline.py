@@ -12,7 +12,7 @@ from ..graph import Graph, macs_per_frame
 from ..sparsity import LayerSparsity, SparsityProfile
 from ..values import Arithmetic, WordLengths, precision_of
 from ..word_lengths import arithmetic_by_layer
-from .buffers import fifo_entries
+from .buffers import needed_entries
 from .depths import sized_fifo
 from .energy import energy_proxy_pj
 from .first_frame import first_frame
@@ -20,6 +20,7 @@ from .flow import layer_shapes
 from .foldings import Folding, as_arrays, passes_of, streams_in
 from .layer import layer_costs, lead_frames
 from .result import Estimate, FifoEstimate, LayerCosts, LayerEstimate
+from .room import filled_depth
 from .shape import LayerShape
 from .uneven import with_waiting
 
@@ -160,17 +161,9 @@ def _fifos(
     streams = streams_in(as_arrays([folding]))
     result = []
     for edge in graph.in_edges(name):
-        depth = int(
-            fifo_entries(
-                shape,
-                edge.port,
-                folding.engine,
-                streams,
-                arithmetic.act_bits,
-                folding.fifo_memory,
-            )[0]
-        )
+        needed = int(needed_entries(shape, edge.port, folding.engine, streams)[0])
         wide = int(streams[0])
+        depth = filled_depth(needed, wide * arithmetic.act_bits, folding.fifo_memory)
         where = (edge.src, edge.dst, edge.port)
         result.append(sized_fifo(where, depth, wide, folding.fifo_memory, arithmetic))
     return result

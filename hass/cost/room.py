@@ -7,6 +7,8 @@ power of two words need no comparison.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from .foldings import IntArray, MemoryKind
@@ -44,6 +46,12 @@ def filled_entries(entries: IntArray, width_bits: Ints, memory: MemoryKind) -> I
     filled = np.where(deep, in_block(needed, width), _in_luts(needed, width))
     free = fifo_control(filled).lut <= fifo_control(needed).lut
     return np.where(free & (needed > 2), filled, needed)
+
+
+@lru_cache(maxsize=4096)
+def filled_depth(entries: int, width_bits: int, memory: MemoryKind) -> int:
+    """``filled_entries`` of one FIFO."""
+    return int(filled_entries(np.array([entries]), width_bits, memory)[0])
 
 
 def _in_luts(needed: IntArray, width: IntArray) -> IntArray:
