@@ -80,6 +80,11 @@ class Engine:
     holds_segment: bool = False
     has_carry: bool = True
 
+    def parameters(self, case: Case) -> Mapping[str, int]:
+        """Of the bench."""
+        several = {"OUTS": self.filters} if self.block == "broadcast" else {}
+        return {**case.parameters(), **several}
+
 
 def drawn(case: Case, engine: Engine) -> Segments:
     """Random segments, and one of the largest products."""
@@ -161,6 +166,21 @@ def _static_stimulus(case: Case, segments: Segments) -> Stimulus:
     )
 
 
+def _broadcast_stimulus(case: Case, segments: Segments) -> Stimulus:
+    """A row of the weight memory for each activation: a weight of each filter."""
+    filters = segments.weight.shape[1]
+    rows = segments.weight.transpose(0, 2, 1).reshape(-1, filters)
+    return Stimulus(
+        _packed_acts(case, segments),
+        case.products * case.act_bits,
+        filters * ACC_BITS,
+        SEGMENTS,
+        side=[bench.pack(row, case.weight_bits) for row in rows.tolist()],
+        side_bits=filters * case.weight_bits,
+        carry=_packed_carry(segments),
+    )
+
+
 def _cycles_of(case: Case, products: IntArray) -> IntArray:
     """(SEGMENTS,) by the cost model, of (SEGMENTS,) products that are worked on."""
     table = segment_cycles(case.products, np.array([case.fine]))
@@ -170,6 +190,10 @@ def _cycles_of(case: Case, products: IntArray) -> IntArray:
 def _dynamic_cycles(case: Case, segments: Segments) -> IntArray:
     active = (segments.act != 0) & (segments.weight[:, 0] != 0)
     return _cycles_of(case, active.sum(axis=1))
+
+
+def _broadcast_cycles(case: Case, segments: Segments) -> IntArray:
+    return _cycles_of(case, (segments.act != 0).sum(axis=1))
 
 
 def _static_cycles(case: Case, segments: Segments) -> IntArray:
@@ -222,6 +246,18 @@ STATIC = Engine(
     _static_cycles,
     lambda fine: 3 + _cascade(fine),
 )
+BROADCAST = Engine(
+    "broadcast",
+    (
+        *(Case(1, 1, 8, 8), Case(2, 1, 16, 16), Case(9, 1, 16, 8), Case(13, 1, 8, 6)),
+        *(Case(25, 1, 8, 8), Case(64, 1, 8, 8)),
+    ),
+    3,
+    _broadcast_stimulus,
+    _broadcast_cycles,
+    lambda fine: 5 + fine,
+    holds_segment=True,
+)
 # up to the seven products of 8 bits that fit below the second filter's
 PAIR = Engine(
     "pair",
@@ -234,7 +270,7 @@ PAIR = Engine(
     _dense_cycles,
     lambda fine: 4 + fine,
 )
-ENGINES = (DYNAMIC, DENSE, STATIC, PAIR)
+ENGINES = (DYNAMIC, DENSE, STATIC, BROADCAST, PAIR)
 
 
 def check_sums(log: Log, expected: IntArray) -> None:
@@ -265,7 +301,7 @@ def _starts_and_ends(log: Log, cycles: IntArray) -> tuple[IntArray, IntArray]:
 def test_engine(engine: Engine, case: Case, tmp_path: Path) -> None:
     segments = drawn(case, engine)
     stimulus = engine.stimulus(case, segments)
-    program = bench.compiled(tmp_path, engine.block, stimulus, case.parameters())
+    program = bench.compiled(tmp_path, engine.block, stimulus, engine.parameters(case))
     cycles = engine.cycles(case, segments)
     for traffic in TRAFFICS:
         log = bench.run(program, stimulus, traffic)

@@ -4,12 +4,13 @@
 // cycle: offer a word, accept a word), and for engines side.hex (what the weight memory holds) and
 // carry.hex (sums of earlier channels). A line a cycle: in_valid in_ready out_valid out_ready out.
 module stream_bench;
-    parameter BLOCK = "dynamic";  // or dense, pair, static, fifo, window
+    parameter BLOCK = "dynamic";  // or broadcast, dense, pair, static, fifo, window
     parameter int M = 9;
     parameter int N = 1;
     parameter int ACT_BITS = 16;
     parameter int WEIGHT_BITS = 16;
     parameter int ACC_BITS = 32;
+    parameter int OUTS = 1;
     parameter int DEPTH = 4;
     parameter int HEIGHT = 6;
     parameter int WIDTH = 6;
@@ -27,7 +28,7 @@ module stream_bench;
     parameter int CARRY_WORDS = 1;
     parameter int CYCLES = 1000;
     localparam int INDEX_BITS = M > 1 ? $clog2(M) : 1;
-    localparam int CARRY_BITS = BLOCK == "pair" ? 2 * ACC_BITS : ACC_BITS;
+    localparam int CARRY_BITS = BLOCK == "pair" ? 2 * ACC_BITS : OUTS * ACC_BITS;
 
     logic [IN_BITS-1:0] in_words [0:IN_WORDS-1];
     logic [SIDE_BITS-1:0] side_words [0:SIDE_WORDS-1];
@@ -92,6 +93,21 @@ module stream_bench;
                 .weight_last(side[SIDE_BITS-1]),
                 .step, .carry, .carry_ready, .out_valid, .out_ready, .out
             );
+        end else if (BLOCK == "broadcast") begin : broadcast_engine
+            // a memory of all rows; what it shows where none was read is unknown
+            localparam int ADDRESS_BITS = SIDE_WORDS > 1 ? $clog2(SIDE_WORDS) : 1;
+            logic read;
+            logic [ADDRESS_BITS-1:0] address;
+            logic [SIDE_BITS-1:0] row;
+            hass_broadcast_engine #(
+                .M(M), .OUTS(OUTS), .SEGMENTS(SIDE_WORDS / M), .ACT_BITS(ACT_BITS),
+                .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
+            ) engine (
+                .clk, .rst, .in_valid, .in_ready, .in_act(in), .read, .address, .weight(row),
+                .carry, .carry_ready, .out_valid, .out_ready, .out
+            );
+            always_ff @(posedge clk) if (read) row <= side_words[address];
+            assign step = 1'b0;
         end else if (BLOCK == "fifo") begin : fifo
             hass_fifo #(.DEPTH(DEPTH), .WIDTH(IN_BITS)) queue (
                 .clk, .rst, .in_valid, .in_ready, .in, .out_valid, .out_ready, .out);
