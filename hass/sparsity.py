@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -182,6 +182,35 @@ class WindowSample:
 
 
 @dataclass(frozen=True, slots=True)
+class ActSparsity:
+    """What was measured of the (clipped) activations in the windows of one Conv2d layer: what
+    would be of active products if no weight were zero.
+
+    Attributes:
+        density: share of the activations in windows that are not zero, padding counted as zero.
+        histograms: as of ``LayerSparsity``, of activations that are not zero.
+        lag1_correlation, frame_correlation: as of ``LayerSparsity``.
+        sample: windows of some positions, with one filter that has all weights.
+        work: how unevenly they lie over some frames; None: not measured.
+    """
+
+    density: float
+    histograms: tuple[SegmentHistogram, ...]
+    lag1_correlation: float
+    frame_correlation: float
+    sample: WindowSample
+    work: WorkShares | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.density <= 1.0:
+            raise ValueError(f"density must be in [0, 1], got {self.density}")
+        if not self.histograms or self.histograms[0].packed != 1:
+            raise ValueError("the first histogram must have packed = 1")
+        if len(self.sample.filters) != 1:
+            raise ValueError(f"expected one filter, got {self.sample.filters}")
+
+
+@dataclass(frozen=True, slots=True)
 class LayerSparsity:
     """What was measured in one Conv2d layer.
 
@@ -203,6 +232,7 @@ class LayerSparsity:
         sample: windows of some positions, all channels together.
         work: how unevenly its products lie over some frames; None: not measured. No layer's own
             cost depends on it, so that it is not compared.
+        acts: of the activations alone; None: not measured.
     """
 
     weight_density: float
@@ -217,6 +247,7 @@ class LayerSparsity:
     weight_counts: WeightCounts
     sample: WindowSample
     work: WorkShares | None = field(default=None, compare=False)
+    acts: ActSparsity | None = None
 
     def __post_init__(self) -> None:
         for name in ("weight_density", "act_density", "pair_density"):
@@ -235,6 +266,33 @@ class LayerSparsity:
             if histogram.packed == packed:
                 return histogram
         raise ProfileError(f"no histogram for {packed} packed channels in the profile")
+
+    def of_activations(self, groups: int) -> LayerSparsity:
+        """Of a layer on the same input with one filter a group that has no zero weight.
+
+        Args:
+            groups: of the layer.
+
+        Raises:
+            ProfileError: if activations were not measured.
+        """
+        if self.acts is None:
+            raise ProfileError("the profile lacks activations alone; run `hass profile` again")
+        windows = self.weight_counts.counts[:groups]
+        return replace(
+            self,
+            weight_density=1.0,
+            pair_density=self.acts.density,
+            histograms=self.acts.histograms,
+            filter_rates=(1.0,) * groups,
+            lag1_correlation=self.acts.lag1_correlation,
+            frame_correlation=self.acts.frame_correlation,
+            weight_counts=WeightCounts(
+                self.weight_counts.taps, np.full_like(windows, self.weight_counts.taps)
+            ),
+            sample=self.acts.sample,
+            work=self.acts.work,
+        )
 
 
 @dataclass(frozen=True, slots=True)

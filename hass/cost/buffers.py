@@ -17,6 +17,7 @@ from ..values import Arithmetic
 from .even_flow import window_flow
 from .flow import SPARSE_SLACK_PIXELS
 from .foldings import (
+    SPARSE_ENGINES,
     EngineKind,
     Folding,
     FoldingArrays,
@@ -54,7 +55,7 @@ def needed_entries(
     """
     need = shape.fifos[port_index]
     words = need.words
-    if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
+    if engine in SPARSE_ENGINES:
         words += SPARSE_SLACK_PIXELS * shape.inputs[port_index].channels
     return ceil_div(words, streams) + need.entries
 

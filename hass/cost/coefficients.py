@@ -48,6 +48,15 @@ class DynamicEngine(Fitted):
     lut_per_m_n_index_bit: float
 
 
+class BroadcastEngine(Fitted):
+    """Zero check, arbiter and addresses of the engine that skips zero activations."""
+
+    lut_per_m_act_bit: float
+    lut_per_m_index_bit: float
+    lut_per_address_bit: float
+    lut_per_filter: float
+
+
 class DenseEngine(Fitted):
     """Control of the dense and static dot-product engines, and of pairs of dense ones."""
 
@@ -91,6 +100,7 @@ class PipelineStages(_Strict):
 
     multiplier_cycles: SourcedCycles
     selector_cycles: SourcedCycles
+    lookup_cycles: SourcedCycles
     stream_cycles: SourcedCycles
 
 
@@ -115,6 +125,7 @@ class Coefficients(_Strict):
 
     schema_version: Literal[1]
     dynamic_engine: DynamicEngine
+    broadcast_engine: BroadcastEngine
     dense_engine: DenseEngine
     fifo: Fifo
     window: Window

@@ -10,7 +10,8 @@ and static power are not in it. So only ratios mean anything, of designs of one 
 What counts as read: each word that enters a layer, once from its FIFO and once for each other
 position of the window that it is held for; the weights of every segment; partial sums. A dense
 engine multiplies all, a dynamic one active pairs but reads all weights, a static one reads and
-multiplies the weights that are not zero, each with its index.
+multiplies the weights that are not zero, each with its index, a broadcast one those that meet
+activations that are not zero.
 """
 
 from __future__ import annotations
@@ -48,11 +49,9 @@ def energy_proxy_pj(
         case ops.Conv2d() as op:
             macs = float(shape.out.words * (shape.inputs[0].channels // op.groups))
             macs *= op.kernel[0] * op.kernel[1]
-            weight, pair = (
-                (1.0, 1.0) if sparsity is None else (sparsity.weight_density, sparsity.pair_density)
-            )
-            multiplied = multiplied + macs * _worked(foldings.engine, weight, pair)
-            read = read + _weight_bits_read(op, foldings, macs, weight, arithmetic)
+            worked = 1.0 if sparsity is None else _worked(foldings.engine, op, sparsity)
+            multiplied = multiplied + macs * worked
+            read = read + _weight_bits_read(op, foldings, macs, worked, arithmetic)
             read = read + _sum_bits_read(op, shape, foldings, arithmetic)
             moved = moved + off_chip_bits(op, shape, foldings, arithmetic)
     per_mac = (
@@ -76,13 +75,15 @@ def _words_read(shape: LayerShape) -> int:
             return words
 
 
-def _worked(engine: EngineKind, weight_density: float, pair_density: float) -> float:
+def _worked(engine: EngineKind, op: ops.Conv2d, sparsity: LayerSparsity) -> float:
     """Share of the MACs that an engine multiplies."""
     match engine:
         case EngineKind.DYNAMIC:
-            return pair_density
+            return sparsity.pair_density
         case EngineKind.STATIC:
-            return weight_density
+            return sparsity.weight_density
+        case EngineKind.BROADCAST:
+            return sparsity.of_activations(op.groups).pair_density
         case _:
             return 1.0
 
@@ -91,13 +92,17 @@ def _weight_bits_read(
     op: ops.Conv2d,
     foldings: FoldingArrays,
     macs: float,
-    weight_density: float,
+    worked: float,
     arithmetic: Arithmetic,
 ) -> FloatArray:
-    if foldings.engine is not EngineKind.STATIC:
-        return np.full(len(foldings), macs * arithmetic.weight_bits)
-    index_bits = clog2(segment_products(op, foldings))
-    return np.asarray(macs * weight_density * (arithmetic.weight_bits + index_bits))
+    match foldings.engine:
+        case EngineKind.STATIC:
+            index_bits = clog2(segment_products(op, foldings))
+            return np.asarray(macs * worked * (arithmetic.weight_bits + index_bits))
+        case EngineKind.BROADCAST:
+            return np.full(len(foldings), macs * worked * arithmetic.weight_bits)
+        case _:
+            return np.full(len(foldings), macs * arithmetic.weight_bits)
 
 
 def _sum_bits_read(

@@ -114,6 +114,25 @@ def dynamic_engine(size: EngineSize) -> Amount:
     )
 
 
+def broadcast_engine(size: EngineSize, filters: Ints, segments: Ints) -> Amount:
+    """A selector of activations that are not zero, and a multiplier for each of ``filters``;
+    hass_broadcast_engine.sv. All of ``size.fine`` must be 1.
+
+    Args:
+        filters: multipliers, of as many filters.
+        segments: of which the weight memory has rows.
+    """
+    products, bits = size.products, size.act_bits
+    # twice the segment's activations, what is pending, an index, three registers of marks, and the
+    # activation that waits for its weights
+    ff = products * (2 * bits + 1) + clog2(products) + 9 + bits
+    # a multiplier accumulates in its DSP; beside it are the marks of its stages
+    ff = ff + 2 * _row_bits(size, segments) + 7 * np.asarray(filters)
+    lut = mux_lut(products, np.full_like(products, bits))
+    terms = broadcast_terms(size, filters, segments)
+    return amount(lut=fitted_lut(lut, terms, coefficients().broadcast_engine), ff=ff, dsp=filters)
+
+
 def dense_terms(size: EngineSize) -> Terms:
     """What each LUT coefficient of a dense engine is multiplied by: its counter of turns."""
     turning = (size.turns > 1).astype(np.float64)
@@ -139,6 +158,23 @@ def dynamic_terms(size: EngineSize) -> Terms:
         "lut_per_m_count_bit": products * clog2(size.fine + 1),
         "lut_per_m_n_index_bit": products * size.fine * clog2(size.products),
     }
+
+
+def broadcast_terms(size: EngineSize, filters: Ints, segments: Ints) -> Terms:
+    """What each LUT coefficient of a broadcast engine is multiplied by: zero checks, the arbiter's
+    index, rows of weights, and the control of each filter's multiplier."""
+    products = np.asarray(size.products, dtype=np.float64)
+    return {
+        "lut_per_m_act_bit": products * size.act_bits,
+        "lut_per_m_index_bit": products * clog2(size.products),
+        "lut_per_address_bit": _row_bits(size, segments).astype(np.float64),
+        "lut_per_filter": np.asarray(filters, dtype=np.float64),
+    }
+
+
+def _row_bits(size: EngineSize, segments: Ints) -> IntArray:
+    """Of the number of a segment's first row of weights; none where there is one segment."""
+    return clog2((np.asarray(segments) - 1) * size.products + 1)
 
 
 def _dense() -> Fitted:

@@ -19,6 +19,13 @@ class EngineKind(StrEnum):
     DENSE = "dense"  # every product, M / fine cycles
     DYNAMIC = "dynamic"  # active products only, max(1, ceil(k / fine)) cycles
     STATIC = "static"  # non-zero weights only, in an order fixed offline; static_schedule.py
+    BROADCAST = "broadcast"  # non-zero activations only, a cycle each, for all filters at once
+
+
+# Engines whose cycles depend on the image: their lanes may run ahead of each other.
+DATA_DEPENDENT = frozenset({EngineKind.DYNAMIC, EngineKind.BROADCAST})
+# Engines that skip zeros.
+SPARSE_ENGINES = DATA_DEPENDENT | {EngineKind.STATIC}
 
 
 class MemoryKind(StrEnum):

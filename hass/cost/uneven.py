@@ -10,8 +10,8 @@ before has put it out, and writes it when the one behind has room; what a FIFO h
 even flow needs is how far the two may be apart. So a layer is done with a part when it was done
 with the one before and has worked on it, but not before those that it reads from, and not before
 its readers have left so many parts behind (max-plus algebra: Baccelli et al., "Synchronization and
-Linearity", 1992, ch. 2). The work of a part is in proportion to its active products as measured
-(``WorkShares``), as far as cycles follow products.
+Linearity", 1992, ch. 2). The work of a part is in proportion to its active products, or
+activations, as measured (``WorkShares``), as far as cycles follow products.
 """
 
 from __future__ import annotations
@@ -79,12 +79,15 @@ def _uneven(
     layer: Layer, folding: Folding, shape: LayerShape, profile: SparsityProfile
 ) -> FloatArray | None:
     """(images, ``MOST_PARTS``) cycles of the parts of frames, or None where all are alike."""
-    if folding.engine is not EngineKind.DYNAMIC:
-        return None
     measured = profile.layers[layer.name]
+    if folding.engine is EngineKind.BROADCAST:
+        assert isinstance(layer.op, ops.Conv2d)
+        measured = measured.of_activations(layer.op.groups)
+    elif folding.engine is not EngineKind.DYNAMIC:
+        return None
     if measured.work is None:
         return None
-    cycles = int(compute_cycles(shape, as_arrays([folding]), measured)[0])
+    cycles = int(compute_cycles(shape, as_arrays([folding]), profile.layers[layer.name])[0])
     slope = follows(measured.histogram(folding.packed), folding.fine)
     relative = 1.0 + slope * (measured.work.relative() - 1.0)
     parts = relative.shape[1]

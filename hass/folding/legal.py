@@ -9,7 +9,14 @@ from math import gcd
 import numpy as np
 
 from ..cost.buffers import Home, buffer_homes
-from ..cost.foldings import FACTOR_NAMES, EngineKind, FoldingArrays, IntArray, MemoryKind
+from ..cost.foldings import (
+    DATA_DEPENDENT,
+    FACTOR_NAMES,
+    EngineKind,
+    FoldingArrays,
+    IntArray,
+    MemoryKind,
+)
 from ..cost.primitives import BoolArray
 from ..cost.shape import LayerShape
 from ..cost.weight_passes import columns_read
@@ -64,6 +71,8 @@ def _packings(op: Conv2d, channels: int, engine: EngineKind, measured: frozenset
 def _fines(op: Conv2d, packings: IntArray, engine: EngineKind) -> IntArray:
     """(n, 1) candidates for ``fine``; the caller drops those that a packing does not allow."""
     taps = op.kernel[0] * op.kernel[1]
+    if engine is EngineKind.BROADCAST:  # a selector finds one activation a cycle
+        return _column((1,))
     if engine is EngineKind.DENSE:
         found = {f for p in packings[:, 0] for f in divisors(int(p) * taps)}
         return _column(tuple(sorted(found)))
@@ -85,7 +94,7 @@ def _conv_foldings(
     else:
         legal &= fine <= packed * taps
     outer = _crossed(_column(divisors(op.out_channels // op.groups)), _column(divisors(op.groups)))
-    depths = LANE_FIFO_DEPTHS if engine is EngineKind.DYNAMIC else (1,)
+    depths = LANE_FIFO_DEPTHS if engine in DATA_DEPENDENT else (1,)
     rows = _crossed(_crossed(inner[legal], outer), _column(depths))
     rows = np.concatenate([rows, np.ones_like(rows[:, :1])], axis=1)
     # (coarse_in, packed, fine, coarse_out, coarse_group, depth, rows_per_pass) -> FACTOR_NAMES
@@ -176,7 +185,8 @@ def legal_sets(
     A convolution's coarse_group divides its groups, coarse_in its channels per group, coarse_out
     its filters per group, and packed what coarse_in leaves. ``fine`` divides M = packed * kh * kw
     in a dense engine. Dynamic and static engines need M in 2..64, ``fine`` in 1..8 and a measured
-    distribution for their ``packed``; a static one also weights that are zero.
+    distribution for their ``packed``; a static one also weights that are zero. Broadcast engines
+    are as dynamic ones, with ``fine`` 1 and a measured distribution of activations alone.
     Weights of a dense engine may be off chip, read once for each pass over some rows, which divide
     the output's: where no other branch waits at a join for the layer's single position, and where
     no row of positions needs more columns of its input than it takes cycles.
@@ -208,10 +218,12 @@ def legal_sets(
     if sparsity is not None:
         measured = frozenset(histogram.packed for histogram in sparsity.histograms)
     result: list[FoldingSet] = []
-    for engine in (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC):
-        if engine not in engines:
+    for engine in (*EngineKind,):
+        if engine not in engines or engine is EngineKind.NONE:
             continue
         if engine is EngineKind.STATIC and (sparsity is None or sparsity.weight_density == 1.0):
+            continue
+        if engine is EngineKind.BROADCAST and (sparsity is None or sparsity.acts is None):
             continue
         factors = _conv_foldings(shape.op, shape, engine, measured)
         for memory in WEIGHT_MEMORIES:

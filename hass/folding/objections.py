@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import gcd
 
 from ..cost.buffers import homes_of
-from ..cost.foldings import EngineKind, Folding, MemoryKind
+from ..cost.foldings import SPARSE_ENGINES, EngineKind, Folding, MemoryKind
 from ..cost.shape import LayerShape
 from ..cost.weight_passes import columns_read
 from ..ops import Conv2d
@@ -129,21 +129,24 @@ def _conv_rules(
             f"a divisor of {left} (input channels{per} that coarse_in leaves)",
         ),
     ]
-    if folding.engine in (EngineKind.DYNAMIC, EngineKind.STATIC):
+    if folding.engine in SPARSE_ENGINES:
         kind = folding.engine.value
         measured = frozenset(h.packed for h in sparsity.histograms) if sparsity else frozenset()
-        most = min(SPARSE_MAX_FINE, products)
+        broadcast = folding.engine is EngineKind.BROADCAST
+        most = 1 if broadcast else min(SPARSE_MAX_FINE, products)
         fits = SPARSE_MIN_PRODUCTS <= products <= SPARSE_MAX_PRODUCTS
         range_words = f"{SPARSE_MIN_PRODUCTS} to {SPARSE_MAX_PRODUCTS}"
-        dynamic = folding.engine is EngineKind.DYNAMIC
-        allowed = LANE_FIFO_DEPTHS if dynamic else (1,)
+        static = folding.engine is EngineKind.STATIC
+        allowed = (1,) if static else LANE_FIFO_DEPTHS
         depths = ", ".join(str(depth) for depth in allowed)
-        zeros = dynamic or sparsity is None or sparsity.weight_density < 1.0
+        zeros = not static or sparsity is None or sparsity.weight_density < 1.0
+        acts = not broadcast or sparsity is None or sparsity.acts is not None
         choices = ", ".join(str(packed) for packed in sorted(measured)) or "none"
         return [
             *rules,
             ("engine", sparsity is not None, f"dense: a {kind} engine needs a profile"),
             ("engine", zeros, "dense: no weight is zero"),
+            ("engine", acts, "another one: the profile lacks activations alone"),
             (
                 "packed",
                 fits,

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cost.buffers import Home, buffer_cost
-from ..cost.foldings import EngineKind, Folding, FoldingArrays, IntArray, MemoryKind
+from ..cost.foldings import (
+    SPARSE_ENGINES,
+    EngineKind,
+    Folding,
+    FoldingArrays,
+    IntArray,
+    MemoryKind,
+)
 from ..cost.layer import core_costs, stored_weights
 from ..cost.primitives import BRAM18_BITS, URAM_BITS, Amount
 from ..cost.result import LayerCosts
@@ -269,7 +276,7 @@ def build_table(key: TableKey) -> OptionTable:
             )
         found = engines[kinds]
         rows, core = found.rows, found.costs.plus(found.weights.stored(memory))
-        if engine in (EngineKind.DYNAMIC, EngineKind.STATIC):  # of others there are few
+        if engine in SPARSE_ENGINES:  # of others there are few
             kept = undominated(core, found.streams)
             rows, core = rows[kept], core.take(kept)
         in_homes = _in_homes(key.shape, one, rows, core, key.arithmetic, buffers)

@@ -65,6 +65,7 @@ class SamplePlan:
             turns, so that all are taken equally often.
         together: image -> columns of its ``Positions`` at which all channels are taken together.
         together_filters: filters of a group that are taken there, ascending.
+        alone: as ``together``, of activations without filters.
     """
 
     out: FeatureMap
@@ -73,6 +74,7 @@ class SamplePlan:
     order: PositionArray
     together: tuple[PositionArray, ...]
     together_filters: tuple[int, ...]
+    alone: tuple[PositionArray, ...]
 
     def positions(self, first: int, count: int) -> Positions:
         """Positions for ``count`` images from the one with number ``first``.
@@ -129,7 +131,8 @@ def plan_samples(
     draws = rng.random((images, cells))
     together_filters = _together_filters(source, order, different)
     together = _together(images, cells, source.channels * len(together_filters), rng)
-    return SamplePlan(out, draws, filters, order, together, together_filters)
+    alone = _together(images, cells, source.channels, rng)
+    return SamplePlan(out, draws, filters, order, together, together_filters, alone)
 
 
 def _together_filters(source: FeatureMap, order: PositionArray, different: int) -> tuple[int, ...]:

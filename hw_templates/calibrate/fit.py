@@ -88,6 +88,7 @@ class FitResult:
 
 FITS = (
     Fit("dynamic_engine", (Block.DYNAMIC,)),
+    Fit("broadcast_engine", (Block.BROADCAST,)),
     Fit("dense_engine", (Block.DENSE, Block.STATIC, Block.PAIR)),
     Fit("fifo", (Block.FIFO,)),
     Fit("window", (Block.WINDOW,)),

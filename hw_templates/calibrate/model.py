@@ -6,6 +6,8 @@ import numpy as np
 
 from hass.cost.engines import (
     EngineSize,
+    broadcast_engine,
+    broadcast_terms,
     dense_engine,
     dense_terms,
     dynamic_engine,
@@ -14,6 +16,7 @@ from hass.cost.engines import (
     static_engine,
     static_terms,
 )
+from hass.cost.foldings import IntArray
 from hass.cost.primitives import Amount, Terms, buffer, fifo, fifo_control_terms, ultra_memory
 from hass.cost.window import window_cost, window_terms
 from hass.ops import Conv2d
@@ -46,6 +49,8 @@ def _amount(point: Point) -> Amount:
             return dense_engine(_size(point))
         case Block.STATIC:
             return static_engine(_size(point))
+        case Block.BROADCAST:
+            return broadcast_engine(_size(point), *_sharing(point))
         case Block.PAIR:
             return pair_engine(_size(point))
 
@@ -65,11 +70,19 @@ def lut_terms(point: Point) -> Terms:
             return dense_terms(_size(point))
         case Block.STATIC:
             return static_terms(_size(point))
+        case Block.BROADCAST:
+            return broadcast_terms(_size(point), *_sharing(point))
 
 
 def _size(point: Point) -> EngineSize:
-    products, fine = np.array([point["M"]]), np.array([point["N"]])
+    single = point.block is Block.BROADCAST
+    products, fine = np.array([point["M"]]), np.array([1 if single else point["N"]])
     return EngineSize(products, fine, point["ACT_BITS"], point["WEIGHT_BITS"], ACC_BITS)
+
+
+def _sharing(point: Point) -> tuple[IntArray, IntArray]:
+    """Filters and segments of a broadcast engine."""
+    return np.array([point["OUTS"]]), np.array([point["SEGMENTS"]])
 
 
 def _window(point: Point) -> tuple[Conv2d, FeatureMap]:

@@ -14,6 +14,7 @@ class Block(StrEnum):
     DYNAMIC = "dynamic_engine"
     DENSE = "dense_engine"
     STATIC = "static_engine"
+    BROADCAST = "broadcast_engine"
     PAIR = "dense_pair"
     FIFO = "fifo"
     WINDOW = "window"
@@ -72,6 +73,19 @@ _STATIC = (
     *((4, 1, 16), (9, 1, 16), (9, 2, 16), (16, 2, 16), (16, 8, 16), (25, 4, 16), (49, 3, 16)),
     *((64, 1, 16), (4, 2, 8), (9, 8, 8), (16, 4, 8), (32, 4, 8), (64, 8, 8), (25, 1, 8)),
     *((36, 4, 8), (18, 2, 16)),
+)
+# (M, filters, segments, operand bits), weights of 2 to 4,608 activations in each memory
+_BROADCAST = (
+    *((2, 4, 8, 16), (4, 1, 1, 16), (4, 8, 16, 8), (9, 1, 4, 16), (9, 4, 16, 16), (9, 16, 4, 16)),
+    *(
+        (9, 32, 64, 8),
+        (16, 4, 8, 16),
+        (18, 8, 32, 16),
+        (25, 6, 6, 8),
+        (27, 16, 2, 8),
+        (32, 1, 16, 8),
+    ),
+    *((36, 4, 128, 16), (49, 3, 10, 8), (64, 8, 4, 8), (64, 2, 64, 16), (9, 2, 512, 8)),
 )
 # turns of 5, 7, 12, 17 and 25 among them: multiplexers of numbers that are no powers of two
 _DENSE = (
@@ -142,6 +156,7 @@ def unseen() -> tuple[Point, ...]:
         (Block.STATIC, 12, 1, 16, 16),
     )
     points = [_point(b, xc7, M=m, N=n, ACT_BITS=a, WEIGHT_BITS=w) for b, m, n, a, w in engines]
+    points += [_broadcast_point(*sizes) for sizes in ((12, 5, 24, 8), (7, 3, 2, 16))]
     points += [
         _point(Block.PAIR, xc7, M=m, N=n, ACT_BITS=bits, WEIGHT_BITS=bits, SHIFT=_PAIR_SHIFT[xc7])
         for m, n, bits in ((30, 5, 8), (12, 3, 6))
@@ -159,6 +174,12 @@ def unseen() -> tuple[Point, ...]:
     return tuple(points)
 
 
+def _broadcast_point(products: int, filters: int, segments: int, bits: int) -> Point:
+    sizes = {"M": products, "OUTS": filters, "SEGMENTS": segments}
+    xc7 = SynthesisFamily.SERIES7
+    return _point(Block.BROADCAST, xc7, **sizes, ACT_BITS=bits, WEIGHT_BITS=bits)
+
+
 def _window_point(window: tuple[int, ...]) -> Point:
     names = ("HEIGHT", "WIDTH", "CHANNELS", "ROWS", "COLUMNS", "STRIDE", "BITS")
     sizes = dict(zip(names, window, strict=True))
@@ -174,6 +195,7 @@ def grid() -> tuple[Point, ...]:
         for block, sizes in engines
         for m, n, bits in sizes
     ]
+    points += [_broadcast_point(*sizes) for sizes in _BROADCAST]
     for family, pairs in ((xc7, _PAIRS), (xcup, _ULTRA_PAIRS)):
         shift = _PAIR_SHIFT[family]
         points += [
@@ -195,4 +217,6 @@ def _effort(point: Point) -> tuple[int, Point]:
     """What synthesis time grows with, roughly."""
     if point.block in (Block.DYNAMIC, Block.STATIC, Block.DENSE, Block.PAIR):
         return point["M"] * point["N"] * point["ACT_BITS"], point
+    if point.block is Block.BROADCAST:
+        return (point["M"] + point["OUTS"]) * point["ACT_BITS"], point
     return 0, point

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from ...values import Arithmetic
 from ..coefficients import coefficients
 from ..engines import (
     EngineSize,
+    broadcast_engine,
     dense_engine,
     dynamic_engine,
     pair_engine,
@@ -20,7 +22,7 @@ from ..engines import (
     static_engine,
 )
 from ..even_flow import window_flow
-from ..foldings import EngineKind, FoldingArrays, IntArray, MemoryKind
+from ..foldings import DATA_DEPENDENT, EngineKind, FoldingArrays, IntArray, MemoryKind
 from ..lanes import FloatArray
 from ..primitives import (
     Amount,
@@ -74,8 +76,29 @@ def compute_cycles(
         return segments * ceil_div(products, foldings.fine)
     if foldings.engine is EngineKind.STATIC:
         return shape.out.pixels * static_cycles(op, sparsity.weight_counts, foldings).cycles
-    joined = joined_segment_cycles(op, sparsity, foldings, shape.out.pixels)
+    if foldings.engine is EngineKind.BROADCAST:
+        alone, of_acts, one = one_filter(op, sparsity, foldings)
+        joined = joined_segment_cycles(alone, of_acts, one, shape.out.pixels)
+    else:
+        joined = joined_segment_cycles(op, sparsity, foldings, shape.out.pixels)
     return _rounded_up(segments * joined)
+
+
+def one_filter(
+    op: Conv2d, sparsity: LayerSparsity, foldings: FoldingArrays
+) -> tuple[Conv2d, LayerSparsity, FoldingArrays]:
+    """The layer, what was measured and the foldings that dynamic engines have the cycles of
+    broadcast ones with: one filter a group that has no zero weight. All filters take as long.
+
+    Raises:
+        ProfileError: if activations were not measured.
+    """
+    ones = np.ones_like(foldings.coarse_out)
+    return (
+        replace(op, out_channels=op.groups),
+        sparsity.of_activations(op.groups),
+        replace(foldings, engine=EngineKind.DYNAMIC, coarse_out=ones),
+    )
 
 
 def _rounded_up(cycles: FloatArray) -> IntArray:
@@ -107,8 +130,14 @@ def engine_pairs(
     return np.asarray(together * (lanes // 2))
 
 
-def _engines(op: Conv2d, foldings: FoldingArrays, family: Family, arithmetic: Arithmetic) -> Amount:
-    """The dot-product engines of all lanes, a dynamic lane's FIFOs included."""
+def _engines(
+    op: Conv2d,
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    family: Family,
+    arithmetic: Arithmetic,
+) -> Amount:
+    """The dot-product engines of all lanes, FIFOs of those that may run ahead included."""
     size = _engine_size(op, foldings, arithmetic)
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
     match foldings.engine:
@@ -116,6 +145,11 @@ def _engines(op: Conv2d, foldings: FoldingArrays, family: Family, arithmetic: Ar
             return (dynamic_engine(size) + _lane_fifos(size, foldings)).times(lanes)
         case EngineKind.STATIC:
             return static_engine(size).times(lanes)
+        case EngineKind.BROADCAST:
+            together = foldings.coarse_in * foldings.coarse_group
+            segments = segments_per_lane(op, shape, foldings) // shape.out.pixels
+            engine = broadcast_engine(size, foldings.coarse_out, segments)
+            return (engine + _joined_results(op, shape, size, foldings)).times(together)
         case _:
             pairs = engine_pairs(op, foldings, family, arithmetic)
             return pair_engine(size).times(pairs) + dense_engine(size).times(lanes - 2 * pairs)
@@ -126,6 +160,23 @@ def _lane_fifos(size: EngineSize, foldings: FoldingArrays) -> Amount:
     deep = np.where(foldings.lane_fifo_depth > 1, foldings.lane_fifo_depth, 0)
     ahead = fifo(deep, size.products * size.act_bits)
     return ahead + fifo(deep, np.full_like(deep, size.acc_bits))
+
+
+def _joined_results(
+    op: Conv2d, shape: LayerShape, size: EngineSize, foldings: FoldingArrays
+) -> Amount:
+    """Of a broadcast engine beside others, hass_broadcast_lanes.sv: in lockstep a register in which
+    results wait for the others'; else windows wait in front, and the results of those that end
+    positions behind."""
+    ahead = foldings.lane_fifo_depth
+    apart, several = ahead > 1, foldings.coarse_in * foldings.coarse_group > 1
+    width = foldings.coarse_out * size.acc_bits
+    chunks = shape.inputs[0].channels // (op.groups * foldings.coarse_in * foldings.packed)
+    filters = op.out_channels // (op.groups * foldings.coarse_out)
+    waiting = filters * ceil_div(ahead, chunks) + 2
+    held = amount(ff=np.where(several & ~apart, width + 1, 0))
+    windows = fifo(np.where(apart, ahead + 1, 0), size.products * size.act_bits)
+    return held + windows + fifo(np.where(apart & several, waiting, 0), width)
 
 
 def _lane_order(foldings: FoldingArrays, filters: IntArray, arithmetic: Arithmetic) -> Amount:
@@ -176,7 +227,8 @@ def weight_rows(
     Lanes in lockstep read one wide memory; lanes that run ahead have one each. A dynamic engine
     reads the M weights of a segment at once, a dense one ``fine`` a cycle; a static one ``fine``
     with their indices and a mark for a filter's last turn, and a mark for a window's last: a row
-    for each cycle of an output position.
+    for each cycle of an output position. A broadcast engine reads by an index of its own, a row for
+    each activation: the weights of all its filters.
     """
     op = shape.op
     assert isinstance(op, Conv2d)
@@ -193,6 +245,9 @@ def weight_rows(
         window_mark = 1
         width = width + foldings.fine * clog2(products) + 1
         depth = compute_cycles(shape, foldings, sparsity) // shape.out.pixels
+    if foldings.engine is EngineKind.BROADCAST:
+        wide = foldings.coarse_out * arithmetic.weight_bits
+        return WeightRows(segments * products, wide, foldings.coarse_in * foldings.coarse_group)
     lanes = foldings.coarse_in * foldings.coarse_out * foldings.coarse_group
     apart = foldings.lane_fifo_depth > 1
     wide = np.where(apart, width, width * lanes + window_mark)
@@ -212,6 +267,8 @@ def _weights(
     else:
         depth, _, copies = weight_rows(shape, foldings, sparsity, arithmetic)
         reader = counter(clog2(depth)).times(copies)
+        if foldings.engine is EngineKind.BROADCAST:  # the engine says which row it wants
+            reader = amount()
     streams = foldings.coarse_out * foldings.coarse_group
     bias = amount(
         lut=streams
@@ -262,7 +319,7 @@ def conv_cost(
     streams_out = foldings.coarse_out * foldings.coarse_group
     blocks = shape.inputs[0].channels // (op.groups * foldings.coarse_in * foldings.packed)
     filters = op.out_channels // (op.groups * foldings.coarse_out)
-    engines = _engines(op, foldings, family, arithmetic)
+    engines = _engines(op, shape, foldings, family, arithmetic)
     if foldings.engine is EngineKind.STATIC:
         engines = engines + _lane_order(foldings, filters, arithmetic).times(lanes)
     # the cascade's adder accumulates over channels too, a dynamic engine's only over a segment
@@ -301,6 +358,8 @@ def engine_stages(foldings: FoldingArrays) -> IntArray:
     """Register stages from engine input to block output, (n,)."""
     stages = coefficients().pipeline
     fixed = stages.multiplier_cycles.value + stages.stream_cycles.value
-    if foldings.engine is EngineKind.DYNAMIC:
+    if foldings.engine in DATA_DEPENDENT:
         fixed += stages.selector_cycles.value
+    if foldings.engine is EngineKind.BROADCAST:
+        fixed += stages.lookup_cycles.value
     return np.asarray(fixed + clog2(foldings.fine) + clog2(foldings.coarse_in) + 1)

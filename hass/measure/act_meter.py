@@ -1,0 +1,79 @@
+"""What is measured of the activations in the windows of one layer, whatever its weights are."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import ops
+from ..sparsity import ActSparsity, CountArray, SegmentHistogram, WindowSample
+from ..values import FeatureMap
+from ..work_shares import MOST_PARTS, in_parts, shares_of
+from .likeness import Likeness
+from .occupancy import MaskArray
+from .position_work import position_products
+from .products import BYTE_MAX, SmallCounts, add_to_histograms, empty_histograms
+from .sampling import Positions
+
+
+class ActMeter:
+    """Sums over the inputs of one Conv2d layer.
+
+    Args:
+        op, source, out: the layer, its input and output map.
+    """
+
+    def __init__(self, op: ops.Conv2d, source: FeatureMap, out: FeatureMap) -> None:
+        self._op, self._out = op, out
+        self._histograms = empty_histograms(source, op)
+        self._likeness = Likeness(source.channels)
+        self._sample: list[SmallCounts] = []
+        self._placed: list[npt.NDArray[np.float64]] = []
+        self._every = np.ones((source.channels, *op.kernel), dtype=np.float32)
+        self._active = self._windows = 0
+
+    def place(self, active: MaskArray) -> None:
+        """Add where in the frames of n images (n, C, H, W) the work is."""
+        work = position_products(active, self._op, self._out, self._every)
+        self._placed.append(in_parts(work, min(self._out.pixels, MOST_PARTS)))
+
+    def add(
+        self,
+        windows: npt.NDArray[np.float32],
+        positions: Positions,
+        alone: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
+        occupancy: CountArray,
+    ) -> None:
+        """Add n images.
+
+        Args:
+            windows: (C, n, P, K) as gathered at the positions.
+            positions: P of each image.
+            alone: numbers of images and of their positions that are taken for the sample.
+            occupancy: (n, C, 1 or kh, 1 or kw) positions with an active input per tap.
+        """
+        kind = np.uint8 if windows.shape[3] <= BYTE_MAX else np.uint32
+        counts = windows.sum(axis=3).astype(kind)
+        add_to_histograms(self._histograms, counts[:, None][..., positions.inside])
+        self._sample.append(counts[:, *alone].T[..., None])
+        flat = counts.reshape(len(counts), -1).T[..., None]
+        self._likeness.add_pairs(flat, positions.inside)
+        by_tap = np.broadcast_to(occupancy, (*occupancy.shape[:2], *self._op.kernel))
+        means = by_tap.sum(axis=(2, 3)) / self._out.pixels
+        self._likeness.add_frames(means[..., None])
+        self._active += int(by_tap.sum())
+        self._windows += means.size
+
+    def result(self) -> ActSparsity:
+        """What was measured."""
+        taps = self._op.kernel[0] * self._op.kernel[1]
+        return ActSparsity(
+            density=self._active / (self._windows * self._out.pixels * taps),
+            histograms=tuple(
+                SegmentHistogram(packing, counts) for packing, counts in self._histograms.items()
+            ),
+            lag1_correlation=self._likeness.neighbours(),
+            frame_correlation=self._likeness.frames(),
+            sample=WindowSample((0,), np.concatenate(self._sample)),
+            work=shares_of(np.concatenate(self._placed)) if self._placed else None,
+        )
