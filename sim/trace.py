@@ -19,17 +19,16 @@ from hass.sparsity import SparsityProfile, act_thresholds_of
 from hass.values import FeatureMap
 
 from . import columns as c
-from .dealing import dealt_blocks, dealt_filters
 from .work import (
     Ints,
     Numbers,
     Row,
     Source,
     cycle_table,
-    dynamic_layers,
     engine_columns,
     make_source,
     static_rows,
+    uneven_layers,
 )
 
 FloatArray = npt.NDArray[np.float32]
@@ -134,19 +133,23 @@ def trace_source(
         raise ProfileError(f"the input is {frame.out}, the data ({dataset.name}) {dataset.frame}")
     pruned = pruned_weights(weights, profile.settings)
     thresholds = act_thresholds_of(profile.settings)
-    layers = dynamic_layers(graph, estimate)
-    names = [layer.name for layer, _, _ in layers]
+    layers = uneven_layers(graph, estimate, profile)
+    names = [traced.layer.name for traced in layers]
     active = _inputs(graph, pruned, thresholds, names, dataset, images) if names else {}
     numbers, acts, lives = Numbers(), Numbers(), Numbers()
     rows: list[Row] = []
     actors = static_rows(graph, estimate, profile, numbers)
-    for layer, op, folding in layers:
-        sparsity = profile.layers[layer.name]
-        row, actor = engine_columns(op, graph.in_maps(layer.name)[0].channels, folding)
-        blocks = dealt_blocks(op, folding, sparsity)
+    for traced in layers:
+        layer, op, folding = traced.layer, traced.op, traced.folding
+        channels = graph.in_maps(layer.name)[0].channels
+        row, actor = engine_columns(channels, folding, op, traced.filters)
+        blocks = traced.blocks()
         masks = window_masks(active[layer.name], op, folding.packed, layer.out)[:, :, blocks]
-        filters = dealt_filters(op, folding, sparsity, blocks)
-        live = weight_masks(pruned[f"{layer.name}.weight"], folding.packed)
+        filters = traced.dealt(blocks)
+        values = pruned[f"{layer.name}.weight"]
+        if traced.is_broadcast:
+            values = np.ones((op.groups, *values.shape[1:]), dtype=np.float32)
+        live = weight_masks(values, folding.packed)
         live = live[filters, (blocks % live.shape[1])[:, :, None, None]]
         row = mask_row(row, folding.fine, masks, live, (numbers, acts, lives))
         actors[layer.name] = actor | {c.DRAWN: len(rows)}

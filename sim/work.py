@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hass import ops
-from hass.cost import EngineKind, Estimate, Folding
+from hass.cost import EngineKind, Estimate, Folding, as_arrays
+from hass.cost.foldings import DATA_DEPENDENT
 from hass.cost.lanes import sampled_cycles, segment_cycles
+from hass.cost.ops.conv import one_filter
 from hass.cost.static_schedule import static_window_cycles
 from hass.graph import Graph, Layer
 from hass.sparsity import LayerSparsity, SparsityProfile
@@ -71,10 +73,44 @@ def bit_counts() -> Ints:
     return sum(((numbers >> bit) & 1 for bit in range(16)), np.zeros_like(numbers))
 
 
-def engine_columns(op: ops.Conv2d, channels: int, folding: Folding) -> tuple[Row, Row]:
-    """What ``Work.engines`` and the actor of a dynamic engine have in common for any source."""
+@dataclass(frozen=True, slots=True)
+class Uneven:
+    """A layer whose engines depend on data, as dynamic ones work on it: a broadcast engine on one
+    filter a group that has no zero weight, over and over again.
+
+    Attributes:
+        layer: of the graph.
+        op, folding, sparsity: with dynamic engines.
+        filters: of a lane; those of a broadcast engine are all alike.
+    """
+
+    layer: Layer
+    op: ops.Conv2d
+    folding: Folding
+    sparsity: LayerSparsity
+    filters: int
+
+    @property
+    def is_broadcast(self) -> bool:
+        """Whether its engines skip zero activations alone."""
+        return self.op != self.layer.op
+
+    def blocks(self) -> Ints:
+        """As ``dealt_blocks``."""
+        return dealt_blocks(self.op, self.folding, self.sparsity)
+
+    def dealt(self, blocks: Ints) -> Ints:
+        """As ``dealt_filters``."""
+        dealt = dealt_filters(self.op, self.folding, self.sparsity, blocks)
+        return np.repeat(dealt, self.filters // dealt.shape[3], axis=3)
+
+
+def engine_columns(
+    channels: int, folding: Folding, op: ops.Conv2d, filters: int
+) -> tuple[Row, Row]:
+    """What ``Work.engines`` and the actor of a dynamic engine have in common for any source;
+    ``filters`` of a lane."""
     lanes_in = folding.coarse_in * folding.coarse_group
-    filters = op.out_channels // (op.groups * folding.coarse_out)
     row = {
         c.LANES_OUT: folding.coarse_out,
         c.LANES_IN: lanes_in,
@@ -91,14 +127,20 @@ def cycle_table(products: int, fine: int) -> Ints:
     return segment_cycles(products, np.array([fine], dtype=np.int64))[:, 0].astype(np.int64)
 
 
-def dynamic_layers(graph: Graph, estimate: Estimate) -> list[tuple[Layer, ops.Conv2d, Folding]]:
-    """Layers whose engines are dynamic."""
-    return [
-        (layer, layer.op, estimate.layers[layer.name].folding)
-        for layer in graph.convs
-        if isinstance(layer.op, ops.Conv2d)
-        and estimate.layers[layer.name].folding.engine is EngineKind.DYNAMIC
-    ]
+def uneven_layers(graph: Graph, estimate: Estimate, profile: SparsityProfile) -> list[Uneven]:
+    """Layers whose engines depend on data."""
+    found = []
+    for layer in graph.convs:
+        folding, op = estimate.layers[layer.name].folding, layer.op
+        if not isinstance(op, ops.Conv2d) or folding.engine not in DATA_DEPENDENT:
+            continue
+        sparsity = profile.layers[layer.name]
+        filters = op.out_channels // (op.groups * folding.coarse_out)
+        if folding.engine is EngineKind.BROADCAST:
+            op, sparsity, foldings = one_filter(op, sparsity, as_arrays([folding]))
+            folding = foldings.row(0)
+        found.append(Uneven(layer, op, folding, sparsity, filters))
+    return found
 
 
 def static_rows(
@@ -137,16 +179,15 @@ def _stand_ins(op: ops.Conv2d, sparsity: LayerSparsity) -> Ints:
     return np.take_along_axis(kept, ranks * kept.shape[1] // rates.shape[1], axis=1).reshape(-1)
 
 
-def _drawn_row(
-    op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity, row: Row, numbers: Numbers
-) -> Row:
+def _drawn_row(drawn: Uneven, row: Row, numbers: Numbers) -> Row:
     """Columns of an engine that draws positions of a layer's sample."""
+    op, folding, sparsity = drawn.op, drawn.folding, drawn.sparsity
     histogram, sample = sparsity.histogram(folding.packed), sparsity.sample
     cycles = sampled_cycles(sample, histogram, op.groups, folding.fine)
     # moved to a lower mean, the shortest may have come below nothing
     cycles = np.maximum(cycles, 0.0).reshape(cycles.shape[0], -1, cycles.shape[3])
-    blocks = dealt_blocks(op, folding, sparsity)
-    own = _stand_ins(op, sparsity)[dealt_filters(op, folding, sparsity, blocks)]
+    blocks = drawn.blocks()
+    own = _stand_ins(op, sparsity)[drawn.dealt(blocks)]
     again = min(max(sparsity.lag1_correlation, 0.0), MOST_AGAIN)
     return row | {
         c.FROM_MASKS: 0,
@@ -168,11 +209,13 @@ def profile_source(graph: Graph, estimate: Estimate, profile: SparsityProfile, s
     numbers = Numbers()
     rows: list[Row] = []
     actors = static_rows(graph, estimate, profile, numbers)
-    for layer, op, folding in dynamic_layers(graph, estimate):
-        row, actor = engine_columns(op, graph.in_maps(layer.name)[0].channels, folding)
-        row = _drawn_row(op, folding, profile.layers[layer.name], row, numbers)
+    for drawn in uneven_layers(graph, estimate, profile):
+        name = drawn.layer.name
+        channels = graph.in_maps(name)[0].channels
+        row, actor = engine_columns(channels, drawn.folding, drawn.op, drawn.filters)
+        row = _drawn_row(drawn, row, numbers)
         rng = np.random.default_rng((seed, len(rows)))
         row |= {c.SEED_A: int(rng.integers(1, SEEDS)), c.SEED_B: int(rng.integers(1, SEEDS))}
-        actors[layer.name] = actor | {c.DRAWN: len(rows)}
+        actors[name] = actor | {c.DRAWN: len(rows)}
         rows.append(row)
     return make_source(rows, numbers, actors)

@@ -12,6 +12,7 @@ from hass.graph import Graph, Weights
 from hass.intmath import divisors
 from hass.sparsity import (
     NO_CLIPS,
+    ActSparsity,
     LayerSparsity,
     SegmentHistogram,
     Settings,
@@ -50,6 +51,8 @@ def random_layer_sparsity(
         active.reshape(op.groups, per_group, segments, taps)[:, :, :TOGETHER].astype(np.int64),
         weights.astype(np.int64),
     )
+    alone = active.sum(axis=2)
+    alike = float(rng.uniform(0.0, 0.6))
     relative = together.sum(axis=(0, 2)).reshape(-1) + 1e-9
     return LayerSparsity(
         weight_density=float(weights.mean()),
@@ -57,12 +60,24 @@ def random_layer_sparsity(
         pair_density=float(counts.mean() / taps),
         histograms=_histograms(counts, per_group, taps),
         filter_rates=tuple((relative / relative.mean()).tolist()),
-        lag1_correlation=float(rng.uniform(0.0, 0.6)),
+        lag1_correlation=alike,
         frame_correlation=0.0,
         sampled_positions=segments,
         pair_density_stderr=0.0,
         weight_counts=WeightCounts(taps, weights.sum(axis=3).reshape(-1, per_group)),
         sample=WindowSample(tuple(range(filters)), together.reshape(-1, source.channels, filters)),
+        acts=_acts(alone, per_group, taps, alike),
+    )
+
+
+def _acts(counts: np.ndarray, per_group: int, taps: int, alike: float) -> ActSparsity:
+    """Of (channels, segments) activations that are not zero."""
+    return ActSparsity(
+        density=float(counts.mean() / taps),
+        histograms=_histograms(counts, per_group, taps),
+        lag1_correlation=alike,
+        frame_correlation=0.0,
+        sample=WindowSample((0,), counts[:, :TOGETHER].T[..., None]),
     )
 
 
@@ -86,6 +101,7 @@ def dense_layer_sparsity(op: ops.Conv2d, source: FeatureMap) -> LayerSparsity:
             tuple(range(op.out_channels // op.groups)),
             np.full((4, source.channels, op.out_channels // op.groups), taps),
         ),
+        acts=_acts(counts, source.channels // op.groups, taps, 0.0),
     )
 
 

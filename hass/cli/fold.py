@@ -16,6 +16,7 @@ from ..folding import (
     ALL_ENGINES,
     DEFAULT_EFFORT,
     FASTEST,
+    KNOWN_ENGINES,
     FoldingPlan,
     Goal,
     Objective,
@@ -49,7 +50,7 @@ from .word_lengths import bits_of_option, word_lengths_of
 
 
 def _to_engines(ctx: click.Context, param: click.Parameter, value: str) -> frozenset[EngineKind]:
-    known = sorted(ALL_ENGINES)
+    known = sorted(KNOWN_ENGINES)
     words = [word.strip() for word in value.split(",")]
     wrong = [word for word in words if word not in known]
     if wrong:
@@ -147,7 +148,7 @@ def _check_flags(
     show_default=True,
     metavar="LIST",
     callback=_to_engines,
-    help="Engine kinds that layers may have. dynamic and static need a profile.",
+    help="Engine kinds that layers may have. All but dense need a profile.",
 )
 @click.option(
     "--weights",

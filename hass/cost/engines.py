@@ -128,7 +128,9 @@ def broadcast_engine(size: EngineSize, filters: Ints, segments: Ints) -> Amount:
     ff = products * (2 * bits + 1) + clog2(products) + 9 + bits
     # a multiplier accumulates in its DSP; beside it are the marks of its stages
     ff = ff + 2 * _row_bits(size, segments) + 7 * np.asarray(filters)
-    lut = mux_lut(products, np.full_like(products, bits))
+    # the multiplexer, a zero where there is nothing to choose, and three adders as wide as a row's
+    # number: the next segment's first row, its comparison with the last, and the row that is read
+    lut = mux_lut(products, np.full_like(products, bits)) + bits + 3 * _row_bits(size, segments)
     terms = broadcast_terms(size, filters, segments)
     return amount(lut=fitted_lut(lut, terms, coefficients().broadcast_engine), ff=ff, dsp=filters)
 
@@ -162,12 +164,11 @@ def dynamic_terms(size: EngineSize) -> Terms:
 
 def broadcast_terms(size: EngineSize, filters: Ints, segments: Ints) -> Terms:
     """What each LUT coefficient of a broadcast engine is multiplied by: zero checks, the arbiter's
-    index, rows of weights, and the control of each filter's multiplier."""
+    index, and the control of each filter's multiplier."""
     products = np.asarray(size.products, dtype=np.float64)
     return {
         "lut_per_m_act_bit": products * size.act_bits,
         "lut_per_m_index_bit": products * clog2(size.products),
-        "lut_per_address_bit": _row_bits(size, segments).astype(np.float64),
         "lut_per_filter": np.asarray(filters, dtype=np.float64),
     }
 

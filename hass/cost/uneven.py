@@ -29,7 +29,7 @@ from ..sparsity import SegmentHistogram, SparsityProfile
 from ..work_shares import MOST_PARTS, WorkShares
 from .coefficients import coefficients
 from .flow import layer_shapes
-from .foldings import EngineKind, Folding, as_arrays, passes_of
+from .foldings import DATA_DEPENDENT, EngineKind, Folding, as_arrays, passes_of
 from .lanes import segment_cycles
 from .ops.conv import compute_cycles, engine_stages
 from .result import Estimate, FifoEstimate
@@ -79,12 +79,12 @@ def _uneven(
     layer: Layer, folding: Folding, shape: LayerShape, profile: SparsityProfile
 ) -> FloatArray | None:
     """(images, ``MOST_PARTS``) cycles of the parts of frames, or None where all are alike."""
+    if folding.engine not in DATA_DEPENDENT:
+        return None
     measured = profile.layers[layer.name]
     if folding.engine is EngineKind.BROADCAST:
         assert isinstance(layer.op, ops.Conv2d)
         measured = measured.of_activations(layer.op.groups)
-    elif folding.engine is not EngineKind.DYNAMIC:
-        return None
     if measured.work is None:
         return None
     cycles = int(compute_cycles(shape, as_arrays([folding]), profile.layers[layer.name])[0])

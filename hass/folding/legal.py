@@ -25,6 +25,8 @@ from ..ops import Conv2d
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
 
+KNOWN_ENGINES = frozenset(EngineKind) - {EngineKind.NONE}
+# What is chosen from where nothing is said. Broadcast engines are emitted as RTL only so far.
 ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC})
 ON_CHIP_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
 WEIGHT_MEMORIES = (*ON_CHIP_MEMORIES, MemoryKind.OFF_CHIP)

@@ -240,7 +240,7 @@ def _simulated_lanes(plan: ConvPlan, frames: IntArray) -> list[int]:
     group = (blocks // per_group)[:, :, None, None]
     live = weight_masks(plan.weight.astype(np.float32), fold.packed)
     live = live[plan.filters.T + group * filters, (blocks % per_group)[:, :, None, None]]
-    row, _ = engine_columns(op, plan.source.channels, fold)
+    row, _ = engine_columns(plan.source.channels, fold, op, plan.filter_steps)
     tables = (Numbers(), Numbers(), Numbers())
     row = mask_row(row, fold.fine, masks[:, :, blocks], live, tables)
     work = make_source([row], tables[0], {}, tables[1].joined(), tables[2].joined()).fresh()
