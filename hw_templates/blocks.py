@@ -109,6 +109,7 @@ _CARRIES = {
     "engine_dense": "products",
     "engine_pair": "products",
     "engine_dynamic": "products",
+    "engine_broadcast": "products",
     "engine_static": "sums",
     "adder_tree": "totals",
     "bias_requantise": "finished",

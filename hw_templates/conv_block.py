@@ -13,6 +13,7 @@ import numpy as np
 
 from hass.cost import EngineKind, Folding, MemoryKind
 from hass.cost.engines import PAIR_SHIFT_BITS
+from hass.cost.foldings import DATA_DEPENDENT
 from hass.fixed_point import IntArray
 from hass.intmath import ceil_div
 from hass.ops import Conv2d
@@ -154,8 +155,16 @@ def window_weights(plan: ConvPlan) -> IntArray:
 def memory_words(plan: ConvPlan) -> IntArray:
     """The weights as the memories hold them: (lanes, depth, words side by side).
 
-    A dynamic engine reads a segment's M weights at once; a dense one ``fine`` a cycle.
+    A dynamic engine reads a segment's M weights at once; a dense one ``fine`` a cycle. Broadcast
+    engines, (coarse_group, coarse_in) of them, read what an activation meets in all filters.
     """
+    if plan.folding.engine is EngineKind.BROADCAST:
+        fold = plan.folding
+        lanes = (fold.coarse_group, fold.coarse_out, fold.coarse_in)
+        by_lane = window_weights(plan).reshape(*lanes, plan.rows * plan.products)
+        by_row = by_lane.transpose(0, 2, 3, 1)
+        engines = fold.coarse_group * fold.coarse_in
+        return np.ascontiguousarray(by_row.reshape(engines, -1, fold.coarse_out))
     weights = window_weights(plan).reshape(plan.folding.lanes, plan.rows, plan.products)
     if plan.folding.engine is EngineKind.DYNAMIC:
         return weights
@@ -191,14 +200,14 @@ def _waiting_windows(plan: ConvPlan, rows: int) -> int:
 
     Args:
         plan: the convolution.
-        rows: of the weight memory: cycles of a position, of dynamic engines at the least.
+        rows: cycles of a position, of engines that depend on data at the least.
     """
     if not plan.buffers.rolling:
         return 0
     beats = plan.source.channels // (plan.folding.coarse_in * plan.folding.coarse_group)
     positions, words = plan.out.pixels, plan.source.pixels * beats
     busy = rows * positions  # cycles of a frame
-    if plan.folding.engine is EngineKind.DYNAMIC:
+    if plan.folding.engine in DATA_DEPENDENT:
         busy = max(busy, words)
     # cycles of a row in which there is nothing to work on, times positions
     idle = head_columns(plan.op, plan.source) * beats * positions - busy
@@ -247,6 +256,10 @@ def _engine(plan: ConvPlan) -> Stage:
         return Stage("engine_static", "engine_static", static, fold.lanes, ACC, tables)
     template: tuple[str | int, ...] = (ACT, WEIGHT, ACC, *lanes, "WEIGHT_ROWS")
     template = (*template, "OUT_PIXELS * GROUP_STEPS", "CHANNEL_STEPS", "FILTER_STEPS")
+    if fold.engine is EngineKind.BROADCAST:
+        shared: tuple[str | int, ...] = (ACT, WEIGHT, ACC, *lanes[:-1], *template[-4:])
+        shared = (*shared, "LANE_FIFO_DEPTH")
+        return Stage("engine_broadcast", "engine_broadcast", shared, fold.lanes, ACC, ("weights",))
     name = "engine_dense"
     if plan.paired:
         name = "engine_pair"
@@ -290,7 +303,8 @@ def conv_block(plan: ConvPlan) -> Block:
     results = plan.out.pixels * plan.group_steps * plan.filter_steps
     weights = _weight_tables(plan)
     rows = weights[0].values.shape[0 if fold.engine is EngineKind.STATIC else 1]
-    wires, calls = chain((*_front(plan, rows), *_back(plan)))
+    least = plan.rows if fold.engine is EngineKind.BROADCAST else rows
+    wires, calls = chain((*_front(plan, least), *_back(plan)))
     tables = (*weights, Table("biases", ACC, bias_rows(plan)))
     if plan.exchanges:
         tables = (*tables, Table("places", _place_word(plan), plan.places))

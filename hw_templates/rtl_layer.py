@@ -15,12 +15,13 @@ import numpy as np
 
 from hass.cost import EngineKind, Folding, MemoryKind
 from hass.cost.engines import PAIR_SHIFT_BITS
+from hass.cost.foldings import DATA_DEPENDENT
 from hass.cost.primitives import bram18_banks
 from hass.fixed_point import IntArray
 from hass.intmath import ceil_div
 from hass.values import Arithmetic
 
-from .conv_block import ConvPlan, bias_rows, lane_weights
+from .conv_block import ConvPlan, bias_rows, lane_weights, memory_words
 from .rtl_words import Fields, words_text
 from .static_rows import StaticRows, index_bits, static_rows
 
@@ -30,7 +31,7 @@ class RtlMemory:
     """The weight memories of a layer.
 
     Attributes:
-        copies: one that all lanes share, or one a lane.
+        copies: one that all lanes share, or one a lane; of broadcast engines one for all filters.
         depth, width_bits: of each.
         bank: words of a bank; of the last one fewer may be left.
         block: 1 for block RAM, 0 for LUTs.
@@ -70,8 +71,12 @@ class RtlLayer:
     @property
     def ahead(self) -> int:
         """Windows that a lane may be ahead; 1 in lockstep."""
-        dynamic = self.fold.engine is EngineKind.DYNAMIC
-        return self.fold.lane_fifo_depth if dynamic else 1
+        return self.fold.lane_fifo_depth if self.fold.engine in DATA_DEPENDENT else 1
+
+    @property
+    def broadcasts(self) -> bool:
+        """Whether engines broadcast activations, and read weights by their indices."""
+        return self.fold.engine is EngineKind.BROADCAST
 
     @property
     def paired(self) -> int:
@@ -138,6 +143,8 @@ class RtlLayer:
             words = self.rows.words.reshape(len(self.rows.words), -1)
             width = bits + index_bits(self.plan.products)
             return ((Fields(words, width), Fields(self.rows.marks, 1)),)
+        if kind is EngineKind.BROADCAST:
+            return tuple((Fields(words, bits),) for words in memory_words(self.plan))
         # (windows, filters, lanes, M)
         ordered = self.windows.reshape(-1, *self.windows.shape[2:]).transpose(0, 2, 1, 3)
         if kind is EngineKind.DYNAMIC:
@@ -166,7 +173,7 @@ class RtlLayer:
         """Names of the weight memories' files, without a bank's number."""
         if len(self._contents) == 1:
             return (f"{self.ident}_weights",)
-        return tuple(f"{self.ident}_lane{lane:05d}" for lane in range(self.fold.lanes))
+        return tuple(f"{self.ident}_lane{lane:05d}" for lane in range(len(self._contents)))
 
     def memory_files(self) -> Mapping[str, str]:
         """Name -> words in hexadecimal of all that its memories are filled from."""

@@ -138,8 +138,8 @@ def _sums(layer: RtlLayer, segments: IntArray, positions: int) -> IntArray:
 
 
 def _lane_cycles(layer: RtlLayer, segments: IntArray, positions: int) -> IntArray:
-    """(windows, lanes) modelled cycles of each lane's filters of a window; of static lanes, which
-    go on together, those of the fullest."""
+    """(windows, lanes) modelled cycles of each lane's filters of a window. Lanes that take as long
+    are one: of static ones, which go on together, the fullest, of broadcast ones all filters'."""
     plan, fold = layer.plan, layer.plan.folding
     count = len(segments)
     if fold.engine is EngineKind.STATIC:
@@ -149,6 +149,10 @@ def _lane_cycles(layer: RtlLayer, segments: IntArray, positions: int) -> IntArra
         turns = ceil_div(plan.products, fold.fine)
         return np.full((count, 1), plan.filter_steps * turns)
     acts = _by_position(plan, segments, positions) != 0
+    table = segment_cycles(plan.products, np.array([fold.fine]))[:, 0].astype(np.int64)
+    if fold.engine is EngineKind.BROADCAST:  # a filter takes as long as another
+        alone = table[acts.sum(axis=-1)] * plan.filter_steps
+        return np.asarray(alone.reshape(count, -1))
     weights = _lane_weights(layer) != 0
     active = np.einsum(
         "pxcgim,xcgoifm->pxcgoif",
@@ -156,7 +160,6 @@ def _lane_cycles(layer: RtlLayer, segments: IntArray, positions: int) -> IntArra
         weights.astype(np.float32),
         optimize=True,
     )
-    table = segment_cycles(plan.products, np.array([fold.fine]))[:, 0].astype(np.int64)
     cycles = table[active.astype(np.int64)].sum(axis=-1)
     return np.asarray(cycles.reshape(count, fold.lanes))
 

@@ -11,6 +11,7 @@ import pytest
 from block_bench import Case, run_cases
 
 from hass.cost import EngineKind, Folding, LayerShape, MemoryKind, as_arrays
+from hass.cost.foldings import DATA_DEPENDENT
 from hass.cost.lane_filters import dealt_filters
 from hass.cost.layer import stream_cycles
 from hass.cost.ops.conv import compute_cycles, engine_pairs
@@ -39,6 +40,7 @@ def _folding(engine: EngineKind, **factors: int) -> Folding:
 
 
 D, Y, S = EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC
+B = EngineKind.BROADCAST
 # (height, width, channels), op, folding, clip limit
 SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
     ((5, 4, 1), Conv2d(6, (3, 3), pads=(1, 1, 1, 1)), _folding(D, fine=9, coarse_out=2), 0),
@@ -101,6 +103,20 @@ SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
         _folding(Y, fine=5, packed=2, coarse_in=2, coarse_out=2, coarse_group=2),
         7000,
     ),
+    # broadcast engines
+    (
+        (6, 5, 4),
+        Conv2d(6, (3, 3), pads=(1, 1, 1, 1)),
+        _folding(B, coarse_in=2, coarse_out=3, lane_fifo_depth=4),
+        2000,
+    ),
+    ((4, 5, 8), Conv2d(6, (1, 1)), _folding(B, packed=4, coarse_in=2), 9000),
+    (
+        (4, 3, 16),
+        Conv2d(8, (2, 2), (2, 1), groups=2),
+        _folding(B, packed=2, coarse_in=2, coarse_out=2, coarse_group=2),
+        7000,
+    ),
     # static engines
     ((5, 4, 1), Conv2d(6, (3, 3), pads=(1, 1, 1, 1)), _folding(S, fine=8), 0),
     (
@@ -159,7 +175,8 @@ SHAPES: list[tuple[tuple[int, int, int], Conv2d, Folding, int]] = [
     ((3, 4, 2), Conv2d(4, (1, 1), pads=(1, 1, 1, 1)), _folding(D, fine=2, packed=2), 0),
 ]
 
-FIRST_PACED = 30  # of those in which streams set the pace
+LANES = ("dynamic_lane", "broadcast_lane")
+FIRST_PACED = 33  # of those in which streams set the pace
 
 
 def _lane_filters(op: Conv2d, folding: Folding, weight: IntArray) -> IntArray:
@@ -254,6 +271,17 @@ def _simulated_lanes(plan: ConvPlan, frames: IntArray) -> list[int]:
     return [int(cycles) for cycles in ordered.ravel()]
 
 
+def _engine_cycles(plan: ConvPlan, frames: IntArray) -> list[int]:
+    """Cycles of each broadcast engine for these frames: the activations that are not zero."""
+    fold = plan.folding
+    clipped = clip(frames, plan.clip_limit) if plan.clip_limit else frames
+    masks = window_masks(clipped != 0, plan.op, fold.packed, plan.out)
+    steps = (plan.group_steps, fold.coarse_group, plan.channel_steps, fold.coarse_in)
+    cycles = np.maximum(1, np.bitwise_count(masks).astype(np.int64)).sum(axis=(0, 1))
+    by_engine = cycles.reshape(steps).sum(axis=(0, 2)) * plan.filter_steps
+    return [int(number) for number in by_engine.ravel()]
+
+
 def test_pairs_of_engines_are_among_the_shapes() -> None:
     for arithmetic, pairs in ((ARITHMETIC, 0), (BYTES, 6), (NARROW, 11)):
         plans = [conv_plan(index, arithmetic)[0] for index in range(len(SHAPES))]
@@ -281,19 +309,20 @@ def test_convolutions_match_the_reference_and_the_model(
         per_call = [
             (name, more - less) for (name, less), (_, more) in zip(short, long, strict=True)
         ]
-        if plan.folding.engine is not EngineKind.DYNAMIC:
+        if plan.folding.engine not in DATA_DEPENDENT:
             # what is over is the filling, which is the same for one frame and for three
             assert max(more for _, more in per_call) == 2 * modelled_frame_ii(plan)
             continue
         shape = LayerShape(plan.op, (plan.source,), plan.out, ())
         streams = int(stream_cycles(shape, as_arrays([plan.folding]))[0])
-        assert max(more for name, more in per_call if name != "dynamic_lane") <= 2 * streams
+        assert max(more for name, more in per_call if name not in LANES) <= 2 * streams
         lanes = [
             first + then
             for (name, first), (_, then) in zip(short, long, strict=True)
-            if name == "dynamic_lane"
+            if name in LANES
         ]
-        assert lanes == _simulated_lanes(plan, frames)
+        broadcast = plan.folding.engine is EngineKind.BROADCAST
+        assert lanes == (_engine_cycles if broadcast else _simulated_lanes)(plan, frames)
 
 
 def test_static_lanes_exchange_filters_in_some_of_these_blocks() -> None:

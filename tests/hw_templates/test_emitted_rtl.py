@@ -19,6 +19,7 @@ from test_rtl_lint import check_lint
 import hass
 from hass import ops
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays, layer_shapes
+from hass.cost.foldings import DATA_DEPENDENT
 from hass.cost.ops.conv import compute_cycles, conv_cost, weight_rows
 from hass.cost.static_schedule import static_cycles
 from hass.design import Design
@@ -40,6 +41,7 @@ SAME = (1, 1, 1, 1)
 DENSE = Folding(engine=EngineKind.DENSE, weight_memory=MemoryKind.BRAM)
 STATIC = replace(DENSE, engine=EngineKind.STATIC)
 DYNAMIC = replace(DENSE, engine=EngineKind.DYNAMIC)
+BROADCAST = replace(DENSE, engine=EngineKind.BROADCAST)
 IN_LUTS = MemoryKind.LUTRAM
 # name -> layer and folding; names mean harm to SystemVerilog
 LAYERS: dict[str, tuple[ops.Conv2d, Folding]] = {
@@ -70,6 +72,18 @@ LAYERS: dict[str, tuple[ops.Conv2d, Folding]] = {
     "日本": (  # lanes apart, several filters and channel steps
         ops.Conv2d(8, (1, 1)),
         replace(DYNAMIC, packed=2, coarse_out=2, lane_fifo_depth=2),
+    ),
+    "broadcast": (  # engines that hold their sums for the others, filters in turn
+        ops.Conv2d(8, (3, 3), (1, 1), SAME),
+        replace(BROADCAST, coarse_in=4, coarse_out=4),
+    ),
+    "loaded": (  # one engine, two groups
+        ops.Conv2d(8, (2, 1), groups=2),
+        replace(BROADCAST, coarse_out=2, packed=2, weight_memory=MemoryKind.URAM),
+    ),
+    "ahead": (  # engines apart
+        ops.Conv2d(8, (1, 1)),
+        replace(BROADCAST, packed=2, coarse_in=2, coarse_out=4, lane_fifo_depth=2),
     ),
     "ultra": (
         ops.Conv2d(4, (2, 1)),
@@ -169,7 +183,7 @@ def _check(emitted: Emitted, said: dict[str, list[int]]) -> None:
             assert took == modelled, layer.name
         else:
             assert 0.9 * modelled <= took <= modelled, layer.name
-        if folding.engine is not EngineKind.DYNAMIC:
+        if folding.engine not in DATA_DEPENDENT:
             # quantised weights may have more zeros, and then take fewer cycles
             most = positions * _position_cycles(emitted, layer.name)
             assert 0.98 * most <= took <= most, layer.name

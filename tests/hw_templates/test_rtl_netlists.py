@@ -13,7 +13,18 @@ from pathlib import Path
 
 import pytest
 import rtl_bench as bench
-from test_rtl_engines import DENSE, DYNAMIC, PAIR, STATIC, Case, Engine, check_sums, drawn
+from test_rtl_engines import (
+    BROADCAST,
+    DENSE,
+    DYNAMIC,
+    PAIR,
+    SEGMENTS,
+    STATIC,
+    Case,
+    Engine,
+    check_sums,
+    drawn,
+)
 
 from hass.hw_templates.calibrate import Block, Point, SynthesisFamily
 from hass.hw_templates.calibrate.yosys import synthesis_script
@@ -53,9 +64,10 @@ def _netlist(folder: Path, point: Point) -> Path:
         (DENSE, Block.DENSE, Case(9, 3, 8, 8), {}),
         (STATIC, Block.STATIC, Case(9, 5, 8, 6), {}),
         (DYNAMIC, Block.DYNAMIC, Case(9, 2, 8, 8), {}),
+        (BROADCAST, Block.BROADCAST, Case(9, 1, 8, 8), {"OUTS": 3, "SEGMENTS": SEGMENTS}),
         (PAIR, Block.PAIR, Case(8, 4, 6, 6), {"SHIFT": 16}),
     ],
-    ids=["dense", "static", "dynamic", "pair"],
+    ids=["dense", "static", "dynamic", "broadcast", "pair"],
 )
 @needs_cells
 @bench.needs_iverilog
@@ -69,6 +81,6 @@ def test_a_netlist_computes_what_its_source_does(
     cells = _cells()
     assert cells is not None
     sources = (netlist, cells)
-    program = bench.compiled(tmp_path, engine.block, stimulus, case.parameters(), sources)
+    program = bench.compiled(tmp_path, engine.block, stimulus, engine.parameters(case), sources)
     # flowing: yosys 0.23 leaves clock enables of delays in LUTs unconnected, which cost nothing
     check_sums(bench.run(program, stimulus, bench.FLOWING), segments.sums())
