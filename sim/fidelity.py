@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hass.cost import EngineKind, Estimate, layer_shapes, off_chip_bound_cycles
+from hass.cost.foldings import SPARSE_ENGINES
 from hass.design_file import read_design
 from hass.device import Device, load_device
 from hass.errors import SpecError
@@ -123,7 +124,9 @@ def run_case(case: FidelityCase, progress: ProgressCallback | None = None) -> Fi
 
 def _kinds(modelled: Estimate) -> tuple[tuple[EngineKind, int], ...]:
     counted = Counter(item.folding.engine for item in modelled.layers.values())
-    return tuple((kind, counted[kind]) for kind in EngineKind if kind is not EngineKind.NONE)
+    always = (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC)
+    others = (EngineKind.BROADCAST,) if counted[EngineKind.BROADCAST] else ()
+    return tuple((kind, counted[kind]) for kind in (*always, *others))
 
 
 def _layer_errors(graph: Graph, modelled: Estimate, result: SimResult) -> tuple[float, ...]:
@@ -131,7 +134,7 @@ def _layer_errors(graph: Graph, modelled: Estimate, result: SimResult) -> tuple[
     errors = []
     for layer in result.layers:
         kind = modelled.layers[layer.name].folding.engine
-        if kind in (EngineKind.DYNAMIC, EngineKind.STATIC) and layer.simulated_cycles:
+        if kind in SPARSE_ENGINES and layer.simulated_cycles:
             # a layer that must be early is modelled as slower than it works
             said = layer.modelled_frame_ii_cycles / shapes[layer.name].haste
             errors.append(said / layer.simulated_cycles - 1.0)

@@ -21,6 +21,7 @@ class Engines(StrEnum):
     DENSE = "dense"
     DYNAMIC = "dynamic"
     STATIC = "static"
+    BROADCAST = "broadcast"
     ANY = "any"
 
     @property

@@ -49,11 +49,11 @@ class DynamicEngine(Fitted):
 
 
 class BroadcastEngine(Fitted):
-    """Zero check, arbiter and control of the engine that skips zero activations."""
+    """Zero check, index and control of the engine that skips zero activations."""
 
+    lut_control: float
     lut_per_m_act_bit: float
     lut_per_m_index_bit: float
-    lut_per_filter: float
 
 
 class DenseEngine(Fitted):

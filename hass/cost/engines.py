@@ -123,15 +123,11 @@ def broadcast_engine(size: EngineSize, filters: Ints, segments: Ints) -> Amount:
         segments: of which the weight memory has rows.
     """
     products, bits = size.products, size.act_bits
-    # twice the segment's activations, what is pending, an index, three registers of marks, and the
-    # activation that waits for its weights
-    ff = products * (2 * bits + 1) + clog2(products) + 9 + bits
-    # a multiplier accumulates in its DSP; beside it are the marks of its stages
-    ff = ff + 2 * _row_bits(size, segments) + 7 * np.asarray(filters)
-    # the multiplexer, a zero where there is nothing to choose, and three adders as wide as a row's
-    # number: the next segment's first row, its comparison with the last, and the row that is read
-    lut = mux_lut(products, np.full_like(products, bits)) + bits + 3 * _row_bits(size, segments)
-    terms = broadcast_terms(size, filters, segments)
+    # twice the segment's activations, what is pending, an index, the activation that waits for its
+    # weights, and what is valid and granted; marks of first and last wait in SRLs
+    ff = products * (2 * bits + 1) + clog2(products) + bits + 7 + 2 * _row_bits(size, segments)
+    lut = mux_lut(products, np.full_like(products, bits))
+    terms = broadcast_terms(size)
     return amount(lut=fitted_lut(lut, terms, coefficients().broadcast_engine), ff=ff, dsp=filters)
 
 
@@ -162,20 +158,24 @@ def dynamic_terms(size: EngineSize) -> Terms:
     }
 
 
-def broadcast_terms(size: EngineSize, filters: Ints, segments: Ints) -> Terms:
-    """What each LUT coefficient of a broadcast engine is multiplied by: zero checks, the arbiter's
-    index, and the control of each filter's multiplier."""
+def broadcast_terms(size: EngineSize) -> Terms:
+    """What each LUT coefficient of a broadcast engine is multiplied by: control with the rows of
+    weights, zero checks, and the encoder of the index."""
     products = np.asarray(size.products, dtype=np.float64)
     return {
+        "lut_control": np.ones(np.shape(products)),
         "lut_per_m_act_bit": products * size.act_bits,
         "lut_per_m_index_bit": products * clog2(size.products),
-        "lut_per_filter": np.asarray(filters, dtype=np.float64),
     }
 
 
 def _row_bits(size: EngineSize, segments: Ints) -> IntArray:
-    """Of the number of a segment's first row of weights; none where there is one segment."""
-    return clog2((np.asarray(segments) - 1) * size.products + 1)
+    """Of the number of a segment's first row of weights; none where there is one segment. Where M
+    is even the lowest bits never change, of which yosys leaves one."""
+    products = np.asarray(size.products, np.int64)
+    steady = clog2(products & -products)
+    bits = clog2(np.asarray(segments, np.int64) * products) - np.maximum(steady - 1, 0)
+    return np.where(np.asarray(segments) > 1, bits, 0)
 
 
 def _dense() -> Fitted:

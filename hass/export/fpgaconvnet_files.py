@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnx
 import tomli_w
 
-from ..cost.foldings import EngineKind
+from ..cost.foldings import SPARSE_ENGINES
 from ..device import Device
 from ..errors import GraphError
 from ..files import canonical_json
@@ -131,9 +131,7 @@ def _design_remarks(source: ExportSource, sparse: bool) -> list[Remark]:
 def _readme(source: ExportSource, sparse: bool) -> str:
     estimate, summary = source.design.plan.estimate, source.design.summary
     skipping = [
-        name
-        for name, layer in estimate.layers.items()
-        if layer.folding.engine in (EngineKind.DYNAMIC, EngineKind.STATIC)
+        name for name, layer in estimate.layers.items() if layer.folding.engine in SPARSE_ENGINES
     ]
     engines = "its engines, line buffers and FIFOs are others."
     if skipping:

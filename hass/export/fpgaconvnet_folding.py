@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..cost.foldings import EngineKind, Folding, MemoryKind
+from ..cost.foldings import DATA_DEPENDENT, EngineKind, Folding, MemoryKind
 from ..design import LayerDensity
 from ..intmath import divisors
 from ..ops import Conv2d
@@ -37,7 +37,7 @@ class TheirFolding:
 
 
 def _op_type(op: Conv2d, folding: Folding, density: LayerDensity | None) -> str:
-    if folding.engine is not EngineKind.DYNAMIC or density is None:
+    if folding.engine not in DATA_DEPENDENT or density is None:
         return "dense"
     if 1.0 - density.act_density < MIN_SPARSITY:
         return "dense"

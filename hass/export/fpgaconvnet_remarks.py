@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
-from ..cost.foldings import EngineKind
+from ..cost.foldings import DATA_DEPENDENT, EngineKind
 from ..sparsity import act_thresholds_of
 from .exporter import ExportSource, Fate, Remark
 from .fpgaconvnet_folding import MIN_SPARSITY, hls_fines, lost_properties
@@ -17,7 +17,7 @@ def _why(source: ExportSource, name: str, stage: Stage) -> str:
     density = source.design.densities.get(name)
     if engine is EngineKind.STATIC:
         return "no engine there skips zero weights"
-    if engine is not EngineKind.DYNAMIC:
+    if engine not in DATA_DEPENDENT:
         return "no channels are packed there"
     if density is None:
         return "the design carries no densities"
@@ -25,6 +25,8 @@ def _why(source: ExportSource, name: str, stage: Stage) -> str:
     assert stage.folding is not None  # of every convolution
     if stage.folding.op_type == "dense":
         return f"{zeros:.1%} of the activations are zero, below {MIN_SPARSITY:.0%} it goes dense"
+    if engine is EngineKind.BROADCAST:
+        return f"zero activations ({zeros:.1%}) are skipped, by a selector for each filter's lane"
     pairs = 1.0 - density.pair_density
     return f"zero activations ({zeros:.1%}) are skipped, not all products with a zero ({pairs:.1%})"
 
@@ -36,7 +38,7 @@ def _conv(source: ExportSource, stage: Stage, op: ops.Conv2d) -> Remark:
     if folding.op_type == "dense" and folding.fine not in hls_fines(op):
         chisel = f"; fine {folding.fine} is legal for its chisel backend only"
     ours = source.design.plan.foldings[name]
-    if folding.changed or ours.engine is EngineKind.DYNAMIC:
+    if folding.changed or ours.engine in DATA_DEPENDENT:
         changed = folding.changed or f"{ours.engine.value} engines become {folding.op_type} ones"
         what = f"{stage.name}: {changed}; {_why(source, name, stage)}{chisel}"
         return Remark(name, Fate.APPROXIMATED, what)

@@ -23,10 +23,15 @@ ENGINE_COLOURS = {
     EngineKind.DENSE: svg.SKY,
     EngineKind.DYNAMIC: svg.ORANGE,
     EngineKind.STATIC: svg.GREEN,
+    EngineKind.BROADCAST: svg.PINK,
     EngineKind.NONE: svg.GREY,
 }
 # hatching and its colour: what is skipped must not be told by colour alone
-ENGINE_HATCHES = {EngineKind.DYNAMIC: ("////", "#7a5500"), EngineKind.STATIC: ("....", "#00503a")}
+ENGINE_HATCHES = {
+    EngineKind.DYNAMIC: ("////", "#7a5500"),
+    EngineKind.STATIC: ("....", "#00503a"),
+    EngineKind.BROADCAST: ("xxxx", "#6b2f4f"),
+}
 
 LABEL_LENGTH = 32  # characters
 

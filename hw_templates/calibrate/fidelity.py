@@ -31,6 +31,9 @@ _REMARKS = {
     "7-series with the filters 16 bits apart, all that a DSP48E1 has room for: the same fabric, "
     "though sums of more than one product may overflow there. The points on UltraScale+, 18 bits "
     "apart, count for their DSPs alone.",
+    Block.BROADCAST: "Skips zero activations; one selector for OUTS filters, each with a "
+    "multiplier of its own. Values and cycles of this RTL are held to numpy and to the model as "
+    "well. Fitted: zero checks, the index of the first activation, and control.",
     Block.FIFO: "Memory, the register that it is read into, two addresses and a count of words.",
     Block.WINDOW: "One stream. Fitted: counters of the position, of the stride's grid and of the "
     "memories' addresses.",

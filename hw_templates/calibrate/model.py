@@ -71,7 +71,7 @@ def lut_terms(point: Point) -> Terms:
         case Block.STATIC:
             return static_terms(_size(point))
         case Block.BROADCAST:
-            return broadcast_terms(_size(point), *_sharing(point))
+            return broadcast_terms(_size(point))
 
 
 def _size(point: Point) -> EngineSize:

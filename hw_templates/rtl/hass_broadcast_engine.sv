@@ -2,7 +2,7 @@
 // only those that are not zero, one a cycle, each broadcast to OUTS multipliers. A segment with k of
 // them takes exactly max(1, k) cycles, back to back; out holds carry + the sums of the segment.
 //
-//   zero check | arbiter | index multiplexer, address | OUTS multipliers in DSPs, and the sums
+//   zero check | first one's index | multiplexer, address | OUTS multipliers in DSPs, and the sums
 //
 // A row of the weight memory is what one activation meets: a weight a filter. Rows lie in the order
 // segment, activation; SEGMENTS segments are met again and again. `address` is the row that is wanted
@@ -40,7 +40,7 @@ module hass_broadcast_engine #(
 
     // zero check
     logic [M-1:0] active;
-    genvar i, o;
+    genvar i;
     generate
         for (i = 0; i < M; i = i + 1) begin : zero_check
             assign active[i] = |in_act[i*ACT_BITS+:ACT_BITS];
@@ -52,8 +52,7 @@ module hass_broadcast_engine #(
     logic [M-1:0] pending, remaining;
     logic [M*ACT_BITS-1:0] act;
     logic [INDEX_BITS-1:0] index;
-    logic granted;
-    hass_arbiter #(.M(M), .N(1)) arbiter (.request(pending), .index, .granted, .remaining);
+    hass_first #(.M(M)) first_pending (.request(pending), .index, .remaining);
     assign ends = ~|remaining;
     assign in_ready = enable & (!busy | ends);
     always_ff @(posedge clk)
@@ -79,7 +78,7 @@ module hass_broadcast_engine #(
     always_ff @(posedge clk)
         if (enable) begin
             where <= index;
-            taken <= granted;
+            taken <= |pending;
             first <= starts;
             last <= ends;
             act_of <= act;
@@ -115,23 +114,11 @@ module hass_broadcast_engine #(
             is_last <= last;
         end
 
-    // they all do the same; the first one speaks for all
-    // verilator lint_off UNUSEDSIGNAL
-    logic [OUTS-1:0] enables, carries, valids;
-    // verilator lint_on UNUSEDSIGNAL
-    assign enable = enables[0];
-    assign carry_ready = carries[0];
-    assign out_valid = valids[0];
-    generate
-        for (o = 0; o < OUTS; o = o + 1) begin : filter
-            hass_sum #(
-                .N(1), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
-            ) sum (
-                .clk, .rst, .enable(enables[o]), .in_valid(multiplies), .in_first(is_first),
-                .in_last(is_last), .act(operand), .weight(weight[o*WEIGHT_BITS+:WEIGHT_BITS]),
-                .start(carry[o*ACC_BITS+:ACC_BITS]), .start_ready(carries[o]),
-                .out_valid(valids[o]), .out_ready, .out(out[o*ACC_BITS+:ACC_BITS])
-            );
-        end
-    endgenerate
+    hass_broadcast_sums #(
+        .OUTS(OUTS), .ACT_BITS(ACT_BITS), .WEIGHT_BITS(WEIGHT_BITS), .ACC_BITS(ACC_BITS)
+    ) sums (
+        .clk, .rst, .enable, .in_valid(multiplies), .in_first(is_first), .in_last(is_last),
+        .act(operand), .weight, .start(carry), .start_ready(carry_ready), .out_valid, .out_ready,
+        .out
+    );
 endmodule

@@ -65,6 +65,14 @@ def test_sparse_engines_save_what_they_do_not_do() -> None:
     assert layers_pj(EngineKind.STATIC)["conv"] == pytest.approx(static + window, abs=1)
 
 
+def test_a_broadcast_engine_reads_the_weights_that_it_multiplies() -> None:
+    acts = random_profile(NET, seed=0, act_density=0.5).layers["conv"].acts
+    assert acts is not None
+    window = 6 * 5 * 4 * 9 * 16 * READ_PJ
+    expected = MACS * acts.density * (MAC_PJ + 16 * READ_PJ) + window
+    assert layers_pj(EngineKind.BROADCAST)["conv"] == pytest.approx(expected, abs=1)
+
+
 def test_partial_sums_are_read_where_they_wait() -> None:
     whole = layers_pj(EngineKind.DENSE, clipped=False)["conv"]
     blocks = replace(folded(EngineKind.DENSE)["conv"], packed=1)

@@ -16,7 +16,7 @@ from hass.cost import EngineKind, Folding, LayerShape, MemoryKind
 from hass.cost.even_flow import window_flow
 from hass.cost.shape import FifoNeed
 from hass.cost.window import window_stores
-from hass.folding import ALL_ENGINES, is_legal, legal_foldings, objections
+from hass.folding import ALL_ENGINES, KNOWN_ENGINES, is_legal, legal_foldings, objections
 from hass.folding.legal import LANE_FIFO_DEPTHS, WEIGHT_MEMORIES
 from hass.shapes import output_map
 from hass.values import FeatureMap
@@ -49,7 +49,9 @@ def plain_definition(shape: LayerShape, engine: EngineKind, measured: set[int]) 
         else:
             fines = list(range(1, min(8, m) + 1))
             legal = packed in measured and 2 <= m <= 64
-            depths = LANE_FIFO_DEPTHS if engine is EngineKind.DYNAMIC else (1,)
+            depths = (1,) if engine is EngineKind.STATIC else LANE_FIFO_DEPTHS
+        if engine is EngineKind.BROADCAST:
+            fines = [1]
         if legal:
             result |= {
                 Folding(engine, ci, co, cg, fine, packed, depth, MemoryKind.LUTRAM, lines)
@@ -88,18 +90,19 @@ def test_convolution(channels: int, out: int, kernel: ops.Pair, groups: int, see
     assert isinstance(shape.op, ops.Conv2d)
     sparsity = random_layer_sparsity(shape.op, shape.inputs[0], np.random.default_rng(seed))
     measured = {histogram.packed for histogram in sparsity.histograms}
-    found = legal_foldings(shape, ALL_ENGINES, LUTRAM, sparsity)
+    found = legal_foldings(shape, KNOWN_ENGINES, LUTRAM, sparsity)
     rows = [group.row(index) for group in found for index in range(len(group))]
     expected = plain_definition(shape, EngineKind.DENSE, measured)
     expected |= plain_definition(shape, EngineKind.DYNAMIC, measured)
+    expected |= plain_definition(shape, EngineKind.BROADCAST, measured)
     if sparsity.weight_density < 1.0:
         expected |= plain_definition(shape, EngineKind.STATIC, measured)
     assert len(rows) == len(set(rows))
     assert set(rows) == expected
     for row in rows[:: max(1, len(rows) // 5)]:
-        assert is_legal(shape, row, ALL_ENGINES, LUTRAM, sparsity)
+        assert is_legal(shape, row, KNOWN_ENGINES, LUTRAM, sparsity)
         wrong = dataclasses.replace(row, coarse_out=out + 1)
-        assert not is_legal(shape, wrong, ALL_ENGINES, LUTRAM, sparsity)
+        assert not is_legal(shape, wrong, KNOWN_ENGINES, LUTRAM, sparsity)
 
 
 def test_no_sparse_engine_without_a_measurement() -> None:
@@ -107,6 +110,22 @@ def test_no_sparse_engine_without_a_measurement() -> None:
     assert {group.engine for group in groups} == {EngineKind.DENSE}
     sparse = frozenset({EngineKind.DYNAMIC, EngineKind.STATIC})
     assert legal_foldings(conv_shape(4, 4, (3, 3)), sparse, LUTRAM, None) == ()
+
+
+def test_no_broadcast_engine_without_activations_alone() -> None:
+    shape = conv_shape(4, 4, (3, 3))
+    assert isinstance(shape.op, ops.Conv2d)
+    sparsity = random_layer_sparsity(shape.op, shape.inputs[0], np.random.default_rng(0))
+    without = dataclasses.replace(sparsity, acts=None)
+    engines = frozenset({EngineKind.BROADCAST})
+    (group,) = legal_foldings(shape, engines, LUTRAM, sparsity)
+    assert legal_foldings(shape, engines, LUTRAM, without) == ()
+    (reason,) = objections(shape, group.row(0), engines, LUTRAM, without)
+    assert reason == ("engine", "another one: the profile lacks activations alone")
+    ((field, said),) = objections(
+        shape, dataclasses.replace(group.row(0), fine=2), engines, LUTRAM, sparsity
+    )
+    assert field == "fine" and "at most 1" in said
 
 
 def test_no_static_engine_without_a_zero_weight() -> None:

@@ -196,6 +196,26 @@ def test_frame_correlation_is_the_share_of_variance_between_images(kept, expecte
     assert result.lag1_correlation == pytest.approx(expected, abs=0.06)
 
 
+@settings(max_examples=20, deadline=None)
+@given(layers(), st.integers(1, 3), st.integers(0, 99))
+def test_activations_are_measured_as_products_of_weights_without_zeros(layer, images, seed) -> None:
+    op, source = layer
+    weights, inputs = sparse_arrays(op, source, images, 0.5, seed)
+    found = measured(op, source, weights, inputs, seed).acts
+    every = measured(op, source, np.ones_like(weights), inputs, seed)
+    assert found.density == pytest.approx(every.pair_density, abs=1e-12)
+    for one, other in zip(found.histograms, every.histograms, strict=True):
+        np.testing.assert_allclose(one.probabilities(), other.probabilities())
+    assert found.lag1_correlation == pytest.approx(every.lag1_correlation, abs=1e-9)
+    assert found.frame_correlation == pytest.approx(every.frame_correlation, abs=1e-9)
+    assert found.work == every.work
+    live = np.ones((op.groups, source.channels // op.groups, *op.kernel), dtype=bool)
+    windows = brute_counts(inputs != 0, live, op).reshape(source.channels, -1).T
+    seen = {tuple(row) for row in windows.tolist()}
+    assert found.sample.filters == (0,)
+    assert {tuple(row) for row in found.sample.counts[..., 0].tolist()} <= seen
+
+
 def test_one_image_has_no_frame_correlation() -> None:
     op, source = ops.Conv2d(2, (2, 2)), FeatureMap(5, 5, 2)
     assert measured(op, source, *sparse_arrays(op, source, 1, 0.5, 0)).frame_correlation == 0.0

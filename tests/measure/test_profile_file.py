@@ -130,6 +130,19 @@ def test_a_sample_that_is_not_the_layers(tmp_path) -> None:
         assert expected in mistakes(tmp_path, json.dumps(content))
 
 
+def test_activations_that_are_not_the_layers(tmp_path) -> None:
+    for change, expected in (
+        (lambda acts: acts["histograms"].pop(), "expected histograms of the sizes"),
+        (lambda acts: acts["sample"].update(filters=[1]), "filter 0 alone"),
+        (lambda acts: acts["sample"].update(positions=63), "counts"),
+        (lambda acts: acts.update(density=2.0), "less than or equal to 1"),
+    ):
+        content = profile_json(with_all_parts())
+        change(content["layers"]["stem"]["acts"])
+        message = mistakes(tmp_path, json.dumps(content))
+        assert expected in message and "layers.stem.acts" in message
+
+
 def test_a_profile_of_an_earlier_hass_says_what_to_do(tmp_path) -> None:
     message = mistakes(tmp_path, changed(schema_version=1))
     assert "hass profile" in message and "schema_version" in message
