@@ -174,7 +174,7 @@ FOLDINGS = [
     (EngineKind.DYNAMIC, (3, 3), 1, 2, 8, "sparse", 1, 8, False),
     (EngineKind.DYNAMIC, (1, 1), 1, 8, 3, "pointwise_sparse", 4, 1, False),
     (EngineKind.BROADCAST, (3, 3), 2, 1, 1, "sparse", 2, 1, True),
-    (EngineKind.BROADCAST, (1, 1), 2, 4, 1, "pointwise_sparse", 4, 1, False),
+    (EngineKind.BROADCAST, (1, 1), 1, 4, 1, "pointwise_sparse", 1, 1, False),
     (EngineKind.STATIC, (3, 3), 2, 1, 4, "dense", 2, 3, False),
     (EngineKind.STATIC, (3, 3), 2, 1, 8, "dense", 2, 9, False),
     (EngineKind.STATIC, (2, 2), 1, 2, 8, "dense", 2, 4, False),
