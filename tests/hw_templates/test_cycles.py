@@ -22,6 +22,7 @@ from test_conv_blocks import (
 import hass
 from hass import ops
 from hass.cost import EngineKind, layer_shapes
+from hass.cost.foldings import DATA_DEPENDENT
 from hass.frames import TestFrames as Frames
 from hass.hw_templates.emitter import emit_project
 from hass.identifiers import identifier
@@ -49,7 +50,7 @@ def test_blocks_have_the_frame_ii_of_the_model(tmp_path: Path) -> None:
     rolling = [
         index
         for index in range(FIRST_PACED)
-        if SHAPES[index][2].engine is not EngineKind.DYNAMIC
+        if SHAPES[index][2].engine not in DATA_DEPENDENT
         and conv_plan(index, ARITHMETIC)[0].buffers.rolling
     ]
     chosen = [*rolling, *range(FIRST_PACED, len(SHAPES))]
