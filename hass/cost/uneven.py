@@ -26,7 +26,7 @@ import numpy.typing as npt
 from .. import ops
 from ..graph import Graph, Layer
 from ..sparsity import SegmentHistogram, SparsityProfile
-from ..work_shares import MOST_PARTS, WorkShares
+from ..work_shares import MOST_PARTS
 from .coefficients import coefficients
 from .flow import layer_shapes
 from .foldings import DATA_DEPENDENT, EngineKind, Folding, as_arrays, passes_of
@@ -97,10 +97,9 @@ def _uneven(
 
 def _images(profile: SparsityProfile) -> int:
     """Frames that the work of all layers was measured of."""
-    known: list[WorkShares] = [
-        layer.work for layer in profile.layers.values() if layer.work is not None
-    ]
-    return min((work.images for work in known), default=0)
+    every = [layer.work for layer in profile.layers.values()]
+    every += [layer.acts.work for layer in profile.layers.values() if layer.acts is not None]
+    return min((work.images for work in every if work is not None), default=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

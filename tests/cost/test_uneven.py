@@ -58,6 +58,21 @@ def test_a_frame_takes_the_mean_of_the_largest() -> None:
     assert (endless.blocked_cycles == 0.0).all()
 
 
+def test_broadcast_engines_wait_for_activations() -> None:
+    graph = chain()
+    even = np.full((IMAGES, PARTS), 100)
+    profile = profile_of(graph, even, even)
+    layers = dict(profile.layers)
+    for name, uneven in profile_of(graph, *in_turns()).layers.items():
+        assert uneven.acts is not None
+        acts = replace(uneven.acts, work=uneven.work)
+        layers[name] = replace(layers[name], acts=acts)
+    profile = replace(profile, layers=layers)
+    assert estimated(graph, profile, EngineKind.DYNAMIC).waiting_cycles == 0
+    found = estimated(graph, profile, EngineKind.BROADCAST)
+    assert 0 < found.waiting_cycles < found.slowest_cycles
+
+
 def test_deeper_fifos_wait_less_and_endless_ones_not_at_all() -> None:
     graph = chain()
     rng = np.random.default_rng(1)
