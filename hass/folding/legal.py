@@ -26,7 +26,8 @@ from ..sparsity import LayerSparsity
 from ..values import Arithmetic
 
 KNOWN_ENGINES = frozenset(EngineKind) - {EngineKind.NONE}
-# What is chosen from where nothing is said. Broadcast engines are emitted as RTL only so far.
+# What is chosen from where nothing is said; broadcast engines only where they are asked for, until
+# what was measured of whole searches and simulations has them too.
 ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC})
 ON_CHIP_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
 WEIGHT_MEMORIES = (*ON_CHIP_MEMORIES, MemoryKind.OFF_CHIP)
