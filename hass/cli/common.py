@@ -282,7 +282,7 @@ def print_table(
     ]
     width = sum(max(map(len, texts_of)) + 3 for texts_of in zip(columns, *texts, strict=True)) + 1
     if title is not None:
-        click.echo(printable(title))
+        click.echo(message(title))  # an empty line may come before it
     if on_terminal(sys.stdout) and width <= shutil.get_terminal_size().columns:
         _print_rich(columns, texts, right, footer is not None)
     else:

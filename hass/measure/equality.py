@@ -59,7 +59,8 @@ def prove_equal(model: ImportedModel) -> float:
     """``Proof.error`` of ``prove``.
 
     Raises:
-        as ``prove``.
+        GraphError: if the graph and the file put out different values, or nothing can be proved.
+        ProfileError: if onnxruntime refuses either network.
     """
     return prove(model).error
 

@@ -40,6 +40,11 @@ def test_a_piped_table_is_plain_and_never_cut(capsys: pytest.CaptureFixture[str]
     assert lines[3:] == [f"{long}      5", f"{'b'.ljust(300)}  1,000", f"{' ' * 300}  1,005"]
 
 
+def test_a_title_may_have_an_empty_line_before_it(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["name"], [["a"]], title="\nOf \x1b[31mnet")
+    assert capsys.readouterr().out.splitlines()[:2] == ["", "Of \\x1b[31mnet"]
+
+
 def test_an_empty_table_has_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(["name", "count"], [])
     assert capsys.readouterr().out == "name  count\n----  -----\n"
