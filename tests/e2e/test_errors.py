@@ -68,10 +68,10 @@ def test_a_truncated_onnx_file(tmp_path: Path, tiny_model: Path) -> None:
 
 
 def test_unsupported_ops_are_all_listed(tmp_path: Path) -> None:
-    path = write_model(tmp_path / "odd.onnx", ["Erf", "Relu", "Cos"], [1, 2, 4, 4])
+    path = write_model(tmp_path / "odd.onnx", ["Sin", "Relu", "Cos"], [1, 2, 4, 4])
     code, message = run("import", path)
     assert code == 4
-    for word in ("Erf", "node0", "Cos", "node2", "opset 17"):
+    for word in ("Sin", "node0", "Cos", "node2", "opset 17"):
         assert word in message
     assert "Relu" not in message
 
