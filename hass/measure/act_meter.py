@@ -8,10 +8,9 @@ import numpy.typing as npt
 from .. import ops
 from ..sparsity import ActSparsity, CountArray, SegmentHistogram, WindowSample
 from ..values import FeatureMap
-from ..work_shares import MOST_PARTS, in_parts, shares_of
 from .likeness import Likeness
 from .occupancy import MaskArray
-from .position_work import position_products
+from .position_work import PlacedWork
 from .products import BYTE_MAX, SmallCounts, add_to_histograms, empty_histograms
 from .sampling import Positions
 
@@ -28,14 +27,13 @@ class ActMeter:
         self._histograms = empty_histograms(source, op)
         self._likeness = Likeness(source.channels)
         self._sample: list[SmallCounts] = []
-        self._placed: list[npt.NDArray[np.float64]] = []
-        self._every = np.ones((source.channels, *op.kernel), dtype=np.float32)
+        every = np.ones((source.channels, *op.kernel), dtype=np.float32)
+        self._placed = PlacedWork(op, out, every)
         self._active = self._windows = 0
 
     def place(self, active: MaskArray) -> None:
         """Add where in the frames of n images (n, C, H, W) the work is."""
-        work = position_products(active, self._op, self._out, self._every)
-        self._placed.append(in_parts(work, min(self._out.pixels, MOST_PARTS)))
+        self._placed.add(active)
 
     def add(
         self,
@@ -75,5 +73,5 @@ class ActMeter:
             lag1_correlation=self._likeness.neighbours(),
             frame_correlation=self._likeness.frames(),
             sample=WindowSample((0,), np.concatenate(self._sample)),
-            work=shares_of(np.concatenate(self._placed)) if self._placed else None,
+            work=self._placed.result(),
         )

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import ops
 from ..graph import FloatArray
 from ..sparsity import CountArray, LayerSparsity, SegmentHistogram, WindowSample
 from ..values import FeatureMap
-from ..work_shares import MOST_IMAGES, MOST_PARTS, in_parts, shares_of
+from ..work_shares import MOST_IMAGES
 from .act_meter import ActMeter
 from .likeness import Likeness
 from .occupancy import MaskArray, filter_rates, tap_filters, tap_selector, weight_counts
-from .position_work import live_filters, position_products
+from .position_work import PlacedWork, live_filters
 from .products import (
     SmallCounts,
     add_to_histograms,
@@ -68,8 +67,8 @@ class LayerMeter:
         self._selector = tap_selector(op, source, out)
         self._plan = plan_samples(name, source, out, self._masks, images, seed)
         self._histograms = empty_histograms(source, op)
-        self._live = live_filters(weights, op.groups) if placed else None
-        self._placed: list[npt.NDArray[np.float64]] = []
+        self._kept_images = MOST_IMAGES if placed else 0
+        self._placed = PlacedWork(op, out, live_filters(weights, op.groups))
         self._waiting: list[MaskArray] = []  # images not yet counted
         self._waiting_words = 0
         self._occupancy = np.zeros((source.channels, *op.kernel), dtype=np.int64)
@@ -101,10 +100,9 @@ class LayerMeter:
         work = (occupancy * self._tap_filters).sum(axis=(2, 3))
         self._pairs += work.sum(axis=1).tolist()
         self._add_frames(occupancy)
-        if self._live is not None and first < MOST_IMAGES:
-            some = active[: MOST_IMAGES - first]
-            products = position_products(some, self._op, self._out, self._live)
-            self._placed.append(in_parts(products, min(self._out.pixels, MOST_PARTS)))
+        if first < self._kept_images:
+            some = active[: self._kept_images - first]
+            self._placed.add(some)
             self._acts.place(some)
         positions = self._plan.positions(first, count)
         windows = gather_windows(active, self._op, positions)
@@ -172,6 +170,6 @@ class LayerMeter:
             pair_density_stderr=spread,
             weight_counts=weight_counts(self._weights),
             sample=WindowSample(self._plan.together_filters, np.concatenate(self._together)),
-            work=shares_of(np.concatenate(self._placed)) if self._placed else None,
+            work=self._placed.result(),
             acts=self._acts.result(),
         )

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from .. import ops
 from ..graph import FloatArray
 from ..values import FeatureMap
+from ..work_shares import MOST_PARTS, WorkShares, in_parts, shares_of
 from .occupancy import MaskArray
 
 
@@ -47,3 +48,25 @@ def position_products(
             ]
             total += np.einsum("nchw,c->nhw", tap, live[:, row, column], optimize=True)
     return total.reshape(len(active), -1)
+
+
+class PlacedWork:
+    """Where in the frames of some images the work of a layer is.
+
+    Args:
+        op, out: the layer, and its output map.
+        live: of ``live_filters``; ones for activations alone.
+    """
+
+    def __init__(self, op: ops.Conv2d, out: FeatureMap, live: npt.NDArray[np.float32]) -> None:
+        self._op, self._out, self._live = op, out, live
+        self._parts: list[npt.NDArray[np.float64]] = []
+
+    def add(self, active: MaskArray) -> None:
+        """Add n images, (n, C, H, W)."""
+        products = position_products(active, self._op, self._out, self._live)
+        self._parts.append(in_parts(products, min(self._out.pixels, MOST_PARTS)))
+
+    def result(self) -> WorkShares | None:
+        """What was added; None where nothing was."""
+        return shares_of(np.concatenate(self._parts)) if self._parts else None
