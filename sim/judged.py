@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hass.cost import Estimate, estimate
+from hass.cost import Estimate, even_estimate
 from hass.cost.depths import with_depths
 from hass.cost.uneven import with_waiting
 from hass.design import Design
@@ -18,7 +18,7 @@ def judged_estimate(design: Design, graph: Graph, profile: SparsityProfile) -> E
         ProfileError: if the profile does not belong to the graph.
     """
     stored = design.plan.estimate
-    found = estimate(
+    found = even_estimate(
         graph,
         design.plan.foldings,
         design.device,

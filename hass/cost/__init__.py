@@ -7,6 +7,7 @@ from .layer import layer_costs
 from .pipeline import (
     OFF_CHIP,
     estimate,
+    even_estimate,
     frame_bits,
     off_chip_bits_per_cycle,
     off_chip_bound_cycles,
@@ -29,6 +30,7 @@ __all__ = [
     "MemoryKind",
     "as_arrays",
     "estimate",
+    "even_estimate",
     "frame_bits",
     "layer_costs",
     "layer_shapes",

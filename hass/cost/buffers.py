@@ -60,25 +60,6 @@ def needed_entries(
     return ceil_div(words, streams) + need.entries
 
 
-def fifo_entries(
-    shape: LayerShape,
-    port_index: int,
-    engine: EngineKind,
-    streams: IntArray,
-    act_bits: int,
-    memory: MemoryKind,
-) -> IntArray:
-    """Depth of an input port's FIFO, (n,): what is needed, and what its memory has beyond that.
-
-    Args:
-        shape, port_index, engine, streams: of the port.
-        act_bits: of a word.
-        memory: where the layer's deep FIFOs lie.
-    """
-    needed = needed_entries(shape, port_index, engine, streams)
-    return filled_entries(needed, streams * act_bits, memory)
-
-
 def _lines(shape: LayerShape, streams: IntArray, arithmetic: Arithmetic) -> tuple[Store, ...]:
     """What a layer keeps of its input: a window's rows and columns, pixels whose words leave in
     another order, the sums of a global average, an operand that is held for the frame."""
@@ -105,7 +86,7 @@ def _lines(shape: LayerShape, streams: IntArray, arithmetic: Arithmetic) -> tupl
 def _fifos(
     shape: LayerShape, engine: EngineKind, streams: IntArray, arithmetic: Arithmetic
 ) -> tuple[Store, ...]:
-    """What must be there; the memories that hold it have room for ``fifo_entries``."""
+    """What must be there; the memories that hold it have room for ``filled_entries``."""
     bits = streams * arithmetic.act_bits
     return tuple(
         Store(fifo_words(needed_entries(shape, port, engine, streams)), bits, 1, buffer)
@@ -122,7 +103,8 @@ def _controls(
 ) -> Amount:
     total = amount()
     for port in range(len(shape.inputs)):
-        entries = fifo_entries(shape, port, engine, streams, arithmetic.act_bits, memory)
+        needed = needed_entries(shape, port, engine, streams)
+        entries = filled_entries(needed, streams * arithmetic.act_bits, memory)
         total = total + fifo_control(entries)
     return total
 

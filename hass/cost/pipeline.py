@@ -69,7 +69,8 @@ def estimate(
     arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
     clock_mhz: float | None = None,
 ) -> Estimate:
-    """Throughput, latency and resources of a folded pipeline.
+    """Throughput, latency and resources of a folded pipeline, what layers wait for each other on
+    the way included.
 
     Args:
         graph: the network.
@@ -83,6 +84,22 @@ def estimate(
         ProfileError: if the profile lacks a Conv2d layer of the graph.
         ValueError: if a layer has no folding.
     """
+    even = even_estimate(
+        graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock_mhz
+    )
+    return with_waiting(graph, even, profile)
+
+
+def even_estimate(
+    graph: Graph,
+    foldings: Mapping[str, Folding],
+    device: Device,
+    *,
+    profile: SparsityProfile | None = None,
+    arithmetic: WordLengths = Arithmetic(),  # noqa: B008 - a frozen value
+    clock_mhz: float | None = None,
+) -> Estimate:
+    """``estimate`` as if no layer waited for another: all but its frame II is the same."""
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
     missing = [layer.name for layer in graph if layer.name not in foldings]
     if missing:
@@ -140,7 +157,7 @@ def estimate(
         bottleneck, frame_ii = OFF_CHIP, bound
     last = max((sink.name for sink in graph.outputs), key=lambda name: times[name].end_cycles)
     order = {(edge.src, edge.dst, edge.port): i for i, edge in enumerate(graph.edges)}
-    found = Estimate(
+    return Estimate(
         layers=layers,
         fifos=tuple(sorted(fifos, key=lambda f: order[f.edge])),
         frame_ii_cycles=frame_ii,
@@ -152,7 +169,6 @@ def estimate(
         active_macs_per_frame=active_total,
         multipliers=sum(folding.multipliers for folding in foldings.values()),
     )
-    return with_waiting(graph, found, profile)
 
 
 def _fifos(

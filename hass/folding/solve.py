@@ -8,8 +8,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from ..cost import Estimate, estimate
+from ..cost import Estimate, even_estimate
 from ..cost.foldings import EngineKind
+from ..cost.uneven import with_waiting
 from ..device import Device
 from ..errors import SolverError
 from ..graph import Graph
@@ -241,12 +242,12 @@ def solve(
 
     def judged(problem: Problem, rows: IndexArray) -> Estimate:
         foldings = problem.foldings(rows)
-        return estimate(
+        return even_estimate(
             graph, foldings, device, profile=profile, arithmetic=arithmetic, clock_mhz=clock
         )
 
     def planned(problem: Problem, found: _Found) -> FoldingPlan:
-        result = judged(problem, found.rows)
+        result = with_waiting(graph, judged(problem, found.rows), profile)
         gap = gap_above(objective.value(result, device.budget), found.bound)
         fastest = objective.goal is Goal.THROUGHPUT
         return FoldingPlan(
