@@ -16,7 +16,7 @@ from .cost import EngineKind, Folding, MemoryKind, layer_shapes
 from .cost.buffers import settled
 from .design_file import parse_design
 from .errors import Mistake, SpecError
-from .folding.legal import KNOWN_ENGINES, WEIGHT_MEMORIES
+from .folding.legal import ALL_ENGINES, WEIGHT_MEMORIES
 from .folding.objections import objections
 from .graph import Graph
 from .near import nearest_or_all, unreadable
@@ -150,7 +150,7 @@ def read_foldings(
     mistakes = []
     for name, folding in given.items():
         measured = None if profile is None else profile.layers.get(name)
-        wrong = objections(shapes[name], folding, KNOWN_ENGINES, _MEMORIES, measured)
+        wrong = objections(shapes[name], folding, ALL_ENGINES, _MEMORIES, measured)
         left = {f for f in _HOMES if is_design or getattr(folding, f) is MemoryKind.NONE}
         if wrong and {field for field, _ in wrong} <= left:
             given[name] = settled(shapes[name], folding, Arithmetic())

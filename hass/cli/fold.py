@@ -16,7 +16,6 @@ from ..folding import (
     ALL_ENGINES,
     DEFAULT_EFFORT,
     FASTEST,
-    KNOWN_ENGINES,
     FoldingPlan,
     Goal,
     Objective,
@@ -50,7 +49,7 @@ from .word_lengths import bits_of_option, word_lengths_of
 
 
 def _to_engines(ctx: click.Context, param: click.Parameter, value: str) -> frozenset[EngineKind]:
-    known = sorted(KNOWN_ENGINES)
+    known = sorted(ALL_ENGINES)
     words = [word.strip() for word in value.split(",")]
     wrong = [word for word in words if word not in known]
     if wrong:

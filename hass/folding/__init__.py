@@ -3,7 +3,7 @@
 from .chain import solve_chain
 from .effort import Effort
 from .joint import Curve, Joint, JointChoice, best_within, fastest_within, joint_curves, joint_of
-from .legal import ALL_ENGINES, KNOWN_ENGINES, legal_foldings
+from .legal import ALL_ENGINES, legal_foldings
 from .levers import tried_levers
 from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
 from .objections import is_legal, objections
@@ -21,7 +21,6 @@ __all__ = [
     "ALL_ENGINES",
     "DEFAULT_EFFORT",
     "FASTEST",
-    "KNOWN_ENGINES",
     "PROVE_OPTIMUM",
     "TABLES",
     "ChainPlan",

@@ -25,10 +25,7 @@ from ..ops import Conv2d
 from ..sparsity import LayerSparsity
 from ..values import Arithmetic
 
-KNOWN_ENGINES = frozenset(EngineKind) - {EngineKind.NONE}
-# What is chosen from where nothing is said; broadcast engines only where they are asked for, until
-# what was measured of whole searches and simulations has them too.
-ALL_ENGINES = frozenset({EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC})
+ALL_ENGINES = frozenset(EngineKind) - {EngineKind.NONE}
 ON_CHIP_MEMORIES = (MemoryKind.LUTRAM, MemoryKind.BRAM, MemoryKind.URAM)
 WEIGHT_MEMORIES = (*ON_CHIP_MEMORIES, MemoryKind.OFF_CHIP)
 LANE_FIFO_DEPTHS = (1, 2, 4, 8, 16, 32)
