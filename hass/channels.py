@@ -229,6 +229,19 @@ def removed_classes(graph: Graph, removed: Removed) -> tuple[ChannelClass, ...]:
     return tuple(chosen)
 
 
+def removed_filters(graph: Graph, removed: Removed) -> Removed:
+    """All filters that go with those of ``as_removed``, by layer.
+
+    Raises:
+        GraphError: as ``removed_classes``.
+    """
+    gone: dict[str, list[int]] = {}
+    for found in removed_classes(graph, removed):
+        for name, channel in found.filters:
+            gone.setdefault(name, []).append(channel)
+    return {name: tuple(sorted(channels)) for name, channels in gone.items()}
+
+
 def as_removed(classes: Sequence[ChannelClass]) -> Removed:
     """The first filter of each class, by layer; ``removed_classes`` finds the classes again."""
     removed: dict[str, list[int]] = {}

@@ -13,6 +13,7 @@ from .channels import Removed
 from .cuts import WHOLE, Part, part_graph, part_weights
 from .errors import GraphError
 from .fewer_channels import without_channels
+from .filter_refit import FilterStatistics
 from .graph import Graph, Weights
 from .handlers.entry import FrameOrder
 from .handlers.external_data import OutsideData
@@ -41,6 +42,7 @@ __all__ = [
 
 _FOR_THE_GRAPH_BYTES = 1 << 24  # nodes, names and shapes of 10,000 layers are a tenth of it
 _NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
+_NOT_RESTORED: Mapping[str, FilterStatistics | None] = MappingProxyType({})
 _NO_OPERANDS: Mapping[str, FixedPoint] = MappingProxyType({})
 
 
@@ -177,6 +179,7 @@ def write_model(
     taps: Sequence[str] = (),
     free: str | None = None,
     operands: Mapping[str, FixedPoint] = _NO_OPERANDS,
+    restored: Mapping[str, FilterStatistics | None] = _NOT_RESTORED,
 ) -> bytes:
     """The IR as an ONNX model: opset 17, IR version 8.
 
@@ -194,17 +197,21 @@ def write_model(
             ``FREE_THRESHOLD`` () and ``FREE_WEIGHT``, in the shape of its weights.
         operands: Conv2d layer -> format of few bits that the layer's input is rounded to, half up,
             before its clip.
+        restored: Conv2d layer -> statistics that its output is given, filter by filter, over the
+            images that run together; None: its own are left. Further outputs, (1, C, 1, 1), are
+            ``mean:<layer>`` and ``deviation:<layer>``, those before.
 
     Raises:
-        GraphError: if a threshold, a format or a tap names no such layer, a threshold is not >= 0,
-            there is no such layer to be free, or the weights exceed the 2 GiB of such a model.
+        GraphError: if a threshold, a format, statistics or a tap names no such layer, a threshold
+            is not >= 0, there is no such layer to be free, or the weights exceed the 2 GiB of such
+            a model.
     """
     if not fits_one_file(weights):
         raise GraphError(
             f"{graph.name}: {_weight_bytes(weights)} bytes of weights, a model in one piece holds"
             f" at most {LARGEST_FILE_BYTES}"
         )
-    return write(graph, weights, act_thresholds, taps, free, operands)
+    return write(graph, weights, act_thresholds, taps, free, operands, restored=restored)
 
 
 def write_model_file(graph: Graph, weights: Weights, path: str | Path) -> None:

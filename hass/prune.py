@@ -1,4 +1,4 @@
-"""Pruning: clip the smallest weights of a layer to zero."""
+"""Pruning: clip the smallest weights of a layer to zero, and refit the filters that are left."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .clip_family import Blocks, FilterMagnitude, LayerMagnitude, Neighbours, WholeChannels
 from .errors import ProfileError
+from .filter_refit import FilterRefit
 from .graph import FloatArray, Weights
 from .sparsity import Settings, SparsitySetting
 
@@ -31,14 +32,17 @@ def pruned_weights(weights: Weights, settings: Settings) -> Weights:
       block is F neighbouring filters by C neighbouring channels at a place of the window, from the
       first filter and channel on, smaller at the end.
 
-    Biases are not clipped. Arrays that stay as they are are shared.
+    Biases are not clipped. Where a setting has a ``refit``, each filter's weights that are left and
+    its bias are multiplied with its scale, and its shift is added to the bias. Arrays that stay as
+    they are are shared.
 
     Args:
         weights: the dense weights.
         settings: Conv2d layer -> what is asked of it.
 
     Raises:
-        ProfileError: if a setting names a layer without weights, or whole channels.
+        ProfileError: if a setting names a layer without weights, or whole channels, or refits
+            another number of filters than the layer has.
     """
     unknown = sorted(name for name in settings if f"{name}.weight" not in weights)
     if unknown:
@@ -50,7 +54,24 @@ def pruned_weights(weights: Weights, settings: Settings) -> Weights:
             clipped = _clipped(np.abs(array), setting)
             if clipped.any():
                 changed[f"{name}.weight"] = np.where(clipped, np.float32(0), array)
+        if setting.refit is not None:
+            array = changed.get(f"{name}.weight", weights[f"{name}.weight"])
+            found = _refitted(name, array, weights[f"{name}.bias"], setting.refit)
+            changed[f"{name}.weight"], changed[f"{name}.bias"] = found
     return weights.replace(changed) if changed else weights
+
+
+def _refitted(
+    layer: str, weight: FloatArray, bias: FloatArray, refit: FilterRefit
+) -> tuple[FloatArray, FloatArray]:
+    """Weights and bias of a layer, in float32 as all weights."""
+    if len(refit.scales) != len(weight):
+        raise ProfileError(
+            f"settings refit {len(refit.scales)} filters of layer {layer}, which has {len(weight)}"
+        )
+    scales, shifts = np.asarray(refit.scales), np.asarray(refit.shifts)
+    scaled = scales.reshape(-1, *(1,) * (weight.ndim - 1)) * weight
+    return scaled.astype(np.float32), (scales * bias + shifts).astype(np.float32)
 
 
 def _clipped(magnitudes: FloatArray, setting: SparsitySetting) -> Mask:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .clip_family import MAGNITUDE, ClipFamily
 from .errors import ProfileError
+from .filter_refit import FilterRefit
 from .graph import Graph, Weights
 from .work_shares import WorkShares
 
@@ -27,11 +28,13 @@ class SparsitySetting:
         act_threshold: inputs with |x| <= act_threshold become zero; 0 clips nothing.
         weight_family: which weights are compared and go together, see ``pruned_weights``;
             magnitude where none are clipped, whatever was given.
+        refit: how its filters are scaled and shifted after the clips; None: not at all.
     """
 
     weight_sparsity: float = 0.0
     act_threshold: float = 0.0
     weight_family: ClipFamily = MAGNITUDE
+    refit: FilterRefit | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.weight_sparsity < 1.0:
@@ -42,13 +45,19 @@ class SparsitySetting:
             object.__setattr__(self, "weight_family", MAGNITUDE)
 
 
-Settings = Mapping[str, SparsitySetting]  # Conv2d layer name -> setting; absent: nothing clipped
+Settings = Mapping[str, SparsitySetting]  # Conv2d layer name -> setting; absent: left as it is
 NO_CLIPS: Settings = MappingProxyType({})
 
 
 def act_thresholds_of(settings: Settings) -> dict[str, float]:
     """Conv2d layer -> activation threshold, where it is above zero."""
     return {n: s.act_threshold for n, s in settings.items() if s.act_threshold > 0.0}
+
+
+def without_refits(settings: Settings) -> dict[str, SparsitySetting]:
+    """The clips alone."""
+    clips = {name: replace(setting, refit=None) for name, setting in settings.items()}
+    return {name: clip for name, clip in clips.items() if clip != SparsitySetting()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -189,7 +189,11 @@ def _kept_speed(path: Path) -> SpeedReport | None:
 
 
 def plain_trial(problem: Problem, settings: Settings) -> tuple[int, int]:
-    """A trial as a plain script would do it; images that are right, and frame II (0: no design)."""
+    """A trial as a plain script would do it; images that are right, and frame II (0: no design).
+
+    Where the search refits filters, the script does too.
+    """
+    settings = problem.refitted(problem.model, settings)
     accuracy = accuracy_of(_plain_hits(problem, settings))
     model = problem.model
     profile = measure_profile(

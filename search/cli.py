@@ -19,7 +19,7 @@ from hass.cli.common import (
 from hass.design_file import design_json
 
 from .show import best_text, front_text, print_comparison, shown_search
-from .spec import CLIPS, GOAL_NAMES, STRATEGY_NAMES, SearchSpec
+from .spec import CLIPS, GOAL_NAMES, REFIT_NAMES, STRATEGY_NAMES, SearchSpec
 
 
 def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -116,6 +116,13 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
     "(n:4; 2:4 for layers that keep 2 of 4 or all); or F x C blocks of neighbouring output and "
     "input channels (block:4x1). channel: whole output channels go, and the network gets narrower.",
 )
+@click.option(
+    "--refit",
+    type=click.Choice(REFIT_NAMES),
+    help="What is done to weights and biases after clips: nothing, or each filter gets back the "
+    "mean and the deviation that its outputs had on calibration images, which costs no hardware.  "
+    "[default: filters for strategy default, none for the published ones]",
+)
 @clock_option()
 @click.option(
     "--bits",
@@ -156,6 +163,7 @@ def command(
     storage: str | None,
     study: str | None,
     clips: str,
+    refit: str | None,
     clock_mhz: float | None,
     bits: tuple[int, ...],
     profile_images: int,
@@ -200,6 +208,7 @@ def command(
         bits=bits[0],
         layer_bits=bits[1:],
         clips=clips,
+        refit=refit,
         storage=storage,
         study=study,
     )

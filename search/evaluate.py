@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from hass.channels import ChannelClass, ranked_classes
+from hass.channels import ChannelClass, ranked_classes, removed_filters
 from hass.cost import EngineKind
 from hass.design import (
     DataRef,
@@ -21,6 +21,7 @@ from hass.design import (
 )
 from hass.device import Device, load_device
 from hass.errors import GraphError
+from hass.filter_refit import Refit
 from hass.folding import (
     ALL_ENGINES,
     FASTEST,
@@ -37,11 +38,14 @@ from hass.measure import (
     Dataset,
     Fronts,
     Hits,
+    RefitTargets,
     Split,
     input_magnitudes,
     measure_accuracy,
     measure_profile,
     open_dataset,
+    refit_targets,
+    refitted,
     require_images,
     surely_lost,
 )
@@ -146,6 +150,21 @@ class Problem:
             weight_clips_of(self.spec.clips),
         )
 
+    @cached_property
+    def refit_targets(self) -> RefitTargets:
+        """What filters are refitted to after clips."""
+        return refit_targets(self.model.graph, self.model.weights, self.data)
+
+    def refitted(self, model: ImportedModel, settings: Settings) -> Settings:
+        """Clips of the network, or of a narrower one, with their refits, where the search asks for
+        any."""
+        if self.spec.refitting is Refit.NONE:
+            return settings
+        targets = self.refit_targets
+        if model is not self.model:
+            targets = targets.without(removed_filters(self.model.graph, model.removed))
+        return refitted(model.graph, model.weights, settings, targets)
+
     def _measured_profile(self, model: ImportedModel, settings: Settings) -> SparsityProfile:
         return measure_profile(
             model.graph,
@@ -163,7 +182,9 @@ class Problem:
         facts = clipped_layers(self.facts)
         graph, weights = self.model.graph, self.model.weights
         alone = [replace(layer, weight_shares=()) for layer in facts]  # channels are not clips
-        acts = sensitivities(graph, weights, self.data, alone, self.known, self.hooks)
+        acts = sensitivities(
+            graph, weights, self.data, alone, self.known, self.hooks, self.spec.refitting
+        )
         leaders = [layer.name for layer in facts if layer.weight_shares]
         channels = channel_losses(graph, weights, self.data, leaders, self.known, self.hooks)
         curves = {("act", name): curve.act for name, curve in acts.items()}
@@ -175,7 +196,9 @@ class Problem:
         """What the layers' clips cost and buy, measured or read from the search's folder."""
         facts = clipped_layers(self.facts)
         graph, weights = self.model.graph, self.model.weights
-        curves = sensitivities(graph, weights, self.data, facts, self.known, self.hooks)
+        curves = sensitivities(
+            graph, weights, self.data, facts, self.known, self.hooks, self.spec.refitting
+        )
         ground = Ground(
             graph,
             weights,
@@ -228,6 +251,7 @@ class Problem:
             plan = self.solved(self.model, profile, ALL_ENGINES, words)
             return self._evaluation(self.model, plan, profile, selection, words)
         model, clips = narrower(self.model, self._ranked, settings)
+        clips = self.refitted(model, clips)
         enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
         fronts = self._fronts if model is self.model else self._fronts_of(model, words)
         hits = self._selection_hits(fronts, clips, enough)

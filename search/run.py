@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from html import escape
@@ -13,13 +13,15 @@ from hass.cost import COST_MODEL_VERSION
 from hass.design import Design, arithmetic_title
 from hass.errors import HassError, InfeasibleError
 from hass.files import JsonValue, make_folder, remove_leftovers
+from hass.filter_refit import Refit
 from hass.html_table import PrettyPrinter, html_table
-from hass.measure import Split
+from hass.measure import Hits, Split
 from hass.pareto import Measure
 from hass.sparsity import Accuracy
 
 from .crew import ALONE, Crew, run_crew
 from .evaluate import Problem, open_problem
+from .evaluation import accuracy_of
 from .hooks import SearchHooks, SilentHooks
 from .journal import sole_owner
 from .known import KNOWN, Known
@@ -141,6 +143,7 @@ def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     return {
         **{name: getattr(spec, name) for name in _ASKED},
         **({} if spec.clips == CLIPS else {"clips": spec.clips}),  # as in studies of before
+        **({} if spec.refitting is Refit.NONE else {"refit": spec.refit}),
         **_asked_of_designs(spec),
         **({"layer_bits": list(spec.layer_bits)} if spec.layer_bits else {}),
         "objective": asdict(spec.objective),
@@ -153,31 +156,48 @@ def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     }
 
 
-def below_floor_in_integers(results: Results, spec: SearchSpec) -> str | None:
-    """That the best design keeps the accuracy floor in floating point only, in words."""
+def below_floor_in_integers(
+    results: Results, spec: SearchSpec, unclipped: Callable[[], Hits]
+) -> str | None:
+    """That the best design keeps the accuracy floor in floating point only, in words.
+
+    The floor is that of the images that were run in integers.
+
+    Args:
+        results: of the search.
+        spec: what was searched.
+        unclipped: what the network gets right in floating point; asked for only where fewer images
+            were run in integers.
+    """
     dense, best = dense_of(results.records), results.best_design
     if dense is None or dense.selection_top1 is None or best is None:
         return None
-    floor = dense.selection_top1 - spec.accuracy_drop / 100
     found = None if best.integer_accuracy is None else best.integer_accuracy.selection
-    if found is None or accuracy_shortfall(found.top1, floor) <= 0:
+    whole = None if best.accuracy is None else best.accuracy.selection
+    if found is None or whole is None:
+        return None
+    before = dense.selection_top1
+    if found.images < whole.images:
+        before = accuracy_of(unclipped()[: found.images]).top1
+    floor = before - spec.accuracy_drop / 100
+    if accuracy_shortfall(found.top1, floor) <= 0:
         return None
     return (
         f"in {arithmetic_title(best.precision)} the best design has {100 * found.top1:.1f} % on "
         f"{found.images:,} images of the selection split, below the accuracy floor of "
-        f"{100 * floor:.1f} %, which it keeps in floating point; levers: more --bits, a smaller "
-        "--accuracy-drop"
+        f"{100 * floor:.1f} % on these, which it keeps in floating point on all; levers: more "
+        "--bits, a smaller --accuracy-drop"
     )
 
 
-def _conclusion(results: Results, log: TrialLog, spec: SearchSpec) -> tuple[str, ...]:
+def _conclusion(results: Results, log: TrialLog, problem: Problem) -> tuple[str, ...]:
     """Remarks on the results.
 
     Raises:
         InfeasibleError: if trials have finished, but none is a design within the limits.
     """
-    dense = dense_of(results.records)
-    integers = below_floor_in_integers(results, spec)
+    spec, dense = problem.spec, dense_of(results.records)
+    integers = below_floor_in_integers(results, spec, lambda: problem.unclipped_hits)
     notes = () if integers is None else (integers,)
     slow = spec.min_fps is not None and results.best is None and results.finished >= spec.trials
     if slow and dense is not None and dense.fits:
@@ -288,7 +308,7 @@ def _searched(
         raise
     results = gather(log, problem.spec)
     write_outputs(log, results, folder)
-    notes.extend(_conclusion(results, log, problem.spec))
+    notes.extend(_conclusion(results, log, problem))
     if results.best is not None:
         write_report_page(folder)
     return SearchOutcome(folder, results, problem.spec.trials, interrupted, tuple(notes))

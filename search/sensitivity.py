@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hass.files import JsonValue
+from hass.filter_refit import Refit
 from hass.graph import Graph, Weights, macs_per_frame
 from hass.intmath import ceil_div
 from hass.measure import Dataset, LadderSums, Split, images_at_once, measure_clip_losses
@@ -135,6 +136,7 @@ def sensitivities(
     facts: Sequence[LayerFacts],
     known: Known,
     hooks: SearchHooks,
+    refit: Refit = Refit.NONE,
 ) -> dict[str, Sensitivity]:
     """Layer -> its curves, measured group of images by group, each kept as soon as it is known."""
     ladders = {layer.name: _ladders(layer) for layer in facts}
@@ -152,6 +154,8 @@ def sensitivities(
             for name, pair in ladders.items()
         },
     }
+    if refit is not Refit.NONE:
+        shared["refit"] = refit.value
     parts = list(_kept(known, shared, ladders, ceil_div(images, group)))
     missing = measure_clip_losses(
         graph,
@@ -160,6 +164,7 @@ def sensitivities(
         ladders,
         images=images,
         enough=ENOUGH,
+        refit=refit,
         known=parts,
         progress=stage_progress(hooks, "sensitivity of the layers"),
     )

@@ -15,6 +15,7 @@ import tomli_w
 
 from hass.errors import Mistake, SpecError
 from hass.files import write_text_atomic
+from hass.filter_refit import Refit
 from hass.near import unreadable
 from hass.pareto import Aim, Measure, usual_pair
 from hass.validation import FileFormat, StrictRecord, mistakes_of
@@ -25,13 +26,15 @@ from .weight_clips import CLIPS_NAMES, weight_clips_of
 
 SCHEMA_VERSION = 2  # 1 knew 16-bit words only
 CLIPS = "magnitude"
-STRATEGY_NAMES = ("default", "tpe", "hill-climb")
+DEFAULT = "default"
+STRATEGY_NAMES = (DEFAULT, "tpe", "hill-climb")
+REFIT_NAMES = tuple(refit.value for refit in Refit)
 GOAL_NAMES = tuple(measure.value for measure in Measure if measure is not Measure.ACCURACY)
 PACED = frozenset({Measure.DSP.value, Measure.LUT.value, Measure.ENERGY.value})  # need a throughput
 EXTENDABLE = frozenset({"trials", "front"})  # what a resumed search may ask for differently
 # Left out of spec.toml where it is as ever: searches that are older than the choice go on.
 _USUAL: Mapping[str, object] = MappingProxyType(
-    {"goal": Measure.THROUGHPUT.value, "layer_bits": (), "clips": CLIPS}
+    {"goal": Measure.THROUGHPUT.value, "layer_bits": (), "clips": CLIPS, "refit": Refit.NONE.value}
 )
 
 
@@ -73,6 +76,8 @@ class SearchSpec:
         bits: word length of activations and weights, one of ``ACC_BITS``.
         layer_bits: fewer ones, descending, that single layers may have instead.
         clips: how weights are clipped, see ``weight_clips_of``.
+        refit: one of ``REFIT_NAMES``, what is done to filters after clips; None becomes filters for
+            the default strategy, none for the published ones.
         storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder; files
             have it without its password.
         study: name of the study in the storage, or None for one made from this spec.
@@ -83,7 +88,7 @@ class SearchSpec:
     data: str
     device: str
     trials: int = 50
-    strategy: str = "default"
+    strategy: str = DEFAULT
     goal: str = Measure.THROUGHPUT.value
     min_fps: float | None = None
     front: tuple[str, ...] | None = None
@@ -95,11 +100,15 @@ class SearchSpec:
     bits: int = 16
     layer_bits: tuple[int, ...] = ()
     clips: str = CLIPS
+    refit: str | None = None
     storage: str | None = field(default=None, repr=False)  # it may hold a password
     study: str | None = None
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
 
     def __post_init__(self) -> None:
+        if self.refit is None:
+            usual = Refit.FILTERS if self.strategy == DEFAULT else Refit.NONE
+            object.__setattr__(self, "refit", usual.value)
         mistakes = [
             Mistake(name, repr(getattr(self, name)), expected)
             for name, good, expected in (
@@ -141,6 +150,7 @@ class SearchSpec:
                     f"descending, below bits, of {_list(tuple(map(str, ACC_BITS)))}",
                 ),
                 ("clips", _clips_known(self.clips), CLIPS_NAMES),
+                ("refit", self.refit in REFIT_NAMES, f"one of {_list(REFIT_NAMES)}"),
                 ("clock_mhz", self.clock_mhz is None or self.clock_mhz > 0, "above 0"),
             )
             if not good
@@ -152,6 +162,11 @@ class SearchSpec:
     def measure(self) -> Measure:
         """What the goal is measured by."""
         return Measure(self.goal)
+
+    @property
+    def refitting(self) -> Refit:
+        """What is done after clips."""
+        return Refit(self.refit or Refit.NONE)
 
     @property
     def aim(self) -> Aim:
@@ -203,6 +218,7 @@ class _SpecFile(StrictRecord):
     bits: int
     layer_bits: list[int] = pydantic.Field(default_factory=list)  # TOML has no tuples
     clips: str = CLIPS
+    refit: str = Refit.NONE.value  # absent in searches from before there was any
     storage: str | None = None
     study: str | None = None
     objective: _Objective

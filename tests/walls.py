@@ -29,6 +29,7 @@ LAYERS = {
     "hass.threads": 0,
     "hass.graph": 1,
     "hass.fewer_channels": 1,
+    "hass.filter_refit": 1,
     "hass.moves": 1,
     "hass.ops": 1,
     "hass.shapes": 1,

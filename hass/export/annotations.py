@@ -8,6 +8,8 @@ from dataclasses import asdict
 from .. import ops
 from .._version import __version__
 from ..cost.foldings import EngineKind, Folding
+from ..setting_record import setting_json
+from ..sparsity import without_refits
 from .exporter import ExportSource
 
 
@@ -44,7 +46,9 @@ def design_metadata(source: ExportSource) -> dict[str, str]:
     """Key -> text, JSON where it is more than a word; keys begin with ``hass.``."""
     design, formats = source.design, source.formats
     summary = design.summary
-    settings = {name: asdict(setting) for name, setting in design.settings.items()}
+    # the weights that are exported are refitted: who clips them again must not do that again
+    clips = without_refits(design.settings)
+    settings = {name: setting_json(clip) for name, clip in clips.items()}
     values: dict[str, object] = {
         "version": __version__,
         "network": source.graph.name,

@@ -11,8 +11,8 @@ import onnx
 from .. import ops
 from ..fixed_point import dequantise, quantise
 from ..graph import FloatArray
+from ..handlers.operators import op_attributes
 from ..handlers.values import frame_dims
-from ..handlers.write import op_attributes
 from .exporter import ExportSource
 from .fpgaconvnet_ops import LoweredGraph
 from .fpgaconvnet_stages import THRESHOLDED, Stage, Stages

@@ -16,7 +16,7 @@ from .. import ops
 from ..cost.foldings import EngineKind, Folding
 from ..graph import Graph
 from ..handlers.clips import non_negative_layers, replaced_relus
-from ..handlers.write import OP_TYPES
+from ..handlers.operators import OP_TYPES
 from ..sparsity import act_thresholds_of
 from ..values import FeatureMap
 from .exporter import ExportSource

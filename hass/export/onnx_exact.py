@@ -29,9 +29,9 @@ from ..fixed_point import (
     sigmoid_table,
 )
 from ..graph import Layer
+from ..handlers.operators import window_attributes
 from ..handlers.reorder_steps import reorder_steps, repeat_steps
 from ..handlers.values import frame_dims
-from ..handlers.write import window_attributes
 from ..reference_ops import align_frac_bits, leaky_slopes, linear_constants, unit_format
 from ..values import FeatureMap, FixedPoint
 from .onnx_curve import add_curve

@@ -17,8 +17,8 @@ import onnx
 from .. import ops
 from ..fixed_point import quantise
 from ..graph import Layer
+from ..handlers.operators import OP_TYPES, op_attributes
 from ..handlers.reorder_steps import reorder_steps
-from ..handlers.write import OP_TYPES, op_attributes
 from ..handlers.write_curve import SOURCE, Step, curve_steps
 from ..values import FixedPoint
 from .onnx_exact import step_of

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,19 +12,22 @@ from onnx import TensorProto, helper
 
 from .. import ops
 from ..errors import GraphError
+from ..filter_refit import FilterStatistics
 from ..graph import FloatArray, Graph, Layer, Weights
 from ..values import FixedPoint
 from .clips import non_negative_layers, replaced_relus
 from .external_data import OutsideData
+from .operators import OP_TYPES, op_attributes
 from .reorder_steps import reorder_steps
 from .values import frame_dims
 from .write_curve import SOURCE, curve_steps
+from .write_restored import DEVIATION, MEAN, RESTORED, restoring_steps
 
 OPSET = 17
 IR_VERSION = 8
 INPUT, OUTPUT = "input", "output"
 _LARGEST_INSIDE_BYTES = 1024  # what shapes and scales have; onnxruntime wants those inside
-Attributes: TypeAlias = Mapping[str, int | float | Sequence[int]]
+_NOT_RESTORED: Mapping[str, FilterStatistics | None] = MappingProxyType({})
 FREE_WEIGHT, FREE_THRESHOLD = "free:weight", "free:threshold"
 
 
@@ -35,18 +39,20 @@ def write(
     free: str | None,
     operands: Mapping[str, FixedPoint],
     outside: OutsideData | None = None,
+    restored: Mapping[str, FilterStatistics | None] = _NOT_RESTORED,
 ) -> bytes:
     """See ``onnx_io.write_model``; with ``outside`` the weights go there."""
     thresholds = _checked_thresholds(graph, act_thresholds)
-    for name in operands:
-        if name not in graph or not isinstance(graph[name].op, ops.Conv2d):
-            raise GraphError(f"{graph.name}: word lengths of {name!r}: no such Conv2d")
+    for what, named in (("word lengths", operands), ("statistics", restored)):
+        for name in named:
+            if name not in graph or not isinstance(graph[name].op, ops.Conv2d):
+                raise GraphError(f"{graph.name}: {what} of {name!r}: no such Conv2d")
     tapped = {tap: _tapped_layer(graph, tap) for tap in dict.fromkeys(taps)}
     if free is not None and (
         free not in graph or not isinstance(graph[free].op, ops.Conv2d) or free in thresholds
     ):
         raise GraphError(f"{graph.name}: free layer {free!r}: no such Conv2d without a threshold")
-    return _Writer(graph, weights, thresholds, tapped, free, operands, outside).run()
+    return _Writer(graph, weights, thresholds, tapped, free, operands, outside, restored).run()
 
 
 def _checked_thresholds(graph: Graph, act_thresholds: Mapping[str, float]) -> dict[str, float]:
@@ -79,8 +85,10 @@ class _Writer:
         free: str | None,
         operands: Mapping[str, FixedPoint],
         outside: OutsideData | None,
+        restored: Mapping[str, FilterStatistics | None],
     ) -> None:
         self._outside = outside
+        self._restored = restored
         self._free = free
         self._operands = operands
         self._graph = graph
@@ -118,6 +126,8 @@ class _Writer:
                 if tap in self._tapped:
                     self._node("Identity", sources, tap)
             self._tensors[layer.name] = self._layer(layer, sources)
+            if layer.name in self._restored:
+                self._restore(layer.name)
             tap = f"out:{layer.name}"
             if tap in self._tapped:
                 self._node("Identity", [self._tensors[layer.name]], tap)
@@ -137,6 +147,9 @@ class _Writer:
             if tap.startswith("tap:"):
                 shown = self._graph.in_maps(layer.name)[0]
             proto.output.append(_tensor(tap, ["N", *frame_dims(shown)]))
+        for name in self._restored:
+            dims = [1, self._graph[name].out.channels, 1, 1]
+            proto.output.extend(_tensor(f"{kind}:{name}", dims) for kind in (MEAN, DEVIATION))
         return bytes(self._model.SerializeToString())
 
     def _node(
@@ -277,6 +290,17 @@ class _Writer:
             self._node(step.op_type, inputs, output, layer, **step.attributes)
         return f"layer:{name}"
 
+    def _restore(self, name: str) -> None:
+        targets = self._restored[name]
+        tensors = {SOURCE: self._tensors[name]}
+        for step in restoring_steps(targets):
+            for key, values in step.constants.items():
+                tensors[key] = self._constant(f"{key}:{name}", values)
+            tensors[step.name] = f"{step.name}:{name}"
+            inputs = [tensors[key] for key in step.inputs]
+            self._node(step.op_type, inputs, tensors[step.name], "", **step.attributes)
+        self._tensors[name] = tensors.get(RESTORED, tensors[SOURCE])
+
     def _reordered(self, layer: Layer, op: ops.Reordering, tensor: str) -> str:
         steps = reorder_steps(op, self._graph.in_maps(layer.name)[0], layer.out)
         for number, step in enumerate(steps):
@@ -337,52 +361,6 @@ class _Writer:
             self._constant(f"layer:{name}:{key}", np.asarray(values, np.int64))
             for key, values in lists.items()
         ]
-
-
-OP_TYPES: Mapping[type[ops.Op], str] = {
-    ops.Conv2d: "Conv",
-    ops.MaxPool2d: "MaxPool",
-    ops.AvgPool2d: "AveragePool",
-    ops.GlobalAvgPool: "GlobalAveragePool",
-    ops.Relu: "Relu",
-    ops.Clip: "Clip",
-    ops.HardSigmoid: "HardSigmoid",
-    ops.HardSwish: "HardSwish",
-    ops.Sigmoid: "Sigmoid",
-    ops.LeakyRelu: "LeakyRelu",
-    ops.PRelu: "PRelu",
-    ops.Add: "Add",
-    ops.Mul: "Mul",
-    ops.Concat: "Concat",
-    ops.Slice: "Slice",
-    ops.Pad: "Pad",
-}
-
-
-def window_attributes(op: ops.Conv2d | ops.MaxPool2d | ops.AvgPool2d) -> Attributes:
-    """Attributes of the ONNX operators that slide a window; dilations only where there are."""
-    window: Attributes = {"kernel_shape": op.kernel, "strides": op.stride, "pads": op.pads}
-    return window if op.dilation == (1, 1) else {**window, "dilations": op.dilation}
-
-
-def op_attributes(op: ops.Op) -> Attributes:
-    """Attributes of the ONNX operator of ``OP_TYPES`` that stands for an op."""
-    match op:
-        case ops.Conv2d():
-            return {**window_attributes(op), "group": op.groups}
-        case ops.MaxPool2d():
-            return window_attributes(op)
-        case ops.AvgPool2d():
-            count = int(op.divisor is ops.Divisor.WINDOW)
-            return {**window_attributes(op), "count_include_pad": count}
-        case ops.HardSigmoid():
-            return {"alpha": op.alpha, "beta": op.beta}
-        case ops.LeakyRelu():
-            return {"alpha": op.alpha}
-        case ops.Concat():
-            return {"axis": 1}
-        case _:
-            return {}
 
 
 def _tensor(name: str, dims: Sequence[Any]) -> onnx.ValueInfoProto:

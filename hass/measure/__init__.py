@@ -11,6 +11,7 @@ from .paired import Hits, surely_lost
 from .profile import input_magnitudes, measure_alone, measure_profile
 from .profile_file import check_profile, profile_json, read_profile, write_profile
 from .progress import ProgressCallback
+from .refit import RefitTargets, refit_targets, refitted
 from .splits import Split
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "NetworkLosses",
     "ProgressCallback",
     "Proof",
+    "RefitTargets",
     "Split",
     "batch_size",
     "check_profile",
@@ -38,6 +40,8 @@ __all__ = [
     "prove",
     "prove_equal",
     "read_profile",
+    "refit_targets",
+    "refitted",
     "require_images",
     "surely_lost",
     "write_profile",

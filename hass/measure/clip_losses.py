@@ -5,6 +5,9 @@ classes' probabilities from those of the dense network. What layers lose adds up
 second order in the change of the outputs it is a square, and changes of different layers have
 little in common.
 
+Where filters are refitted after clips, those of the clipped layer are here too, with the
+statistics of the images that run together.
+
 One layer is clipped at a time. What stands before it is run once; for every clip of a layer one
 session serves, of the network behind the last cut in front of it, whose clip is an input. Clips
 come as ladders, milder ones first: what lies above a clip that costs too much is not run.
@@ -22,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cuts import Cut, cutting_order, graph_between
+from ..filter_refit import FilterStatistics, Refit
 from ..graph import FloatArray, Graph, Weights
 from ..intmath import ceil_div
 from ..onnx_io import FREE_THRESHOLD, FREE_WEIGHT, write_model
@@ -31,6 +35,7 @@ from .accuracy import OUTPUT, batch_size, require_classes, require_images
 from .dataset import Dataset
 from .fronts import crossing_maps, cuts_before, network_macs
 from .progress import ProgressCallback
+from .refit import statistics
 from .session import Session, open_session
 from .splits import Split
 
@@ -100,17 +105,23 @@ class _Front:
         if cut is not None and (self._at is None or cut.weighted > self._at.weighted):
             part = graph_between(self._graph, self._order, self._at, cut).graph
             session = open_session(write_model(part, self._weights))
-            outputs = np.concatenate(list(_in_batches(session, self.maps)))
+            outputs = np.concatenate(list(_in_batches(session, self.maps, _step(self.maps))))
             self.maps = crossing_maps(outputs, cut)
             self.macs += network_macs(part) * len(self.maps)
             self._at = cut
         return graph_between(self._graph, self._order, self._at, None).graph
 
 
+def _step(images: FloatArray) -> int:
+    return batch_size(int(np.prod(images.shape[1:])))
+
+
 def _in_batches(
-    session: Session, images: FloatArray, more: Mapping[str, FloatArray] | None = None
+    session: Session,
+    images: FloatArray,
+    step: int,
+    more: Mapping[str, FloatArray] | None = None,
 ) -> Iterator[FloatArray]:
-    step = batch_size(int(np.prod(images.shape[1:])))
     for start in range(0, len(images), step):
         yield session.run((OUTPUT,), images[start : start + step], more or {})[0]
 
@@ -127,15 +138,17 @@ def _ladder_losses(
     front: _Front,
     before: npt.NDArray[np.float64],
     enough: float,
+    refit: Refit,
 ) -> list[float]:
     """Losses of a ladder's clips, up to the first that comes to ``enough`` with those before."""
+    step = _step(front.maps) if refit is Refit.NONE else len(front.maps)
     sums: list[float] = []
     for place, setting in enumerate(settings[: len(before)]):
         more = {
             FREE_WEIGHT: _clipped_weight(weights, layer, setting),
             FREE_THRESHOLD: np.asarray(setting.act_threshold, dtype=np.float32),
         }
-        outputs = np.concatenate(list(_in_batches(session, front.maps, more)))
+        outputs = np.concatenate(list(_in_batches(session, front.maps, step, more)))
         sums.append(divergence(front.dense, outputs))
         if before[place] + sums[place] >= enough:
             break
@@ -157,6 +170,7 @@ def measure_clip_losses(
     *,
     images: int,
     enough: float = math.inf,
+    refit: Refit = Refit.NONE,
     known: Sequence[LadderSums] = (),
     progress: ProgressCallback | None = None,
 ) -> Iterator[GroupLosses]:
@@ -173,6 +187,7 @@ def measure_clip_losses(
             setting costs at least as much as the one before it.
         images: the first so many of the calibration split.
         enough: mean divergence, in nats, above which it does not matter.
+        refit: of the clipped layer.
         known: of the groups that need not be measured again, from the first.
         progress: called after each layer of a group.
 
@@ -188,23 +203,31 @@ def measure_clip_losses(
     steps = len(before) * ceil_div(total, group)
     done = len(before) * len(known)
     clip_count = sum(len(ladder) for layer in before for ladder in ladders[layer])
-    whole = open_session(write_model(graph, weights))
+    refitting = before if refit is Refit.FILTERS else ()
+    whole = open_session(write_model(graph, weights, restored=dict.fromkeys(refitting)))
     so_far = {layer: [np.zeros(len(ladder)) for ladder in ladders[layer]] for layer in before}
     for part in known:
         _add(so_far, part)
     batches = dataset.batches(Split.CALIBRATION, group, total)
     for batch in islice(batches, len(known), None):
-        outputs = np.concatenate(list(_in_batches(whole, batch.images)))
+        targets: Mapping[str, FilterStatistics] = {}
+        if refit is Refit.FILTERS:
+            targets, outputs = statistics(whole, tuple(before), batch.images)
+        else:
+            outputs = np.concatenate(list(_in_batches(whole, batch.images, _step(batch.images))))
         front = _Front(graph, weights, batch.images, log_probabilities(outputs))
         count = int(batch.labels.size)
         sums: dict[str, tuple[tuple[float, ...], ...]] = {}
         macs = 0
         for layer, cut in before.items():
             behind = front.behind(cut)
-            model = write_model(behind, weights, free=layer)
+            restored = {name: targets[name] for name in (layer,) if name in targets}
+            model = write_model(behind, weights, free=layer, restored=restored)
             session = open_session(model, more=(FREE_WEIGHT, FREE_THRESHOLD))
             sums[layer] = tuple(
-                tuple(_ladder_losses(session, weights, layer, ladder, front, b, enough * total))
+                tuple(
+                    _ladder_losses(session, weights, layer, ladder, front, b, enough * total, refit)
+                )
                 for ladder, b in zip(ladders[layer], so_far[layer], strict=True)
             )
             macs += network_macs(behind) * sum(map(len, sums[layer])) * count

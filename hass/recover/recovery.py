@@ -27,7 +27,7 @@ from ..measure import Dataset, Split, measure_accuracy, measure_profile, require
 from ..onnx_io import ImportedModel, read_model, write_model
 from ..ops import Output
 from ..prune import pruned_weights
-from ..sparsity import Accuracy, SparsityProfile, act_thresholds_of
+from ..sparsity import Accuracy, SparsityProfile, act_thresholds_of, without_refits
 from .images import Shares, shares_of
 from .progress import Listener
 from .train import Trained, Training, train
@@ -99,7 +99,7 @@ def recover(
         recovered.graph,
         recovered.weights,
         dataset,
-        design.settings,
+        without_refits(design.settings),  # the trained weights have them in them
         images=limits[Split.CALIBRATION] or PROFILE_IMAGES,
         seed=design.provenance.seed or 0,
         progress=lambda done, total: listener.measuring("profile", done, total),

@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -356,13 +357,15 @@ def test_a_floor_that_is_kept_in_floating_point_only_is_told(
     finished: Path, spec: SearchSpec
 ) -> None:
     best = read_design(finished / "best.json")
-    dense = TrialRecord(0, TrialState.COMPLETE, Origin.DENSE, feasible=True, selection_top1=0.9)
+    dense = TrialRecord(0, TrialState.COMPLETE, Origin.DENSE, feasible=True, selection_top1=0.99)
+    hits = np.arange(1000) % 100 < np.where(np.arange(1000) < 100, 90, 100)  # 90 of the first 100
 
     def told(correct: int) -> str | None:
         stated = DesignAccuracy(selection=Accuracy(correct, 100))
-        design = replace(best, integer_accuracy=stated)
+        of_all = DesignAccuracy(selection=Accuracy(990, 1000))
+        design = replace(best, accuracy=of_all, integer_accuracy=stated)
         results = Results((dense,), (), dense, design, None)
-        return below_floor_in_integers(results, replace(spec, accuracy_drop=5.0))
+        return below_floor_in_integers(results, replace(spec, accuracy_drop=5.0), lambda: hits)
 
     assert told(85) is None
     text = told(84)
