@@ -4,7 +4,8 @@ For every budget of predicted loss there is a best choice of clips (``codesign``
 II that they can buy, as the folding solver's own tables say. What is left unknown is how much loss
 the network bears within the accuracy asked for, a single number: a short ladder brackets it, each
 rung measured truly. What layers lose is known from a few images only, and adds up only roughly; so
-each loss has a factor 2**offset for TPE to find, near the best rung.
+each loss has a factor 2**offset for TPE to find, near the best rung. With the factors of a trial
+that TPE found to be the best, a few steps up see whether the network bears more.
 
 With the goal DSP or LUT the clips are those with which the least of it does at the frame rate that
 is required, with efficiency those of the best product of frame II and DSPs, by the same tables.
@@ -42,17 +43,26 @@ CLOSE_ENOUGH = 1.04  # ratio of levels at which the ladder stops
 SMALLEST_LEVEL = 0.02
 MOST_RUNGS = 9
 NEAR = Range(0.9, 1.12)  # levels that TPE tries, relative to the best trial's
+STEP = 1.12  # of the level, up from a trial that TPE found
+STEP_ENOUGH = 1.06  # ratio of levels at which such steps stop
 
 
-def next_level(tried: Mapping[float, bool], first: float) -> float | None:
+def next_level(
+    tried: Mapping[float, bool],
+    first: float,
+    growth: float = GROWTH,
+    close_enough: float = CLOSE_ENOUGH,
+) -> float | None:
     """The next rung: up or down until the floor is bracketed, then bisecting.
 
     Args:
         tried: level -> whether the design kept the accuracy floor.
         first: the level to begin with.
+        growth: of the level, while the floor is not bracketed.
+        close_enough: ratio of levels at which it is known well enough.
 
     Returns:
-        None once the bracket is closer than ``CLOSE_ENOUGH`` or has left the range.
+        None once the bracket is closer than that or has left the range.
     """
     if not tried:
         return LEVELS.clamp(first)
@@ -64,13 +74,23 @@ def next_level(tried: Mapping[float, bool], first: float) -> float | None:
     ]
     if lowest_bad is None:
         highest = max(good)
-        return LEVELS.clamp(GROWTH * highest) if highest < LEVELS.high else None
+        return LEVELS.clamp(growth * highest) if highest < LEVELS.high else None
     if not good:
-        lower = lowest_bad / GROWTH
+        lower = lowest_bad / growth
         return lower if lower >= SMALLEST_LEVEL else None
-    if lowest_bad / max(good) <= CLOSE_ENOUGH:
+    if lowest_bad / max(good) <= close_enough:
         return None
     return float((lowest_bad * max(good)) ** 0.5)
+
+
+def _factors(values: Values) -> dict[str, float]:
+    return {name: value for name, value in values.items() if name != LEVEL}
+
+
+def _levels(history: History, values: Values) -> dict[float, bool]:
+    """Level -> whether the floor was kept, of trials with the same factors of losses."""
+    factors = _factors(values)
+    return {t.values[LEVEL]: t.record.feasible for t in history if _factors(t.values) == factors}
 
 
 class Chooser(Protocol):
@@ -128,18 +148,16 @@ class DefaultStrategy:
         return Hopeless.STOPPED
 
     def propose(self, history: History) -> Proposal:
-        """The next rung, or the sampler near the best trial."""
-        rungs = {
-            tried.values[LEVEL]: tried.record.feasible
-            for tried in history
-            if tried.record.origin is Origin.SEED and tried.values[LEVEL] > 0
-        }
+        """The next rung, a step up from the best trial, or the sampler near it."""
+        rungs = {level: kept for level, kept in _levels(history, self.neutral).items() if level > 0}
         level = self._next_rung(rungs)
         if level is not None:
             return Proposal(Origin.SEED, self._at(level))
         best = best_of((tried.record for tried in history), self._goal)
-        known = {tried.record.number: tried.values[LEVEL] for tried in history}
-        level = SMALLEST_LEVEL if best is None else max(known[best.number], SMALLEST_LEVEL)
+        known = {tried.record.number: tried.values for tried in history}
+        if best is not None and (step := self._next_step(history, known[best.number])) is not None:
+            return Proposal(Origin.SEED, step)
+        level = SMALLEST_LEVEL if best is None else max(known[best.number][LEVEL], SMALLEST_LEVEL)
         near = Range(LEVELS.clamp(NEAR.low * level), LEVELS.clamp(NEAR.high * level))
         return Proposal(Origin.SAMPLER, within={LEVEL: near})
 
@@ -159,6 +177,22 @@ class DefaultStrategy:
                 return level if clips else None
             rungs[level] = same[0]
         return None
+
+    def _next_step(self, history: History, best: Values) -> Values | None:
+        """The best trial's factors at another level; None where the sampler's turn is.
+
+        A level above the best's that is borne, but no better, ends it: more loss buys nothing.
+        """
+        tried = _levels(history, best)
+        if best[LEVEL] == 0 or _factors(best) == _factors(self.neutral):
+            return None  # the ladder was there
+        if any(kept and level > best[LEVEL] for level, kept in tried.items()):
+            return None
+        level = next_level(tried, best[LEVEL], STEP, STEP_ENOUGH)
+        if level is None:
+            return None
+        step = {**best, LEVEL: level}
+        return None if self.settings(step) == self.settings(best) else step
 
     def settings(self, values: Values) -> Settings:
         """The clips that buy most for the level's loss."""

@@ -27,6 +27,8 @@ from hass.search.strategy_default import (
     LEVEL,
     LEVELS,
     MOST_RUNGS,
+    STEP,
+    STEP_ENOUGH,
     DefaultStrategy,
     next_level,
 )
@@ -193,6 +195,45 @@ def test_the_sampler_stays_near_the_best_trial() -> None:
     within = strategy.propose(fast).within[LEVEL]
     assert within.low < best < within.high
     assert within.high - within.low < 0.25 * best
+
+
+def found_by_the_sampler(history: list[Tried], level: float, *, feasible: bool) -> list[Tried]:
+    """The history with a trial of other factors that is faster than all before."""
+    values = {**default_strategy().neutral, LEVEL: level, "act:big": 0.5}
+    number = len(history)
+    found = record(number, Origin.SAMPLER, feasible=feasible, fps=number + level)
+    return [*history, Tried(values, found)]
+
+
+def test_from_what_the_sampler_found_steps_lead_up_to_what_is_borne() -> None:
+    strategy = default_strategy()
+    history = found_by_the_sampler(follow_ladder(strategy, 0.3), 0.5, feasible=True)
+    steps = []
+    while (proposal := strategy.propose(history)).origin is Origin.SEED:
+        values = proposal.values
+        assert values is not None and values["act:big"] == 0.5
+        steps.append(values[LEVEL])
+        kept = values[LEVEL] ** 2 <= 0.35
+        fps = 99.0 + values[LEVEL]
+        history.append(Tried(values, record(len(history), Origin.SEED, feasible=kept, fps=fps)))
+    assert steps[:2] == pytest.approx([0.5 * STEP, 0.5 * STEP**2])  # 0.314, 0.393: one too many
+    assert 2 < len(steps) < 6
+    assert 0.35**0.5 / STEP_ENOUGH < max(s for s in steps if s**2 <= 0.35) <= 0.35**0.5
+    within = proposal.within[LEVEL]
+    assert within.low < max(s for s in steps if s**2 <= 0.35) < within.high
+
+
+def test_no_step_up_from_what_is_no_better_or_was_not_borne() -> None:
+    strategy = default_strategy()
+    ladder = follow_ladder(strategy, 0.3)
+    assert strategy.propose(found_by_the_sampler(ladder, 0.5, feasible=False)) == strategy.propose(
+        ladder
+    )
+    found = found_by_the_sampler(ladder, 0.5, feasible=True)
+    step = strategy.propose(found).values
+    assert step is not None
+    slower = Tried(step, record(len(found), Origin.SEED, feasible=True, fps=2.0))
+    assert strategy.propose([*found, slower]).origin is Origin.SAMPLER
 
 
 def test_factors_of_losses_are_the_offsets_doublings() -> None:
