@@ -19,8 +19,8 @@ Threshold = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
 class RefitRecord(StrictRecord):
     """``{"scales": [1.02, 0.97], "shifts": [0.01, -0.2]}``: a number per filter."""
 
-    scales: tuple[Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)], ...]
-    shifts: tuple[Annotated[float, pydantic.Field(allow_inf_nan=False)], ...]
+    scales: list[Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]]  # JSON has no tuples
+    shifts: list[Annotated[float, pydantic.Field(allow_inf_nan=False)]]
 
     @pydantic.model_validator(mode="after")
     def _of_the_same_filters(self) -> Self:
@@ -33,7 +33,7 @@ class RefitRecord(StrictRecord):
         Raises:
             ValueError: if there are not as many scales as shifts.
         """
-        return FilterRefit(self.scales, self.shifts)
+        return FilterRefit(tuple(self.scales), tuple(self.shifts))
 
 
 class SettingRecord(StrictRecord):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,9 +24,12 @@ from hass.measure import (
     RefitTargets,
     Split,
     measure_clip_losses,
+    measure_profile,
+    read_profile,
     refit,
     refit_targets,
     refitted,
+    write_profile,
 )
 from hass.measure.session import open_session
 from hass.onnx_io import write_model
@@ -196,12 +200,18 @@ def test_losses_of_clips_are_those_of_refitted_networks(
     assert sum(found.sums[n][0][0] for n in CLIPS) < 0.8 * sum(plain.sums[n][0][0] for n in CLIPS)
 
 
-def test_settings_with_refits_are_files(network: tuple[Graph, Weights, Dataset]) -> None:
+def test_settings_with_refits_are_files(
+    network: tuple[Graph, Weights, Dataset], tmp_path: Path
+) -> None:
     graph, weights, dataset = network
     found = refitted(graph, weights, CLIPS, refit_targets(graph, weights, dataset))
     for setting in found.values():
         text = json.dumps(setting_json(setting))
         assert SettingRecord.model_validate_json(text).value() == setting
+        assert SettingRecord.model_validate(json.loads(text)).value() == setting
+    profile = measure_profile(graph, weights, dataset, found, images=4)
+    write_profile(profile, tmp_path / "profile.json")
+    assert read_profile(tmp_path / "profile.json").settings == found
     plain = {"weight_sparsity": 0.0, "act_threshold": 0.0}
     assert setting_json(SparsitySetting()) == plain
     for scales, shifts in (([1.0, 2.0], [0.0]), ([0.0], [0.0]), ([-1.0], [0.0])):
