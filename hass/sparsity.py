@@ -14,6 +14,7 @@ from .clip_family import MAGNITUDE, ClipFamily
 from .errors import ProfileError
 from .filter_refit import FilterRefit
 from .graph import Graph, Weights
+from .lane_work import LaneWork
 from .work_shares import WorkShares
 
 CountArray = npt.NDArray[np.int64]
@@ -201,6 +202,8 @@ class ActSparsity:
         lag1_correlation, frame_correlation: as of ``LayerSparsity``.
         sample: windows of some positions, with one filter that has all weights.
         work: how unevenly they lie over some frames; None: not measured.
+        lanes: of the same frames, how much longer lanes take for some; of each packing, or empty:
+            not measured.
     """
 
     density: float
@@ -209,6 +212,7 @@ class ActSparsity:
     frame_correlation: float
     sample: WindowSample
     work: WorkShares | None = field(default=None, compare=False)
+    lanes: tuple[LaneWork, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.density <= 1.0:

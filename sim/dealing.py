@@ -7,7 +7,8 @@ import numpy as np
 from hass import ops
 from hass.cost import Folding
 from hass.cost.foldings import IntArray
-from hass.cost.lanes import segment_cycles, snake_deal
+from hass.cost.lanes import segment_cycles
+from hass.snake import snake_deal
 from hass.sparsity import LayerSparsity
 
 

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..intmath import divisors
+from ..snake import folded
 from ..sparsity import SegmentHistogram, WindowSample
 from .foldings import IntArray
 from .lane_steps import between_fines, saved_shares, stepped_fines, stepped_positions
@@ -66,27 +67,6 @@ def segment_cycles(products: int, fine: IntArray) -> FloatArray:
     """Cycles of a segment with k = 0..products active products: (products + 1, len(fine))."""
     active = np.arange(products + 1, dtype=np.int64)[:, None]
     return np.asarray(np.maximum(1, -(-active // fine[None, :])), dtype=np.float64)
-
-
-def snake_deal(rates: FloatArray, lanes: int) -> IntArray:
-    """(items / lanes, lanes) items by falling rate in snake order."""
-    order = np.argsort(-rates, kind="stable").reshape(-1, lanes).copy()
-    order[1::2] = order[1::2, ::-1]
-    return order
-
-
-def folded(lanes: Lanes, count: int, axis: int) -> Lanes:
-    """Lanes along an axis, joined to ``count``, fewer: what the same snake deals to so many."""
-    turns = lanes.shape[axis] // count
-    parts = lanes.reshape(*lanes.shape[:axis], turns, count, *lanes.shape[axis + 1 :])
-    before = (slice(None),) * axis
-    ahead: list[tuple[int | slice, ...]] = [
-        (*before, turn, slice(None, None, -1 if turn % 2 else 1)) for turn in range(turns)
-    ]
-    total = parts[ahead[0]] + parts[ahead[1]]
-    for place in ahead[2:]:
-        total += parts[place]
-    return np.asarray(total)
 
 
 def _folds(lanes: Lanes, axis: int) -> Iterator[tuple[int, Lanes]]:

@@ -11,7 +11,9 @@ even flow needs is how far the two may be apart. So a layer is done with a part 
 with the one before and has worked on it, but not before those that it reads from, and not before
 its readers have left so many parts behind (max-plus algebra: Baccelli et al., "Synchronization and
 Linearity", 1992, ch. 2). The work of a part is in proportion to its active products, or
-activations, as measured (``WorkShares``), as far as cycles follow products.
+activations, as measured (``WorkShares``), as far as cycles follow products. Lanes of a broadcast
+engine are as slow as the busiest channels, which are others in other images: so an image takes
+longer by what was measured of so many lanes (``LaneWork``).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import numpy.typing as npt
 
 from .. import ops
 from ..graph import Graph, Layer
-from ..sparsity import SegmentHistogram, SparsityProfile
+from ..sparsity import LayerSparsity, SegmentHistogram, SparsityProfile
 from ..work_shares import MOST_PARTS
 from .coefficients import coefficients
 from .flow import layer_shapes
@@ -90,9 +92,36 @@ def _uneven(
     cycles = int(compute_cycles(shape, as_arrays([folding]), profile.layers[layer.name])[0])
     slope = follows(measured.histogram(folding.packed), folding.fine)
     relative = 1.0 + slope * (measured.work.relative() - 1.0)
+    if folding.engine is EngineKind.BROADCAST:
+        factors = _image_factors(layer, folding, shape, profile.layers[layer.name])
+        relative = relative * factors[: len(relative), None]
+        relative /= relative.mean()
     parts = relative.shape[1]
     spread = np.arange(MOST_PARTS) * parts // MOST_PARTS  # the same for parts of a part
     return np.asarray(relative[:, spread] * (cycles / MOST_PARTS))
+
+
+def _image_factors(
+    layer: Layer, folding: Folding, shape: LayerShape, sparsity: LayerSparsity
+) -> FloatArray:
+    """(images,) how long the lanes of a broadcast engine take, for as much work.
+
+    Lanes with FIFOs are between those that are joined after every window and those that never are:
+    where, follows from their means.
+    """
+    assert isinstance(layer.op, ops.Conv2d) and sparsity.acts is not None
+    lanes = next((one for one in sparsity.acts.lanes if one.packed == folding.packed), None)
+    if lanes is None:
+        return np.ones(1)
+    groups = layer.op.groups
+    blocks = shape.inputs[0].channels // groups // folding.packed
+    alone = lanes.of_lanes(blocks, groups, 1, 1)[0]
+    windows, slowest = lanes.of_lanes(blocks, groups, folding.coarse_in, folding.coarse_group)
+    lockstep = replace(folding, lane_fifo_depth=1)
+    cycles, joined = compute_cycles(shape, as_arrays([folding, lockstep]), sparsity).tolist()
+    least = float(slowest.mean() / windows.mean())
+    share = (cycles / joined - least) / (1.0 - least) if least < 1.0 else 1.0
+    return np.asarray((slowest + min(max(share, 0.0), 1.0) * (windows - slowest)) / alone)
 
 
 def _images(profile: SparsityProfile) -> int:

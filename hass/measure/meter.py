@@ -113,7 +113,8 @@ class LayerMeter:
         self._add_lag(windows, positions.inside)
         self._add_together(windows, positions, first)
         alone = self._chosen(self._plan.alone, positions, first)
-        self._acts.add(windows, positions, alone, occupancy)
+        kept_images = max(0, self._kept_images - first)
+        self._acts.add(windows, positions, alone, occupancy, kept_images)
 
     @staticmethod
     def _chosen(

@@ -19,8 +19,9 @@ from ..sparsity import (
 from ..validation import FileFormat, StrictRecord, mistakes_of
 from .profile_layer import Count, LayerRecord, NotNegative, Positive, Share, layer_json, layer_value
 
-# 1 had neither a sample of windows nor frame_correlation, 2 not where in a frame the work is
-SCHEMA_VERSION = 3
+# 1 had neither a sample of windows nor frame_correlation, 2 not where in a frame the work is, 3 not
+# for which images lanes take longer
+SCHEMA_VERSION = 4
 
 Digest = Annotated[str, pydantic.Field(pattern="^[0-9a-f]{64}$")]
 
@@ -38,7 +39,7 @@ class _Accuracy(StrictRecord):
 
 
 class _ProfileFile(StrictRecord):
-    schema_version: Literal[3]
+    schema_version: Literal[4]
     graph_digest: Digest
     weights_digest: Digest
     data_digest: Digest

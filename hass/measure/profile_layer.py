@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pydantic
 
 from ..files import JsonValue
+from ..intmath import divisors
+from ..lane_work import LaneWork
 from ..sparsity import (
     ActSparsity,
     LayerSparsity,
@@ -147,6 +149,32 @@ class _Work(StrictRecord):
         return WorkShares(levels.astype(np.uint8))
 
 
+class _LaneWork(StrictRecord):
+    """Two bytes, the low one first, for each of (2, ins, groups, images), deflated (zlib), in
+    base64."""
+
+    packed: Positive
+    ins: Positive
+    groups: Positive
+    images: Annotated[int, pydantic.Field(ge=1, le=MOST_IMAGES)]
+    levels: str
+
+    @pydantic.model_validator(mode="after")
+    def _inflates(self) -> _LaneWork:
+        self.value()
+        return self
+
+    def value(self) -> LaneWork:
+        """What is kept.
+
+        Raises:
+            ValueError: if the bytes are not so many, or not above 0.
+        """
+        shape = (2, self.ins, self.groups, self.images)
+        levels = _inflated(self.levels, shape, np.dtype("<u2"))
+        return LaneWork(self.packed, levels.astype(np.uint16))
+
+
 class _Acts(StrictRecord):
     """Of activations alone; a sample of one filter."""
 
@@ -156,6 +184,7 @@ class _Acts(StrictRecord):
     frame_correlation: Share
     sample: _Sample
     work: _Work | None
+    lanes: list[_LaneWork]
 
 
 class LayerRecord(StrictRecord):
@@ -218,7 +247,20 @@ class LayerRecord(StrictRecord):
             raise ValueError("expected histograms of the sizes that those of products have")
         if acts.sample.filters != [0]:
             raise ValueError(f"expected a sample of filter 0 alone, got {acts.sample.filters}")
-        acts.sample.array(len(histograms[0].counts), weights.taps)
+        channels = len(histograms[0].counts)
+        acts.sample.array(channels, weights.taps)
+        per_group = len(weights.filters[0]) // len(f"{weights.taps:x}")
+        expected = [
+            (
+                item.packed,
+                len(divisors(per_group // item.packed)),
+                len(divisors(channels // per_group)),
+            )
+            for item in histograms
+        ]
+        found = [(item.packed, item.ins, item.groups) for item in acts.lanes]
+        if found and found != expected:
+            raise ValueError(f"expected lanes (packed, ins, groups) {expected}, got {found}")
         return acts
 
 
@@ -249,6 +291,7 @@ def _acts_json(acts: ActSparsity, taps: int) -> dict[str, JsonValue]:
         "frame_correlation": acts.frame_correlation,
         "sample": _sample_json(acts.sample, taps),
         "work": _work_json(acts.work),
+        "lanes": [_lanes_json(lanes) for lanes in acts.lanes],
     }
 
 
@@ -269,6 +312,12 @@ def _work_json(work: WorkShares | None) -> dict[str, JsonValue] | None:
         return None
     images, parts = work.levels.shape
     return {"images": images, "parts": parts, "levels": _deflated(work.levels)}
+
+
+def _lanes_json(lanes: LaneWork) -> dict[str, JsonValue]:
+    _, ins, groups, images = lanes.levels.shape
+    sizes: dict[str, JsonValue] = {"packed": lanes.packed, "ins": ins, "groups": groups}
+    return {**sizes, "images": images, "levels": _deflated(lanes.levels.astype("<u2"))}
 
 
 def _weight_counts_json(weights: WeightCounts) -> dict[str, JsonValue]:
@@ -310,6 +359,7 @@ def _acts(acts: _Acts, data: LayerRecord) -> ActSparsity:
         frame_correlation=acts.frame_correlation,
         sample=_sample(acts.sample, data),
         work=None if acts.work is None else acts.work.value(),
+        lanes=tuple(item.value() for item in acts.lanes),
     )
 
 

@@ -8,8 +8,9 @@ from profiles import dense_layer_sparsity, random_layer_sparsity
 
 from hass import ops
 from hass.cost import EngineKind, Folding, MemoryKind
-from hass.cost.lanes import folded, lane_cycles, sampled_cycles, snake_deal
+from hass.cost.lanes import lane_cycles, sampled_cycles
 from hass.sim.dealing import dealt_blocks, dealt_filters
+from hass.snake import folded, snake_deal
 from hass.sparsity import LayerSparsity, SegmentHistogram, WindowSample
 from hass.values import FeatureMap
 

@@ -77,12 +77,12 @@ def test_all_mistakes_at_once(tmp_path) -> None:
     content["layers"]["grouped"]["histograms"].reverse()
     content["layers"]["grouped"]["weight_counts"]["filters"][0] += "0"
     del content["output_max_abs"]
-    content["schema_version"] = 4
+    content["schema_version"] = 5
     content["layers"]["stem"]["work"] = {"images": 2, "parts": 3, "levels": "eJwDAAAAAAE="}
     content["accuracy"]["top1"] = 0.99
     message = mistakes(tmp_path, json.dumps(content))
     for place, expected in {
-        "schema_version": "3",
+        "schema_version": "4",
         "layers.stem.work": "6 bytes",
         "layers.stem.act_density": "less than or equal to 1",
         "layers.stem.weight_density": "number",
