@@ -124,9 +124,8 @@ def run_case(case: FidelityCase, progress: ProgressCallback | None = None) -> Fi
 
 def _kinds(modelled: Estimate) -> tuple[tuple[EngineKind, int], ...]:
     counted = Counter(item.folding.engine for item in modelled.layers.values())
-    always = (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC)
-    others = (EngineKind.BROADCAST,) if counted[EngineKind.BROADCAST] else ()
-    return tuple((kind, counted[kind]) for kind in (*always, *others))
+    kinds = (EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC, EngineKind.BROADCAST)
+    return tuple((kind, counted[kind]) for kind in kinds)
 
 
 def _layer_errors(graph: Graph, modelled: Estimate, result: SimResult) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ import pydantic
 
 from hass.cost import EngineKind
 from hass.errors import SpecError
+from hass.folding import ALL_ENGINES
 from hass.validation import FileFormat, StrictRecord, mistakes_of
 
 
@@ -29,7 +30,7 @@ class Engines(StrEnum):
         """Dense engines are there in any case: some layers allow no other."""
         match self:
             case Engines.ANY:
-                return frozenset({EngineKind.DENSE, EngineKind.DYNAMIC, EngineKind.STATIC})
+                return ALL_ENGINES
             case _:
                 return frozenset({EngineKind.DENSE, EngineKind(self.value)})
 

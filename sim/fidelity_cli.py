@@ -28,7 +28,7 @@ from .fidelity_cases import read_cases
     "  hass fidelity docs/fidelity.toml --root networks/ --page docs/fidelity.md\n"
     "\n\b\nCASES, a [[case]] each:\n"
     '  [[case]]\n  network = "digits"\n  model = "digits.onnx"\n  data = "dataset.toml"\n'
-    '  device = "zcu104"\n  engines = "any"     # or dense, dynamic, static\n'
+    '  device = "zcu104"\n  engines = "any"     # or dense, dynamic, static, broadcast\n'
     "  weight_sparsity = 0.5\n  act_share = 0.2\n  frames = 8",
 )
 @click.argument("cases", type=click.Path(path_type=Path, dir_okay=False))

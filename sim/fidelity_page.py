@@ -10,7 +10,14 @@ from .fidelity import FidelityRow, median_layer_error, worst_layer_error
 
 SECTION = Section("simulation", "hass fidelity --page")
 COLUMNS = (
-    *("network", "part", "clips w/a", "dense/dynamic/static", "frame II modelled", "simulated"),
+    *(
+        "network",
+        "part",
+        "clips w/a",
+        "dense/dynamic/static/broadcast",
+        "frame II modelled",
+        "simulated",
+    ),
     *("error", "layers: median", "worst", "latency modelled", "simulated", "error"),
 )
 
@@ -58,8 +65,8 @@ def section_text(rows: Sequence[FidelityRow], cases_file: str) -> str:
             "",
             f"Modelled against simulated cycles of whole designs (`{cases_file}`). Frame II is the "
             "mean over the later half of the frames, latency one frame through an empty pipeline. "
-            "Errors are (modelled - simulated) / simulated; of layers, those with a dynamic or "
-            "static engine, by the cycles that they work per frame. Sparse designs are profiled on "
+            "Errors are (modelled - simulated) / simulated; of layers, those with a sparse "
+            "engine, by the cycles that they work per frame. Sparse designs are profiled on "
             "calibration images and simulated on images of the selection split, in order, so the "
             "error has in it what the images differ by. Clips w/a: the share of each layer's "
             "weights, and of its non-zero activations, that is clipped, in percent. Line buffers "
