@@ -35,8 +35,8 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections\.abc|pathlib|numpy|networkx|onnx)\..*"),
     # inside the simulator, and matplotlib's
     ("py:class", r"hass\.sim\.(tables\.Tables|draws\.Work|work\.Source)|Figure"),
-    # values of enumerations as defaults, and a name for str | int | float
-    ("py:class", r"'\w+'>\)|Cell"),
+    # values of enumerations as defaults, and names for unions of types
+    ("py:class", r"'\w+'>\)|Cell|WordLengths"),
 ]
 
 autodoc_typehints = "description"

@@ -298,10 +298,10 @@ def layer_densities(profile: SparsityProfile) -> dict[str, LayerDensity]:
 
 
 def build_design(
-    model: ModelRef,
+    model: ImportedModel | ModelRef,
     device: Device,
     plan: FoldingPlan,
-    provenance: Provenance,
+    provenance: Provenance | None = None,
     *,
     arithmetic: WordLengths | None = None,
     profile: SparsityProfile | None = None,
@@ -311,10 +311,23 @@ def build_design(
     dense: DesignResult | None = None,
     trials: int | None = None,
 ) -> Design:
-    """A design from its parts; settings, densities and maxima are those of the profile."""
+    """A design from its parts; settings, densities and maxima are those of the profile.
+
+    Args:
+        model: the network, or the reference to it.
+        device: what it is folded for.
+        plan: its foldings; of ``solve``.
+        provenance: what made it; this installation, without a search, if not given.
+        arithmetic: word lengths that the plan is for.
+        profile: the measured sparsity that the plan is for; None: dense.
+        data: where the profile's and the accuracies' images are from.
+        accuracy, integer_accuracy: in floating point, and in the integers of the hardware.
+        dense: the dense design's result, to compare with.
+        trials: finished ones of the search.
+    """
     precision = precision_of(arithmetic or Arithmetic()).within(plan.foldings)
     return Design(
-        model=model,
+        model=model if isinstance(model, ModelRef) else model_ref(model),
         data=data,
         device=device,
         arithmetic=precision.default,
@@ -328,7 +341,7 @@ def build_design(
         integer_accuracy=integer_accuracy,
         dense=dense,
         trials=trials,
-        provenance=provenance,
+        provenance=provenance or provenance_now(),
     )
 
 

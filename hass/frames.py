@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from . import ops
 from .design import Design
 from .graph import Graph
 
@@ -39,7 +38,7 @@ def random_frames(
     graph: Graph, max_abs: float, *, count: int = RANDOM_FRAMES, seed: int = RANDOM_SEED
 ) -> TestFrames:
     """Seeded uniform noise over the input's measured range; for want of real images."""
-    shape = graph.of_type(ops.Input)[0].out
+    shape = graph.frame
     rng = np.random.default_rng(seed)
     size = (count, shape.channels, shape.height, shape.width)
     images = rng.uniform(-max_abs, max_abs, size).astype(np.float32)
@@ -65,7 +64,7 @@ def data_frames(
     from .measure import Split, open_dataset, require_images  # here, as it loads onnxruntime
     from .measure.accuracy import label_offset
 
-    dataset = open_dataset(path, graph.of_type(ops.Input)[0].out, seed=seed)
+    dataset = open_dataset(path, graph.frame, seed=seed)
     splits = (Split.SELECTION, Split.TEST, Split.CALIBRATION)
     first = next((split for split in splits if dataset.count(split)), Split.CALIBRATION)
     split = first if split_name is None else Split(split_name)

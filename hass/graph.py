@@ -99,6 +99,11 @@ class Graph:
         return tuple(layer for layer in self.layers if isinstance(layer.op, kinds))
 
     @property
+    def frame(self) -> FeatureMap:
+        """The map that enters the network."""
+        return self.of_type(ops.Input)[0].out
+
+    @property
     def convs(self) -> tuple[Layer, ...]:
         """The layers that multiply by weights: those that sparsity and engines are about."""
         return self.of_type(ops.Conv2d)

@@ -183,7 +183,7 @@ def run_reference(
     Raises:
         GraphError: if the frames do not fit the network's input, or a tap is no layer.
     """
-    source_map = graph.of_type(ops.Input)[0].out
+    source_map = graph.frame
     expected = (source_map.channels, source_map.height, source_map.width)
     if frames.ndim != 4 or frames.shape[1:] != expected:
         raise GraphError(

@@ -125,7 +125,7 @@ def test_parts_of_any_network_compute_what_the_whole_does(data: st.DataObject) -
     places = sorted(by_place)
     chosen = data.draw(st.lists(st.sampled_from(places), unique=True)) if places else []
     names = [data.draw(st.sampled_from(by_place[place])) for place in sorted(chosen)]
-    source = graph.of_type(ops.Input)[0].out
+    source = graph.frame
     shape = (2, source.channels, source.height, source.width)
     frames = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     check_parts(graph, weights, names, frames)

@@ -59,7 +59,7 @@ INVERTED: Chain = [
 
 
 def outputs(graph: Graph, weights: Weights, seed: int = 0) -> np.ndarray:
-    source = graph.of_type(ops.Input)[0].out
+    source = graph.frame
     shape = (4, source.channels, source.height, source.width)
     frames = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
     model = write_model(graph, weights)

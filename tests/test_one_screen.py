@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import hass
+from hass.folding import FoldingPlan
 from hass.hw_templates.emitter import emit_project
 
 
@@ -14,7 +15,7 @@ def test_import_profile_fold_estimate_write_read_emit(
     model = hass.read_model(tiny_model)
     assert hass.prove_equal(model) < 1e-4
 
-    frame = model.graph.of_type(hass.ops.Input)[0].out
+    frame = model.graph.frame
     dataset = hass.open_dataset(tiny_data, frame)
     clips = {layer.name: hass.SparsitySetting(0.5, 0.1) for layer in model.graph.convs}
     profile = hass.measure_profile(model.graph, model.weights, dataset, clips, images=8)
@@ -23,17 +24,15 @@ def test_import_profile_fold_estimate_write_read_emit(
     device = hass.load_device("pynq-z2")
     dense = hass.solve(model.graph, device)
     sparse = hass.solve(model.graph, device, profile=profile)
-    assert isinstance(dense, hass.FoldingPlan)
-    assert isinstance(sparse, hass.FoldingPlan)
+    assert isinstance(dense, FoldingPlan)
+    assert isinstance(sparse, FoldingPlan)
     assert sparse.estimate.frame_ii_cycles <= dense.estimate.frame_ii_cycles
     assert sparse.estimate.resources.fits(device.budget)
 
     again = hass.estimate(model.graph, sparse.foldings, device, profile=profile)
     assert again == sparse.estimate
 
-    design = hass.build_design(
-        hass.model_ref(model), device, sparse, hass.provenance_now(), profile=profile
-    )
+    design = hass.build_design(model, device, sparse, profile=profile)
     hass.write_design(design, tmp_path / "design.json")
     assert hass.read_design(tmp_path / "design.json") == design
     assert hass.load_design_model(design, tmp_path / "design.json").graph == model.graph

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import hass
+from hass.design import Design
 from hass.errors import SpecError
 from hass.export import Fate, Remark
 
@@ -16,11 +17,11 @@ pd = pytest.importorskip("pandas", reason="pip install -e '.[notebook]'")
 
 
 @pytest.fixture(scope="module")
-def design(design_file: Path) -> hass.Design:
+def design(design_file: Path) -> Design:
     return hass.read_design(design_file)
 
 
-def test_layers_have_their_foldings_resources_and_share_of_the_bound(design: hass.Design) -> None:
+def test_layers_have_their_foldings_resources_and_share_of_the_bound(design: Design) -> None:
     frame = hass.tables.layers(design)
     assert list(frame.index) == list(design.plan.estimate.layers)
     for name, layer in design.plan.estimate.layers.items():
@@ -37,7 +38,7 @@ def test_layers_have_their_foldings_resources_and_share_of_the_bound(design: has
     assert busy == pytest.approx(design.summary.multiplier_bound_share)
 
 
-def test_streams_are_the_fifos(design: hass.Design) -> None:
+def test_streams_are_the_fifos(design: Design) -> None:
     frame = hass.tables.streams(design)
     fifos = design.plan.estimate.fifos
     assert list(zip(frame.src, frame.dst, frame.port, strict=True)) == [f.edge for f in fifos]
@@ -45,7 +46,7 @@ def test_streams_are_the_fifos(design: hass.Design) -> None:
     assert list(frame.memory) == [fifo.memory.value for fifo in fifos]
 
 
-def test_resources_have_shares_of_budget_and_part(design: hass.Design) -> None:
+def test_resources_have_shares_of_budget_and_part(design: Design) -> None:
     frame = hass.tables.resources(design)
     assert list(frame.index) == ["lut", "ff", "dsp", "bram18", "uram"]
     assert frame.used.dsp == design.summary.resources.dsp
@@ -66,7 +67,7 @@ def test_a_network_has_its_ops_parameters_and_macs(tiny_model: Path) -> None:
         assert frame.macs_per_frame[layer.name] > 0
 
 
-def test_designs_are_set_against_the_first(design: hass.Design) -> None:
+def test_designs_are_set_against_the_first(design: Design) -> None:
     frame = hass.tables.designs({"one": design, "two": design})
     assert list(frame.index) == ["one", "two"]
     assert list(frame.throughput_ratio) == [1.0, 1.0]
@@ -82,9 +83,7 @@ def test_rows_and_columns_of_any_kind() -> None:
     assert held["a:b"].to_dict() == {0: 1, 8: 2}
 
 
-def test_without_pandas_the_extra_is_named(
-    design: hass.Design, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_pandas_the_extra_is_named(design: Design, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def without_pandas(name: str, *rest: Any) -> Any:

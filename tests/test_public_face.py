@@ -29,6 +29,11 @@ def test_listing_the_verbs_is_light() -> None:
     assert not _loaded_by(code) & {*HEAVY, "rich"}
 
 
+def test_it_stays_small_enough_to_know() -> None:
+    """What is needed less often is imported from its module."""
+    assert len(hass.__all__) <= 30
+
+
 def test_every_public_name_is_there() -> None:
     assert set(hass.__all__) - {"__version__"} == {*hass._HOMES, *hass._NAMESPACES}
     for name in hass.__all__:

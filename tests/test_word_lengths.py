@@ -52,7 +52,7 @@ def _formats(
 
 
 def _images(graph: Graph, count: int = 3) -> npt.NDArray[np.float32]:
-    size = graph.of_type(ops.Input)[0].out
+    size = graph.frame
     shape = (count, size.channels, size.height, size.width)
     return np.random.default_rng(2).normal(0, 1, shape).astype(np.float32)
 

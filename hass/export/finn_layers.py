@@ -130,7 +130,7 @@ class FinnNetwork:
         self._names = identifiers([layer.name for layer in source.graph])
         self._integers = integer_weights(source.graph, source.weights, source.formats)
         self._non_negative = non_negative_layers(source.graph)
-        self._out = QonnxGraph(source.graph.name, source.graph.of_type(ops.Input)[0].out)
+        self._out = QonnxGraph(source.graph.name, source.graph.frame)
 
     def model(self) -> bytes:
         """The network as QONNX."""

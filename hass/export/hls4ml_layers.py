@@ -102,7 +102,7 @@ class _Writer:
         self._source, self._graph, self._formats = source, source.graph, source.formats
         self._names = identifiers([layer.name for layer in source.graph])
         self._integers = integer_weights(source.graph, source.weights, source.formats)
-        self._out = QonnxGraph(source.graph.name, source.graph.of_type(ops.Input)[0].out)
+        self._out = QonnxGraph(source.graph.name, source.graph.frame)
 
     def run(self) -> Hls4mlNetwork:
         """The whole network."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import ops
 from ..errors import GraphError, ProfileError
 from ..graph import FloatArray, Graph
 from ..intmath import ceil_div
@@ -81,7 +80,7 @@ def prove(model: ImportedModel) -> Proof:
         ProfileError: if onnxruntime refuses either network.
         SpecError: if the file is not there any more, or is another one.
     """
-    batches = _frames(model.graph.of_type(ops.Input)[0].out)
+    batches = _frames(model.graph.frame)
     plain = plain_model(model.path)
     source = model.path if plain is None else plain.content
     session = open_session(source, folder=None if plain is None else plain.folder)

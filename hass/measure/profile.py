@@ -13,6 +13,7 @@ from ..graph import FloatArray, Graph, Weights
 from ..onnx_io import write_model
 from ..prune import pruned_weights
 from ..sparsity import (
+    NO_CLIPS,
     Accuracy,
     LayerSparsity,
     Settings,
@@ -88,7 +89,7 @@ def measure_profile(
     graph: Graph,
     weights: Weights,
     dataset: Dataset,
-    settings: Settings,
+    settings: Settings = NO_CLIPS,
     *,
     images: int = 64,
     seed: int = 0,
@@ -103,7 +104,7 @@ def measure_profile(
         graph: the network.
         weights: the dense weights.
         dataset: labelled images; those of the calibration split are used.
-        settings: clips per Conv2d layer; absent: none.
+        settings: clips per Conv2d layer; a layer that is absent is not clipped.
         images: the first so many of the calibration split.
         seed: of the sampled positions and filters.
         progress: called after each batch.

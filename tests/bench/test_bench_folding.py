@@ -12,14 +12,15 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import hass
-from hass.folding import TABLES, FoldingPlan, estimate_many, folding_space
+from hass.folding import TABLES, FoldingPlan, estimate_many, folding_space, prices
+from hass.graph import Graph
 
 NETWORKS = ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
 FOLDINGS = 100_000
 
 
 @pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, hass.Graph]:
+def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Graph]:
     pytest.importorskip("torch")
     from click.testing import CliRunner
 
@@ -38,7 +39,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, hass.Graph]:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("tables", ["cold", "warm"])
 def test_solve(
-    name: str, tables: str, networks: dict[str, hass.Graph], benchmark: BenchmarkFixture
+    name: str, tables: str, networks: dict[str, Graph], benchmark: BenchmarkFixture
 ) -> None:
     graph, device = networks[name], hass.load_device("u250")
     prepare = TABLES.clear if tables == "cold" else None
@@ -52,7 +53,7 @@ def test_solve(
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("goal", ["dsp", "lut", "area"])
 def test_least_at_half_the_throughput(
-    name: str, goal: str, networks: dict[str, hass.Graph], benchmark: BenchmarkFixture
+    name: str, goal: str, networks: dict[str, Graph], benchmark: BenchmarkFixture
 ) -> None:
     """At half of what the part allows, with warm tables."""
     graph, device = networks[name], hass.load_device("u250")
@@ -69,7 +70,7 @@ def test_least_at_half_the_throughput(
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_latency(name: str, networks: dict[str, hass.Graph], benchmark: BenchmarkFixture) -> None:
+def test_latency(name: str, networks: dict[str, Graph], benchmark: BenchmarkFixture) -> None:
     """Of the first frame, with warm tables; its gap is what it is."""
     graph, device = networks[name], hass.load_device("u250")
     fastest = hass.solve(graph, device)
@@ -86,15 +87,15 @@ def test_latency(name: str, networks: dict[str, hass.Graph], benchmark: Benchmar
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_prices(name: str, networks: dict[str, hass.Graph], benchmark: BenchmarkFixture) -> None:
+def test_prices(name: str, networks: dict[str, Graph], benchmark: BenchmarkFixture) -> None:
     graph, device = networks[name], hass.load_device("u250")
     plan = hass.solve(graph, device)
     assert isinstance(plan, FoldingPlan)
-    found = benchmark.pedantic(hass.prices, args=(graph, device, plan), rounds=5)
+    found = benchmark.pedantic(prices, args=(graph, device, plan), rounds=5)
     assert set(found.layers) == {layer.name for layer in graph.convs}
 
 
-def test_estimate_many(networks: dict[str, hass.Graph], benchmark: BenchmarkFixture) -> None:
+def test_estimate_many(networks: dict[str, Graph], benchmark: BenchmarkFixture) -> None:
     space = folding_space(networks["resnet18"], hass.load_device("u250"))
     places = space.draw(FOLDINGS, np.random.default_rng(0))
     found = benchmark.pedantic(estimate_many, args=(space, places), rounds=5)

@@ -13,7 +13,7 @@ import pytest
 import hass
 from hass.cost import EngineKind
 from hass.cost.static_schedule import static_filters
-from hass.folding import ALL_ENGINES
+from hass.folding import ALL_ENGINES, FoldingPlan
 from hass.hw_templates.emitter import emit_project
 from hass.identifiers import identifier
 from hass.measure import read_profile, write_profile
@@ -26,13 +26,13 @@ DIGITS = Path(__file__).parents[2] / "models" / "digits"
 def test_pruned_digits_are_faster_with_static_engines_and_simulate(tmp_path: Path) -> None:
     model = hass.read_model(DIGITS / "digits.onnx")
     graph = model.graph
-    dataset = hass.open_dataset(DIGITS, graph.of_type(hass.ops.Input)[0].out)
+    dataset = hass.open_dataset(DIGITS, graph.frame)
     clips = {layer.name: hass.SparsitySetting(0.8, 0.0) for layer in graph.convs}
     profile = hass.measure_profile(graph, model.weights, dataset, clips, images=16)
     device = hass.load_device("pynq-z2")
     without = hass.solve(graph, device, profile=profile, engines=ALL_ENGINES - {EngineKind.STATIC})
     plan = hass.solve(graph, device, profile=profile)
-    assert isinstance(without, hass.FoldingPlan) and isinstance(plan, hass.FoldingPlan)
+    assert isinstance(without, FoldingPlan) and isinstance(plan, FoldingPlan)
     assert plan.estimate.frame_ii_cycles < without.estimate.frame_ii_cycles
     static = [n for n, f in plan.foldings.items() if f.engine is EngineKind.STATIC]
     ops = {layer.name: layer.op for layer in graph.convs if isinstance(layer.op, Conv2d)}
@@ -51,9 +51,7 @@ def test_pruned_digits_are_faster_with_static_engines_and_simulate(tmp_path: Pat
 
     if shutil.which("g++") is None or shutil.which("make") is None:
         pytest.skip("g++ or make is not installed: emitted C++ is not tested")
-    design = hass.build_design(
-        hass.model_ref(model), device, plan, hass.provenance_now(), profile=profile
-    )
+    design = hass.build_design(model, device, plan, profile=profile)
     emitted = emit_project(design, graph, model.weights, tmp_path / "hls")
     done = subprocess.run(
         ["make", "csim"], cwd=emitted.folder, capture_output=True, text=True, check=False

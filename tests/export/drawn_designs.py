@@ -106,7 +106,7 @@ def drawn_source(
 ) -> ExportSource:
     """What an exporter is given of a drawn design, with normal frames; clips are drawn too unless
     they are given."""
-    size = graph.of_type(ops.Input)[0].out
+    size = graph.frame
     shape = (count, size.channels, size.height, size.width)
     frames = np.random.default_rng(seed + 1).normal(0, 1, shape).astype(np.float32)
     design = drawn_design(

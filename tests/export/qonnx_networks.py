@@ -153,7 +153,7 @@ def source_of(
 
     Every second convolution, from the first on, gets the weight sparsity.
     """
-    first = graph.of_type(ops.Input)[0].out
+    first = graph.frame
     shape = (frames, first.channels, first.height, first.width)
     images = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
     settings = {

@@ -23,6 +23,7 @@ import hass
 from hass import ops
 from hass.cost import EngineKind, layer_shapes
 from hass.cost.foldings import DATA_DEPENDENT
+from hass.folding import FoldingPlan
 from hass.frames import TestFrames as Frames
 from hass.hw_templates.emitter import emit_project
 from hass.identifiers import identifier
@@ -92,13 +93,12 @@ def test_the_digits_network_has_the_cycles_of_the_model(tmp_path: Path) -> None:
     model_path, data_path = digits_paths()
     model = hass.read_model(model_path)
     graph = model.graph
-    dataset = hass.open_dataset(data_path.parent, graph.of_type(ops.Input)[0].out)
+    dataset = hass.open_dataset(data_path.parent, graph.frame)
     profile = hass.measure_profile(graph, model.weights, dataset, {}, images=16)
     device = hass.load_device("zcu104")
     plan = hass.solve(graph, device, engines=frozenset({EngineKind.DENSE}))
-    assert isinstance(plan, hass.FoldingPlan)
-    reference = hass.model_ref(model)
-    design = hass.build_design(reference, device, plan, hass.provenance_now(), profile=profile)
+    assert isinstance(plan, FoldingPlan)
+    design = hass.build_design(model, device, plan, profile=profile)
     images = next(iter(dataset.batches(Split.SELECTION, FRAMES, limit=FRAMES))).images
     frames = Frames(images, (), "Digits.")
     emit_project(design, graph, model.weights, tmp_path / "hw", frames=frames)

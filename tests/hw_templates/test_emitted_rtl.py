@@ -239,7 +239,7 @@ def test_without_a_simulator_that_is_said(small: Emitted) -> None:
 @needs_iverilog
 def test_the_digits_network_whole(tmp_path: Path) -> None:
     model = hass.read_model(DIGITS / "digits.onnx")
-    dataset = hass.open_dataset(DIGITS, model.graph.of_type(ops.Input)[0].out)
+    dataset = hass.open_dataset(DIGITS, model.graph.frame)
     images = next(iter(dataset.batches(hass.measure.Split.SELECTION, 2, limit=2))).images
     foldings = {layer.name: Folding() for layer in model.graph}
     engines = (DENSE, STATIC, DYNAMIC)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import hass
 from hass.cli import main
+from hass.design import Design
 from hass.errors import ProfileError
 from hass.measure import Dataset
 from hass.onnx_io import ImportedModel
@@ -25,22 +26,22 @@ def model(tiny_model: Path) -> ImportedModel:
 
 @pytest.fixture(scope="module")
 def dataset(model: ImportedModel, tiny_data: Path) -> Dataset:
-    return hass.open_dataset(tiny_data, model.graph.of_type(hass.ops.Input)[0].out)
+    return hass.open_dataset(tiny_data, model.graph.frame)
 
 
 @pytest.fixture(scope="module")
 def profile(model: ImportedModel, dataset: Dataset) -> SparsityProfile:
-    return hass.measure_profile(model.graph, model.weights, dataset, hass.NO_CLIPS, images=8)
+    return hass.measure_profile(model.graph, model.weights, dataset, images=8)
 
 
 @pytest.fixture(scope="module")
-def design(design_file: Path) -> hass.Design:
+def design(design_file: Path) -> Design:
     return hass.read_design(design_file)
 
 
 @pytest.fixture(scope="module")
 def result(
-    design: hass.Design, model: ImportedModel, profile: SparsityProfile, dataset: Dataset
+    design: Design, model: ImportedModel, profile: SparsityProfile, dataset: Dataset
 ) -> SimResult:
     return hass.sim.simulate_design(design, model, profile=profile, dataset=dataset, intervals=64)
 
@@ -57,13 +58,11 @@ def test_it_is_what_the_verb_simulates(
     assert [fifo["peak"] for fifo in found["fifos"]] == [fifo.peak for fifo in result.fifos]
 
 
-def test_what_is_missing_is_said(
-    design: hass.Design, model: ImportedModel, dataset: Dataset
-) -> None:
+def test_what_is_missing_is_said(design: Design, model: ImportedModel, dataset: Dataset) -> None:
     with pytest.raises(ProfileError, match="simulating it needs that profile"):
         hass.sim.simulate_design(design, model)
     plan = hass.solve(model.graph, design.device)
-    dense = hass.build_design(hass.model_ref(model), design.device, plan, hass.provenance_now())
+    dense = hass.build_design(model, design.device, plan)
     with pytest.raises(ProfileError, match="needs the profile by which channels are dealt"):
         hass.sim.simulate_design(dense, model, dataset=dataset)
 
@@ -91,7 +90,7 @@ def test_columns_of_what_fifos_held(result: SimResult) -> None:
 
 
 def test_a_simulation_that_kept_nothing_says_how_to_ask(
-    design: hass.Design, model: ImportedModel, profile: SparsityProfile
+    design: Design, model: ImportedModel, profile: SparsityProfile
 ) -> None:
     plain = hass.sim.simulate_design(design, model, profile=profile)
     for show in (hass.sim.occupancy_pictures, hass.sim.occupancy_columns):

@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 import hass
 from hass.cli import main
+from hass.design import Design
+from hass.folding import FoldingPlan
 from hass.sim.run import Setup, simulate
 
 DATA_DIR = os.environ.get("HASS_DATA_DIR")
@@ -36,11 +38,11 @@ def run_json(*argv: object) -> dict[str, object]:
     return printed
 
 
-def _folded(path: Path, device_name: str) -> hass.Design:
+def _folded(path: Path, device_name: str) -> Design:
     model, device = hass.read_model(path), hass.load_device(device_name)
     plan = hass.solve(model.graph, device)
-    assert isinstance(plan, hass.FoldingPlan)
-    return hass.build_design(hass.model_ref(model), device, plan, hass.provenance_now())
+    assert isinstance(plan, FoldingPlan)
+    return hass.build_design(model, device, plan)
 
 
 @pytest.fixture(scope="module")
