@@ -184,7 +184,7 @@ def _mistakes(error: pydantic.ValidationError, where: object) -> SpecError:
             return SpecError(Mistake(f"{where}: schema_version", found, expected))
     if {("foldings",), ("model",)} <= missing:
         return SpecError(Mistake(str(where), "another kind of file", "a design of hass"))
-    return mistakes_of(error, where)
+    return mistakes_of(error, where, DesignFile.model_json_schema)
 
 
 def parse_design(text: str | bytes, where: object) -> Design:

@@ -157,7 +157,7 @@ def parse_device(text: str, name: str, where: object) -> Device:
     except tomllib.TOMLDecodeError as error:
         raise SpecError.at(where, str(error), "a TOML file") from None
     except pydantic.ValidationError as error:
-        raise mistakes_of(error, where) from None
+        raise mistakes_of(error, where, _DeviceFile.model_json_schema) from None
     available = Resources(**data.available.model_dump())
     shares = data.budget.model_dump()
     budget = Resources(

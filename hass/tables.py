@@ -187,6 +187,33 @@ def designs(named: Mapping[str, Design]) -> pd.DataFrame:
     return frame(entries_of(list(named.items())), "name")
 
 
+def fronts(runs: Sequence[Run]) -> pd.DataFrame:
+    """Searches side by side, a row each: the two measures of the front, trials that finished and
+    failed, how many are on the front, and its hypervolume.
+
+    The hypervolume is the area between the front and the dense design, which is 1 in both measures;
+    in accuracy it is the share that is kept of what may be lost.
+
+    Args:
+        runs: by ``load_run`` or of ``run_search``, at least one.
+
+    Raises:
+        SpecError: if pandas is not installed.
+    """
+    rows: Iterable[dict[str, Cell]] = (
+        {
+            "search": run.name,
+            "front": " and ".join(run.aim.pair),
+            "trials": len(run.trials),
+            "failed": run.failed,
+            "on_front": len(run.front),
+            "hypervolume": run.hypervolume,
+        }
+        for run in runs
+    )
+    return _of_rows(rows, "search")
+
+
 def trials(run: Run) -> pd.DataFrame:
     """A search's finished trials by number, and which of them are on the Pareto front.
 

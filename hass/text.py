@@ -154,7 +154,7 @@ def graph_from_json(text: str, where: object = "graph.json") -> Graph:
         json.loads(text, parse_constant=_refuse_constant)
         record = _Graph.model_validate_json(text)
     except pydantic.ValidationError as error:
-        raise mistakes_of(error, where) from None
+        raise mistakes_of(error, where, _Graph.model_json_schema) from None
     except ValueError as error:
         raise SpecError.at(where, str(error), "JSON") from None
     mistakes: list[Mistake] = []

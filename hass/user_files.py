@@ -117,7 +117,7 @@ def read_settings(path: str | Path, graph: Graph) -> Settings:
         try:
             records = _SETTINGS.validate_json(data)
         except pydantic.ValidationError as error:
-            raise mistakes_of(error, path) from None
+            raise mistakes_of(error, path, _SETTINGS.json_schema) from None
         settings = {name: record.value() for name, record in records.items()}
     _refuse_unknown(settings, [layer.name for layer in graph.convs], path)
     return settings
@@ -168,7 +168,7 @@ def _parse_foldings(data: bytes, path: str | Path) -> dict[str, Folding]:
     try:
         records = _FOLDINGS.validate_json(data)
     except pydantic.ValidationError as error:
-        raise mistakes_of(error, path) from None
+        raise mistakes_of(error, path, _FOLDINGS.json_schema) from None
     foldings, mistakes = {}, []
     for name, record in records.items():
         engine, memory = record.engine, record.weight_memory

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from hass.cli.choices import Count
 from hass.cli.common import ProgressCallback, check_writable, print_table, progress, talk
 from hass.files import write_text_atomic
 
@@ -78,7 +79,7 @@ def _write_page(path: Path, rows: tuple[Row, ...]) -> None:
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     default=2,
     show_default=True,
     help="Synthesis runs at a time.",

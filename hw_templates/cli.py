@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hass.cli.choices import Choice
 from hass.cli.common import (
     data_option,
     folder_option,
@@ -35,7 +36,7 @@ from .render import stated_accuracies
 @frames_option("Images in the testbench, the first of the split.")
 @click.option(
     "--split",
-    type=click.Choice(["calibration", "selection", "test"]),
+    type=Choice(["calibration", "selection", "test"]),
     help="Whose images; selection without it.",
 )
 @network_option()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hass.cli.choices import Choice
 from hass.cli.common import (
     check_writable,
     json_option,
@@ -76,7 +77,7 @@ def _to_shape(
 
 
 @command.command("export")
-@click.argument("name", type=click.Choice(sorted(BY_NAME)), metavar="NAME")
+@click.argument("name", type=Choice(sorted(BY_NAME)), metavar="NAME")
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -93,21 +94,21 @@ def _to_shape(
 )
 @click.option(
     "--batch",
-    type=click.Choice(["symbolic", "one"]),
+    type=Choice(["symbolic", "one"]),
     default="symbolic",
     show_default=True,
     help="The batch dimension.",
 )
 @click.option(
     "--norms",
-    type=click.Choice(["fold", "keep"]),
+    type=Choice(["fold", "keep"]),
     default="fold",
     show_default=True,
     help="BatchNormalization: folded into the convolutions, or kept as nodes.",
 )
 @click.option(
     "--exporter",
-    type=click.Choice(["trace", "dynamo"]),
+    type=Choice(["trace", "dynamo"]),
     default="trace",
     show_default=True,
     help="Torch's older exporter, which traces, or its newer one (needs onnxscript; it folds "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hass import __version__
+from hass.cli.choices import Number
 from hass.cli.common import (
     check_writable,
     device_option,
@@ -64,7 +65,7 @@ _MEMORY_GIB = 12.0
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     default=_SECONDS,
     show_default=True,
     help="Of processor time, for each step of a network.",
@@ -72,7 +73,7 @@ _MEMORY_GIB = 12.0
 @click.option(
     "--memory",
     "memory_gib",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     default=_MEMORY_GIB,
     show_default=True,
     help="Address space of each step, in GiB.",

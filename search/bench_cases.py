@@ -10,6 +10,7 @@ from pathlib import Path
 import pydantic
 
 from hass.errors import Mistake, SpecError
+from hass.near import unreadable
 from hass.validation import FileFormat, StrictRecord, mistakes_of
 
 from .spec import STRATEGY_NAMES, SearchSpec
@@ -67,11 +68,11 @@ def read_bench(path: Path, roots: Sequence[Path]) -> tuple[BenchCase, ...]:
     try:
         listed = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).case
     except OSError as error:
-        raise SpecError.at(path, error.strerror or str(error), "a list of cases") from None
+        raise unreadable(path, error, "a list of cases") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError.at(path, str(error), "a TOML file") from None
     except pydantic.ValidationError as error:
-        raise mistakes_of(error, path) from None
+        raise mistakes_of(error, path, _File.model_json_schema) from None
     mistakes: list[Mistake] = []
     places = (*roots, path.parent)
 

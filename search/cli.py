@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hass.cli.choices import Choice, Count, Number
 from hass.cli.common import (
     clock_option,
     data_option,
@@ -17,6 +18,7 @@ from hass.cli.common import (
     talk,
 )
 from hass.design_file import design_json
+from hass.values import ACC_BITS
 
 from .show import best_text, front_text, print_comparison, shown_search
 from .spec import CLIPS, GOAL_NAMES, REFIT_NAMES, STRATEGY_NAMES, SearchSpec
@@ -24,8 +26,11 @@ from .spec import CLIPS, GOAL_NAMES, REFIT_NAMES, STRATEGY_NAMES, SearchSpec
 
 def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     words = [word.strip() for word in value.split(",")]
-    if not all(word.isdecimal() for word in words):
-        raise click.BadParameter(f"{value!r}: expected numbers of bits, as 16 or 16,8,4")
+    known = tuple(map(str, ACC_BITS))
+    wrong = [word for word in words if word not in known]
+    if wrong:
+        expected = f"{', '.join(known)}, one or several"
+        raise click.BadParameter(f"{wrong[0]!r}: expected of {expected}, as 16 or 16,8,4")
     return tuple(map(int, words))
 
 
@@ -47,14 +52,14 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 )
 @click.option(
     "--trials",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     default=50,
     show_default=True,
     help="Finished trials to reach, the dense design included.",
 )
 @click.option(
     "--strategy",
-    type=click.Choice(STRATEGY_NAMES),
+    type=Choice(STRATEGY_NAMES),
     default="default",
     show_default=True,
     help="How to choose the clips; tpe is the paper's method, hill-climb two thresholds for all.",
@@ -62,7 +67,7 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.option(
     "--objective",
     "goal",
-    type=click.Choice(GOAL_NAMES),
+    type=Choice(GOAL_NAMES),
     default="throughput",
     show_default=True,
     help="What designs are to be best at: throughput; latency of one frame alone; few DSP or LUT; "
@@ -70,7 +75,7 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 )
 @click.option(
     "--min-fps",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     help="Frames per second that are required; dsp, lut and energy need it.",
 )
 @front_option(
@@ -81,7 +86,7 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.option(
     "--accuracy-drop",
     metavar="POINTS",
-    type=click.FloatRange(min=0, max=100),
+    type=Number(min=0, max=100),
     default=1.0,
     show_default=True,
     help="Points of top-1 that a design may lose on the selection split.",
@@ -90,7 +95,7 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 @click.option(
     "--workers",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     default=1,
     show_default=True,
     help="Processes of this machine; with several the result depends on timing.",
@@ -118,7 +123,7 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 )
 @click.option(
     "--refit",
-    type=click.Choice(REFIT_NAMES),
+    type=Choice(REFIT_NAMES),
     help="What is done to weights and biases after clips: nothing, or each filter gets back the "
     "mean and the deviation that its outputs had on calibration images, which costs no hardware.  "
     "[default: filters for strategy default, none for the published ones]",
@@ -136,14 +141,14 @@ def _to_bits(ctx: click.Context, param: click.Parameter, value: str) -> tuple[in
 )
 @click.option(
     "--profile-images",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     default=64,
     show_default=True,
     help="Calibration images per profile.",
 )
 @click.option(
     "--selection-images",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     help="Selection images per accuracy; all without it.",
 )
 @json_option()

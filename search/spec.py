@@ -22,7 +22,7 @@ from hass.validation import FileFormat, StrictRecord, mistakes_of
 from hass.values import ACC_BITS, Arithmetic, arithmetic_of
 
 from .urls import shown_url
-from .weight_clips import CLIPS_NAMES, weight_clips_of
+from .weight_clips import weight_clips_of
 
 SCHEMA_VERSION = 2  # 1 knew 16-bit words only
 CLIPS = "magnitude"
@@ -149,7 +149,7 @@ class SearchSpec:
                     and list(self.layer_bits) == sorted(set(self.layer_bits), reverse=True),
                     f"descending, below bits, of {_list(tuple(map(str, ACC_BITS)))}",
                 ),
-                ("clips", _clips_known(self.clips), CLIPS_NAMES),
+                ("clips", not _clips_refused(self.clips), _clips_refused(self.clips)),
                 ("refit", self.refit in REFIT_NAMES, f"one of {_list(REFIT_NAMES)}"),
                 ("clock_mhz", self.clock_mhz is None or self.clock_mhz > 0, "above 0"),
             )
@@ -182,12 +182,13 @@ class SearchSpec:
         return arithmetic_of(self.bits)
 
 
-def _clips_known(name: str) -> bool:
+def _clips_refused(name: str) -> str:
+    """Why a family of clips is none; empty if it is one."""
     try:
         weight_clips_of(name)
-    except ValueError:
-        return False
-    return True
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _list(names: tuple[str, ...]) -> str:
@@ -266,7 +267,7 @@ def read_spec(path: str | Path) -> SearchSpec:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(Mistake(str(path), str(error), "a TOML file")) from None
     except pydantic.ValidationError as error:
-        raise mistakes_of(error, path) from None
+        raise mistakes_of(error, path, _SpecFile.model_json_schema) from None
     values = data.model_dump(exclude={"schema_version", "objective"})
     values["layer_bits"] = tuple(data.layer_bits)
     try:

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 
 from hass.clip_family import FAMILY_NAMES, ClipFamily, Neighbours, WholeChannels, family_of
+from hass.near import near_names
 
+_WORDS = ("channel", "filter", "magnitude", "block:4x1")  # names that may be misspelt
 CLIPS_NAMES = f"channel, N:M (as 2:4), {FAMILY_NAMES}"
 
 
@@ -40,7 +42,8 @@ def weight_clips_of(text: str) -> WeightClips:
     try:
         return WeightClips(family_of(text))
     except ValueError:
-        raise ValueError(f"one of {CLIPS_NAMES}") from None
+        hint = near_names(text, _WORDS)
+        raise ValueError(f"one of {CLIPS_NAMES}{f'; {hint}' if hint else ''}") from None
 
 
 def weight_shares(clips: WeightClips, channels: int, led: int) -> tuple[float, ...] | None:

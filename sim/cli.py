@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hass.cli.choices import Count
 from hass.cli.common import (
     json_option,
     output_option,
@@ -45,9 +46,7 @@ if TYPE_CHECKING:
     "  hass sim design.json --size-fifos -o sized.json\n",
 )
 @click.argument("source", metavar="DESIGN")
-@click.option(
-    "--frames", type=click.IntRange(min=2), default=3, show_default=True, help="To simulate."
-)
+@click.option("--frames", type=Count(min=2), default=3, show_default=True, help="To simulate.")
 @seed_option()
 @profile_option()
 @click.option(

@@ -13,6 +13,7 @@ import pydantic
 from hass.cost import EngineKind
 from hass.errors import SpecError
 from hass.folding import ALL_ENGINES
+from hass.near import unreadable
 from hass.validation import FileFormat, StrictRecord, mistakes_of
 
 
@@ -108,11 +109,11 @@ def read_cases(path: Path, roots: tuple[Path, ...]) -> tuple[FidelityCase, ...]:
     try:
         found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError.at(str(path), str(error), "a readable TOML file") from None
+        raise unreadable(path, error, "a readable TOML file") from None
     except tomllib.TOMLDecodeError as error:
         raise SpecError.at(str(path), str(error), "TOML") from None
     except pydantic.ValidationError as error:
-        raise mistakes_of(error, path) from None
+        raise mistakes_of(error, path, _File.model_json_schema) from None
     folders = (*roots, path.parent)
 
     def located(name: str, place: str) -> Path:

@@ -17,9 +17,11 @@ from click.shell_completion import CompletionItem
 from ..device import Device, device_names, load_device
 from ..errors import OutputError, SpecError
 from ..files import JsonValue, canonical_json
+from ..near import near_files
 from ..pareto import Measure
 from ..printable import message, printable
 from ..values import ACC_BITS
+from .choices import Choice, Count, Number, not_among
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -56,7 +58,9 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: cannot write: is a folder")
     if not path.parent.is_dir():
-        raise OutputError(f"{path}: cannot write: {path.parent} is not an existing folder")
+        hint = near_files(path.parent)
+        more = f"; {hint}" if hint else ""
+        raise OutputError(f"{path}: cannot write: {path.parent} is not an existing folder{more}")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{path}: cannot write: permission denied")
 
@@ -107,7 +111,7 @@ def clock_option() -> Callable[[F], F]:
     """``--clock-mhz``: passed on as ``clock_mhz: float | None``."""
     return click.option(
         "--clock-mhz",
-        type=click.FloatRange(min=0, min_open=True, max=10_000),
+        type=Number(min=0, min_open=True, max=10_000),
         help="Clock of the design; the device's default without it.",
     )
 
@@ -116,7 +120,7 @@ def bits_option() -> Callable[[F], F]:
     """``--bits``: passed on as ``bits: int | None``, for ``word_lengths_of``."""
     return click.option(
         "--bits",
-        type=click.Choice([str(bits) for bits in ACC_BITS]),
+        type=Choice([str(bits) for bits in ACC_BITS]),
         callback=lambda ctx, param, value: None if value is None else int(value),
         show_default="16; of a quantised model its own",
         help="Word length of activations and weights. Accuracy in integers says what fewer cost.",
@@ -146,7 +150,7 @@ def profile_option() -> Callable[[F], F]:
 def seed_option() -> Callable[[F], F]:
     """``--seed``: passed on as ``seed: int``."""
     return click.option(
-        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+        "--seed", type=Count(min=0), default=0, show_default=True, help="Random seed."
     )
 
 
@@ -156,7 +160,10 @@ def _to_pair(
     if value is None:
         return None
     names = [name.strip() for name in value.split(",")]
-    if len(names) != 2 or names[0] == names[1] or not set(names) <= set(Measure):
+    for name in names:
+        if name not in set(Measure):
+            raise click.BadParameter(not_among(name, tuple(Measure)))
+    if len(names) != 2 or names[0] == names[1]:
         raise click.BadParameter(f"{value!r}: expected two of {', '.join(Measure)}, A,B")
     return names[0], names[1]
 
@@ -182,9 +189,7 @@ def network_option() -> Callable[[F], F]:
 
 def frames_option(what: str) -> Callable[[F], F]:
     """``--frames``: passed on as ``frames: int``, at least 1."""
-    return click.option(
-        "--frames", type=click.IntRange(min=1), default=100, show_default=True, help=what
-    )
+    return click.option("--frames", type=Count(min=1), default=100, show_default=True, help=what)
 
 
 def roots_option(what: str) -> Callable[[F], F]:

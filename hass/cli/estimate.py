@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from ..cost import Estimate, estimate
@@ -9,6 +11,7 @@ from ..design import Design, summarise
 from ..design_file import load_design_model, read_design
 from ..device import Device
 from ..errors import ProfileError
+from ..near import unreadable
 from ..onnx_io import read_model
 from ..sparsity import SparsityProfile
 from ..user_files import read_foldings, smallest_foldings
@@ -84,6 +87,8 @@ def _of_model(
     profile_path: str | None,
     clock_mhz: float | None,
 ) -> tuple[Device, Estimate]:
+    if not Path(path).exists():
+        raise unreadable(Path(path), None, "a design file, or an ONNX model")
     if device is None:
         raise click.UsageError("a MODEL needs --device")
     model = read_model(path)

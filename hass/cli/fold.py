@@ -27,6 +27,7 @@ from ..folding import (
     tried_levers,
 )
 from ..onnx_io import read_model
+from .choices import Choice, Count, Number, not_among
 from .common import (
     bits_option,
     check_writable,
@@ -53,9 +54,7 @@ def _to_engines(ctx: click.Context, param: click.Parameter, value: str) -> froze
     words = [word.strip() for word in value.split(",")]
     wrong = [word for word in words if word not in known]
     if wrong:
-        raise click.BadParameter(
-            f"{', '.join(map(repr, wrong))}: expected one or more of {', '.join(known)}"
-        )
+        raise click.BadParameter(not_among(wrong[0], known))
     return frozenset(EngineKind(word) for word in words)
 
 
@@ -101,7 +100,7 @@ def _check_flags(
 @bits_of_option()
 @click.option(
     "--solver",
-    type=click.Choice([solver.value for solver in Solver]),
+    type=Choice([solver.value for solver in Solver]),
     default=Solver.EXACT.value,
     show_default=True,
     help="exact proves its optimum; greedy is quick.",
@@ -109,7 +108,7 @@ def _check_flags(
 @click.option(
     "--objective",
     "goal",
-    type=click.Choice([goal.value for goal in Goal]),
+    type=Choice([goal.value for goal in Goal]),
     default=Goal.THROUGHPUT.value,
     show_default=True,
     help="What is made best: throughput; latency of one frame alone; area, the largest share of "
@@ -118,12 +117,12 @@ def _check_flags(
 )
 @click.option(
     "--min-fps",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     help="Frames per second that are required.",
 )
 @click.option(
     "--gap",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=DEFAULT_EFFORT.gap,
     show_default=True,
     help="How far above its proved bound a folding may be, as a fraction; 0: the optimum.",
@@ -131,7 +130,7 @@ def _check_flags(
 @click.option(
     "--time-limit",
     "seconds",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="Seconds after which the best folding so far is taken. Tables under way are built first.",
 )
 @clock_option()
@@ -151,7 +150,7 @@ def _check_flags(
 )
 @click.option(
     "--weights",
-    type=click.Choice([place.value for place in WeightsAt]),
+    type=Choice([place.value for place in WeightsAt]),
     default=WeightsAt.AUTO.value,
     show_default=True,
     help="Where weights may be: auto goes off chip only where on chip nothing fits; anywhere also "
@@ -167,7 +166,7 @@ def _check_flags(
 )
 @click.option(
     "--batch",
-    type=click.IntRange(min=1, max=10**9),
+    type=Count(min=1, max=10**9),
     metavar="B",
     help="With --partitions: frames between two loads.",
 )

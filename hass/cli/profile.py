@@ -13,6 +13,7 @@ from ..onnx_io import read_model, without
 from ..ops import Input
 from ..sparsity import NO_CLIPS, SparsityProfile
 from ..user_files import read_removed_channels, read_settings
+from .choices import Count
 from .common import (
     Cell,
     data_option,
@@ -47,7 +48,7 @@ from .common import (
 )
 @click.option(
     "--images",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     default=64,
     show_default=True,
     help="Calibration images to run.",

@@ -11,6 +11,7 @@ from ..design_file import read_design
 from ..files import JsonValue, write_bytes_atomic
 from ..graph import Graph, macs_per_frame
 from ..onnx_io import read_model, without, write_model
+from .choices import Number
 from .common import (
     Cell,
     json_option,
@@ -31,7 +32,7 @@ from .common import (
 @model_argument()
 @click.option(
     "--share",
-    type=click.FloatRange(min=0, max=1, max_open=True),
+    type=Number(min=0, max=1, max_open=True),
     help="Of the channels of each group that can be removed, those of the smallest weights.",
 )
 @click.option(

@@ -15,6 +15,7 @@ from ..design_file import read_design
 from ..errors import SpecError
 from ..folder import check_target
 from ..frames import design_data
+from .choices import Count, Number
 from .common import (
     Cell,
     data_option,
@@ -158,14 +159,14 @@ def _found(path: str) -> str:
 @data_option(required=False)
 @click.option(
     "--steps",
-    type=click.IntRange(min=1),
+    type=Count(min=1),
     default=300,
     show_default=True,
     help="Batches of 32 images to train on.",
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True, max=1),
+    type=Number(min=0, min_open=True, max=1),
     default=1e-3,
     show_default=True,
     help="Of Adam, at its highest; it falls to zero along half a cosine.",

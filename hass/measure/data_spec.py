@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from ..errors import Mistake, SpecError
+from ..near import unreadable
 from ..validation import FileFormat, StrictRecord, mistakes_of
 
 SPEC_NAME = "dataset.toml"
@@ -91,13 +92,13 @@ def read_spec(path: Path, channels: int) -> DataSpec:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError.at(path, str(error), "a readable data set description (TOML)") from None
+        raise unreadable(path, error, "a readable data set description (TOML)") from None
     except tomllib.TOMLDecodeError as error:
         raise SpecError.at(path, str(error), "a TOML file") from None
     try:
         spec = _File.model_validate(content).root
     except pydantic.ValidationError as error:
-        raise mistakes_of(error, path) from None
+        raise mistakes_of(error, path, _File.model_json_schema) from None
     mistakes = [
         Mistake(f"{path}: {name}", repr(values), f"1 or {channels} values (the model's channels)")
         for name, values in (("mean", spec.mean), ("std", spec.std))

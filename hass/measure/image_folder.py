@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import Mistake, SpecError
+from ..near import near_files, unreadable
 from ..values import FeatureMap
 from .data_spec import ImageFolderSpec
 from .splits import MISTAKES_SHOWN, IndexArray
@@ -63,6 +64,8 @@ def read_labels(path: Path) -> LabelTable:
                 except (TypeError, ValueError):
                     place = f"{path}: line {reader.line_num}: label"
                     mistakes.append(Mistake(place, repr(row["label"]), "an integer"))
+    except FileNotFoundError as error:
+        raise unreadable(path, error, "a readable CSV with columns file, label") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SpecError.at(path, str(error), "a readable CSV with columns file, label") from None
     if mistakes:
@@ -79,7 +82,9 @@ def read_labels(path: Path) -> LabelTable:
 def missing_files(folder: Path, files: tuple[str, ...]) -> list[Mistake]:
     """Names that are no file in the folder."""
     if not folder.is_dir():
-        return [Mistake(str(folder), "no such folder", "the folder of the images")]
+        hint = near_files(folder)
+        expected = "the folder of the images" + (f"; {hint}" if hint else "")
+        return [Mistake(str(folder), "no such folder", expected)]
     missing = [name for name in files if not (folder / name).is_file()]
     mistakes = [
         Mistake(str(folder / name), "no such file", "an image") for name in missing[:MISTAKES_SHOWN]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SpecError
+from ..near import unreadable
 
 NumericArray = npt.NDArray[np.generic]
 
@@ -59,6 +60,8 @@ def read_arrays(
             names = [*required, *(name for name in optional if name in members)]
             return {name: _read_member(path, archive, members[name]) for name in names}
     except _UNREADABLE as error:
+        if isinstance(error, FileNotFoundError):
+            raise unreadable(path, error, "a readable .npz file") from None
         raise SpecError.at(path, str(error), "a readable .npz file") from None
 
 

@@ -11,6 +11,7 @@ import pydantic
 from ..errors import Mistake, ProfileError, SpecError
 from ..files import JsonValue, canonical_json, write_text_atomic
 from ..graph import Graph, Weights
+from ..near import unreadable
 from ..setting_record import SettingRecord, setting_json
 from ..sparsity import (
     Accuracy,
@@ -91,7 +92,7 @@ def read_profile(path: str | Path) -> SparsityProfile:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError.at(path, str(error), "a readable profile (JSON)") from None
+        raise unreadable(Path(path), error, "a readable profile (JSON)") from None
     except json.JSONDecodeError as error:
         raise SpecError.at(path, str(error), "a JSON file") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
@@ -105,7 +106,7 @@ def read_profile(path: str | Path) -> SparsityProfile:
     try:
         data = _ProfileFile.model_validate(content)
     except pydantic.ValidationError as error:
-        raise mistakes_of(error, path) from None
+        raise mistakes_of(error, path, _ProfileFile.model_json_schema) from None
     mistakes = [
         Mistake(f"{path}: settings.{name}", "a setting", "the name of one of the layers")
         for name in data.settings

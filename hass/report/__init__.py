@@ -7,6 +7,7 @@ from .fronts_plot import fronts_picture
 from .layer_plots import layer_pictures
 from .page import render_report, write_report
 from .picture import Picture, Pictures
+from .pipeline import pipeline_pictures
 from .run import Run, Trial, load_run
 from .run_plots import device_picture, pareto_picture
 
@@ -21,6 +22,7 @@ __all__ = [
     "layer_pictures",
     "load_run",
     "pareto_picture",
+    "pipeline_pictures",
     "render_report",
     "roofline_picture",
     "write_report",

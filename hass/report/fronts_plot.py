@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from . import svg
 from .picture import Picture
 from .run import Run, as_trial
-from .run_plots import LOG_SPAN, trial_point
+from .run_plots import LOG_SPAN, keep_below_all, trial_point
 from .words import number, short
 
 SERIES_COLOURS = (svg.BLUE, svg.RED, svg.GREEN, svg.ORANGE, svg.PINK, svg.SKY, svg.BLACK)
@@ -84,6 +84,7 @@ def fronts_picture(runs: Sequence[Run]) -> Picture:
         axes.set_ylabel(up.heading)
         axes.grid(True)
         axes.margins(0.06, 0.08)
+        keep_below_all(axes, (up, across))
         axes.legend(
             loc="upper left",
             bbox_to_anchor=(1.01, 1.0),

@@ -88,7 +88,7 @@ def _page(run: Run) -> str:
         limits=limits(design),
         utilisation=Markup(device_picture(design, dense).svg()),
         device_use=device_table(design),
-        pipeline=tuple(Markup(picture) for picture in pipeline_pictures(design)),
+        pipeline=tuple(Markup(each.svg()) for each in pipeline_pictures(design).pictures),
         fifos=deep_fifos(design),
         layers=tuple(Markup(each.svg()) for each in layer_pictures(design, run.dense).pictures),
         layer_table=layer_table(design),
@@ -108,6 +108,8 @@ def _reached(design: Design) -> str:
     summary, dense = design.summary, None if design.dense is None else design.dense.summary
     rate = f"{number(summary.throughput_fps)} frames/s in steady state"
     measure, place = measure_of(design), shown(design.device.name)
+    if summary == dense:
+        return f"{rate} on {place}: the dense design, as no trial was better"
     if measure is None or measure is Measure.THROUGHPUT:
         times = "" if dense is None else ratio(summary.throughput_fps, dense.throughput_fps)
         return f"{rate} on {place}" + (f", {times} the dense design" if times else "")

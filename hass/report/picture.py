@@ -108,4 +108,5 @@ class Pictures:
 def _html_image(picture: Picture) -> str:
     data, size = picture._repr_png_()
     source = "data:image/png;base64," + base64.b64encode(data).decode()
-    return f'<img width="{size["width"]}" alt="{escape(picture.title)}" src="{source}">'
+    shape = f'width="{size["width"]}" style="max-width: 100%; height: auto"'
+    return f'<img {shape} alt="{escape(picture.title)}" src="{source}">'

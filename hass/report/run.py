@@ -12,6 +12,7 @@ import pydantic
 from ..design import Design, DesignAccuracy, EstimateSummary
 from ..design_file import read_design
 from ..errors import Mistake, SpecError
+from ..near import near_files
 from ..pareto import USUAL, Aim, Measure, Pair, hypervolume, pareto_front, usual_pair
 from ..validation import mistakes_of
 
@@ -234,6 +235,8 @@ def _number(trial: Trial) -> int:
 def _require(folder: Path, names: tuple[str, ...]) -> None:
     expected = "a design file, or the folder of a search that has finished at least one trial"
     if not folder.is_dir():
+        hint = near_files(folder)
+        expected += f"; {hint}" if hint else ""
         raise SpecError(Mistake(str(folder), "nothing there", expected))
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NAMED_POINTS = 300  # more points than these in a group are drawn at once, without a tip each
+_AMOUNT = 20.0  # of the axis in %: as wide as a label of the part's picture gets
 LOG_SPAN = 8.0  # throughputs that differ by more are drawn on a logarithmic axis
 
 
@@ -63,6 +64,7 @@ def pareto_picture(run: Run) -> Picture | None:
             axis.set_label_text(measure.heading)
         axes.grid(True)
         axes.margins(0.06, 0.08)
+        keep_below_all(axes, run.aim.pair)
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, fontsize=8.5)
         return Picture(
             drawn,
@@ -72,6 +74,18 @@ def pareto_picture(run: Run) -> Picture | None:
             "table beside the picture lists the front.",
             tips,
         )
+
+
+def keep_below_all(axes: Axes, pair: tuple[Measure, Measure]) -> None:
+    """End the axis of an accuracy just above 100 %, which nothing exceeds."""
+    up, across = pair
+    for measure, limits, set_limits in (
+        (up, axes.get_ylim(), axes.set_ylim),
+        (across, axes.get_xlim(), axes.set_xlim),
+    ):
+        low, high = limits
+        if measure is Measure.ACCURACY and high > 100:
+            set_limits(low, 100 + 0.06 * (100 - low))
 
 
 def _shown(measure: Measure, trial: Figures) -> float | None:
@@ -175,6 +189,7 @@ def device_picture(design: Design, dense: EstimateSummary | None = None) -> Pict
     """Use of the part per resource, against its budget and what it has."""
     device = design.device
     shown = [name for name in RESOURCE_NAMES if getattr(device.available, name)]
+    allowed = device.budget.utilisation(device.available)
     bars = [("best" if dense is not None else "design", design.summary, svg.BLUE)]
     if dense is not None:
         bars.append(("dense", dense, svg.SKY))
@@ -195,15 +210,17 @@ def device_picture(design: Design, dense: EstimateSummary | None = None) -> Pict
                 )
                 amount = number(getattr(each.resources, name))
                 text = f"{amount} ({percent(used[name])})"
+                end, mark = 100 * used[name], 100 * allowed[name]
+                if end < mark + 0.7 and mark < end + _AMOUNT:
+                    end = mark  # behind the mark of the budget, which would cross it
                 axes.text(
-                    100 * used[name] + 0.7,
+                    end + 0.9,
                     y,
                     text,
                     va="center",
                     fontsize=8.5,
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
                 )
-        allowed = device.budget.utilisation(device.available)
         for row, name in enumerate(shown):
             axes.plot(
                 [100 * allowed[name]] * 2,

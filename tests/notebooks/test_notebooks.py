@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CELL_SECONDS = 600  # a machine that hangs; no judgement of speed
 LAYERS = "density, folding, cycles and resources"  # what the picture of layers says of itself
+PIPELINE = 'alt="Pipeline, input to output"'
 PNG, HTML, TEXT = "image/png", "text/html", "text/plain"
 
 Notebook = Any  # nbformat's dictionaries, or JSON
@@ -122,8 +123,16 @@ def _printed(notebook: Notebook, stream: str) -> str:
     ("path", "pictures", "shown"),
     [
         (NOTEBOOKS[0], 2, ("The dense design against the best", "pair_density", LAYERS)),
-        (NOTEBOOKS[1], 4, ("multiplier_bound_share", "pynq-z2-dense", LAYERS)),
-        (NOTEBOOKS[2], 0, ("error of the model", "input_stall_cycles", "deadlock at cycle")),
+        (
+            NOTEBOOKS[1],
+            4,
+            ("multiplier_bound_share", "pynq-z2-dense", LAYERS, "hypervolume", PIPELINE),
+        ),
+        (
+            NOTEBOOKS[2],
+            0,
+            ("error of the model", "input_stall_cycles", "deadlock at cycle", PIPELINE),
+        ),
         (NOTEBOOKS[3], 0, ("8-bit integers", "fpgaconvnet", "approximated")),
     ],
     ids=lambda value: value.stem if isinstance(value, Path) else "",

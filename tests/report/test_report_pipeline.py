@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from made_designs import layer_names, made_design
 
 from hass.cost.result import Edge
 from hass.report.lanes import in_lanes
+from hass.report.picture import Picture, Pictures
 from hass.report.pipeline import deep_fifos, pipeline_pictures
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -56,28 +58,38 @@ def test_a_chain_is_a_straight_line() -> None:
 @pytest.mark.parametrize("count", [1, 12, 100])
 def test_every_layer_and_stream_is_in_a_picture(count: int) -> None:
     design = made_design(layer_names(count))
-    pictures = [ET.fromstring(text) for text in pipeline_pictures(design)]
+    pictures = pipeline_pictures(design).pictures
     fifos = design.plan.estimate.fifos
     assert len(pictures) == (0 if count == 1 else -(-count // 45))
-    tips = [element.text or "" for one in pictures for element in one.iter(f"{SVG}title")]
+    assert len({picture.key for picture in pictures}) == len(pictures)
+    roots = [ET.fromstring(picture.svg()) for picture in pictures]
+    tips = [element.text or "" for one in roots for element in one.iter(f"{SVG}title")]
     for fifo in fifos:
         words = f"{fifo.src} to {fifo.dst}: {fifo.streams} words a beat, FIFO of "
         assert any(tip.startswith(f"{words}{fifo.depth_words:,} entries") for tip in tips)
-    circles = sum(len(list(one.iter(f"{SVG}circle"))) for one in pictures)
-    assert circles == (count if fifos else 0)
-    squares = sum(len(list(one.iter(f"{SVG}rect"))) for one in pictures)
-    assert squares == len(deep_fifos(design).rows)
+    for name, layer in design.plan.estimate.layers.items() if fifos else ():
+        assert any(f"{name}: " in tip and f"{layer.frame_ii_cycles:,}" in tip for tip in tips)
+    assert _drawn(pictures, "Circle") == (count if fifos else 0)
+    assert _drawn(pictures, "Rectangle") == len(deep_fifos(design).rows)
+
+
+def _drawn(pictures: Sequence[Picture], kind: str) -> int:
+    patches = [patch for one in pictures for axes in one.figure.axes for patch in axes.patches]
+    return sum(type(patch).__name__ == kind for patch in patches)
 
 
 def test_lines_stay_inside_the_picture() -> None:
-    for text in pipeline_pictures(made_design(layer_names(100))):
-        root = ET.fromstring(text)
-        width, height = (float(root.attrib[side]) for side in ("width", "height"))
-        for path in root.iter(f"{SVG}path"):
-            numbers = path.attrib["d"].replace("M", " ").replace("L", " ").replace("C", " ")
-            values = [float(word) for word in numbers.split()]
-            assert all(0 <= x <= width for x in values[::2])
-            assert all(0 <= y <= height for y in values[1::2])
+    for picture in pipeline_pictures(made_design(layer_names(100))).pictures:
+        (axes,) = picture.figure.axes
+        width, height = axes.get_xlim()[1], axes.get_ylim()[0]
+        for patch in axes.patches:
+            points = patch.get_patch_transform().transform(patch.get_path().vertices)
+            assert (points >= 0).all() and (points <= (width, height)).all()
+
+
+def test_a_notebook_shows_it() -> None:
+    shown = pipeline_pictures(made_design(layer_names(50)))._repr_html_()
+    assert shown.count('src="data:image/png;base64,') == 2
 
 
 def test_the_largest_fifo_comes_first() -> None:
@@ -89,4 +101,6 @@ def test_the_largest_fifo_comes_first() -> None:
 def test_a_design_without_streams_has_no_picture() -> None:
     design = made_design()
     bare = replace(design.plan.estimate, fifos=())
-    assert pipeline_pictures(replace(design, plan=replace(design.plan, estimate=bare))) == ()
+    assert pipeline_pictures(replace(design, plan=replace(design.plan, estimate=bare))) == Pictures(
+        ()
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from made_designs import made_design, row, write_rows, write_run
 
+import hass
 from hass.design_file import write_design
 from hass.errors import SpecError
 from hass.pareto import Aim, Measure
@@ -110,3 +111,17 @@ def test_what_may_be_lost_is_read_from_the_spec(folder: Path) -> None:
     spec.write_text("front = ", "utf-8")
     with pytest.raises(SpecError, match=r"expected a TOML file"):
         load_run(folder)
+
+
+def test_searches_side_by_side(tmp_path: Path) -> None:
+    pytest.importorskip("pandas", reason="pip install -e '.[notebook]'")
+    folder = write_run(tmp_path / "one")
+    with_floor = write_run(tmp_path / "two", trials=12)
+    (with_floor / "spec.toml").write_text("accuracy_drop = 4.0\n", "utf-8")
+    runs = [load_run(folder), load_run(with_floor)]
+    frame = hass.tables.fronts(runs)
+    assert list(frame.index) == ["one", "two"]
+    assert list(frame.trials) == [29, 11] and list(frame.failed) == [1, 1]
+    assert list(frame.on_front) == [3, 3]
+    assert frame.hypervolume.isna()["one"]  # its spec.toml does not say what may be lost
+    assert frame.hypervolume["two"] == runs[1].hypervolume > 0
