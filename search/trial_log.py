@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -24,11 +25,13 @@ from .trial_notes import (
     BEAT,
     CLIPS,
     ENDED,
+    FIGURES,
     ORIGIN,
     OWNER,
     PARTS,
     RECORD,
     RETRY,
+    SCORE,
     Ending,
     Running,
     UnderWay,
@@ -128,6 +131,9 @@ class TrialLog:
         if kept is None:
             with self._writing():
                 self._study.set_user_attr("identity", dict(identity))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                    self._study.set_metric_names([SCORE])
         elif kept != dict(identity):
             changed = sorted(k for k in {*kept, *identity} if kept.get(k) != identity.get(k))
             raise SpecError.at(
@@ -304,7 +310,9 @@ class TrialLog:
             Whether it counts: not if others took its process for dead and gave it up.
         """
         kind, text = outcome
-        parts = {RECORD: record_numbers(record), kind: pack_text(text)}
+        numbers = record_numbers(record)
+        figures = {name: numbers[name] for name in FIGURES if numbers[name] is not None}
+        parts = {**figures, RECORD: numbers, kind: pack_text(text)}
         return self._finish(running, parts, constraints, record.objective)
 
     def finish_as(self, running: Running, number: int) -> bool:

@@ -16,7 +16,15 @@ from .strategy import Range, Space, Values
 
 ORIGIN, RECORD, DESIGN, REASON = "origin", "record", "design", "infeasible"
 OWNER, CLIPS, BEAT, ENDED, RETRY = "owner", "clips", "beat", "ended", "retry"
-PARTS = (RECORD, DESIGN, REASON)  # what finishing a trial leaves, its value and constraints apart
+# Numbers of the record that are also attributes of their own, as tools that draw a study
+# (optuna-dashboard) look into no record.
+FIGURES = (
+    *("selection_top1", "throughput_fps", "frame_ii_cycles", "latency_us", "dsp", "lut"),
+    *("bram18", "uram", "energy_proxy_pj", "pair_density"),
+)
+# what finishing a trial leaves, its value and constraints apart
+PARTS = (*FIGURES, RECORD, DESIGN, REASON)
+SCORE = "score"  # what those tools call a trial's value: what the strategy maximises
 
 
 class Ending(StrEnum):

@@ -164,3 +164,28 @@ def test_ctrl_c_waits_for_the_end_of_the_body() -> None:
         done.append(1)
     assert done == [1]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_tools_can_draw_the_study(tmp_path: Path) -> None:
+    """As optuna-dashboard reads it: numbers as attributes, a named value."""
+    log = opened(tmp_path)
+    log.bind({"seed": 0})
+    running = log.begin(ZEROS, SPACE, 0, 0)
+    record = TrialRecord(
+        running.number,
+        TrialState.COMPLETE,
+        running.origin,
+        feasible=True,
+        selection_top1=0.5,
+        throughput_fps=1e5,
+        dsp=99,
+        objective=2.0,
+    )
+    log.finish(running, record, {"part": 0.0}, (DESIGN, "{}"))
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / JOURNAL))
+    study = optuna.load_study(study_name="test", storage=optuna.storages.JournalStorage(backend))
+    assert study.metric_names == ["score"] and study.best_value == 2.0
+    notes = study.best_trial.user_attrs
+    assert (notes["selection_top1"], notes["throughput_fps"], notes["dsp"]) == (0.5, 1e5, 99)
+    assert "uram" not in notes, "what is not known"
+    assert list(notes)[-1] == "design", "packed, and longer than any page is wide"

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# From a clone to the first report, as somebody does who has just found hass: every command that
+# must be typed, with its seconds.
+#
+#   tests/bench/newcomer.sh [REPOSITORY [FOLDER]]    # this repository; a new folder in /tmp
+#
+# PIP_NO_CACHE_DIR=1 says what it takes where pip has downloaded nothing before.
+set -euo pipefail
+
+repository=${1:-$(git -C "$(dirname "$0")" rev-parse --show-toplevel)}
+folder=${2:-$(mktemp -d)/hass}
+commands=0 total=0
+
+timed() {
+	local before=$EPOCHREALTIME
+	echo "\$ $*"
+	"$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
+	local seconds
+	seconds=$(awk -v a="$before" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.0f", b - a }')
+	echo "  $seconds s"
+	commands=$((commands + 1)) total=$((total + seconds))
+}
+
+log=$(mktemp)
+timed git clone --quiet "$repository" "$folder"
+cd "$folder"
+commands=$((commands + 1)) # cd
+timed make .venv/.run
+installed=$commands
+timed make run
+commands=$installed # make run does both: they are timed apart
+test -s out/digits/report.html
+echo "$commands commands, $total s; $folder/out/digits/report.html, $(stat -c %s out/digits/report.html) bytes"
+echo "pip's cache: $([ -n "${PIP_NO_CACHE_DIR:-}" ] && echo off || .venv/bin/python -m pip cache info 2>/dev/null | sed -n 's/^Package index page cache size: //p')"
