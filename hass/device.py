@@ -184,6 +184,14 @@ def device_names() -> tuple[str, ...]:
     return tuple(sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".toml")))
 
 
+def _of_part(asked: str) -> str:
+    """The devices whose part's name begins so, for who knows the chip and not the board."""
+    asked = asked.lower()
+    devices = map(load_device, device_names() if len(asked) > len("xc") else ())
+    found = [f"{one.name} ({one.part})" for one in devices if one.part.startswith(asked)]
+    return f"did you mean {' or '.join(found)}?" if found else ""
+
+
 def load_device(name_or_path: str) -> Device:
     """A device by name, or from a TOML file of the user's (anything that ends in .toml).
 
@@ -199,7 +207,7 @@ def load_device(name_or_path: str) -> Device:
         return parse_device(text, path.stem, path)
     names = device_names()
     if name_or_path not in names:
-        hint = nearest_or_all(name_or_path, names, cutoff=0.4)
+        hint = _of_part(name_or_path) or nearest_or_all(name_or_path, names, cutoff=0.4)
         raise SpecError.at("device", name_or_path, f"a known device or a .toml file; {hint}")
     file = resources.files("hass.parts") / f"{name_or_path}.toml"
     return parse_device(file.read_text(encoding="utf-8"), name_or_path, f"parts/{file.name}")

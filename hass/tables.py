@@ -31,7 +31,11 @@ def _frame(named: Mapping[str, list[Cell]], index: str | None) -> pd.DataFrame:
         import pandas as pd
     except ImportError:
         raise SpecError(
-            Mistake("hass.tables", "no module 'pandas'", "pandas: pip install 'hass[notebook]'")
+            Mistake(
+                "hass.tables",
+                "no module 'pandas'",
+                "pandas: pip install '.[notebook]' in hass's folder",
+            )
         ) from None
     made = pd.DataFrame(dict(named))
     return made if index is None else made.set_index(index)

@@ -92,5 +92,5 @@ def test_without_pandas_the_extra_is_named(design: Design, monkeypatch: pytest.M
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_pandas)
-    with pytest.raises(SpecError, match=r"pip install 'hass\[notebook\]'"):
+    with pytest.raises(SpecError, match=r"pip install '\.\[notebook\]'"):
         hass.tables.layers(design)

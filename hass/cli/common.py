@@ -231,7 +231,8 @@ def torch_needed(verb: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise SpecError.at(verb, "no module 'torch'", "torch: pip install 'hass[torch]'") from error
+        expected = "torch: pip install '.[torch]' in hass's folder"
+        raise SpecError.at(verb, "no module 'torch'", expected) from error
 
 
 def talk(text: str) -> None:

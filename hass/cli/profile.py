@@ -33,6 +33,15 @@ from .common import (
     epilog="\b\nExamples:\n"
     "  hass profile model.onnx --data data/ -o profile.json\n"
     "  hass profile model.onnx --data data/ --settings settings.json --json\n\n"
+    "\b\ndataset.toml in the folder data/, of images and a table of their labels:\n"
+    '  kind = "image-folder"\n'
+    '  folder = "images"\n'
+    '  labels = "labels.csv"     # columns file, label; split, if there is one\n'
+    "  mean = [123.7, 116.3, 103.5]  # as in training, but of 0..255 values\n"
+    "  std = [58.4, 57.1, 57.4]\n"
+    "  classes = 1000\n"
+    "  resize = 256              # shorter side; left out: not scaled\n"
+    "  crop = 224                # square, or [height, width]; left out: not cut\n\n"
     "\b\nsettings.json:\n"
     '  {"conv1": {"weight_sparsity": 0.5, "act_threshold": 0.1, "weight_family": "n:4"}}\n\n'
     f"weight_family says which weights are compared: {FAMILY_NAMES}; magnitude without it."

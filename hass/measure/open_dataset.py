@@ -17,6 +17,10 @@ from .image_folder import ImageFiles, missing_files, read_labels
 from .npz_file import NumericArray, read_arrays
 from .splits import IndexArray, Split, given_splits, label_mistakes, seeded_splits, shuffled
 
+_EXPECTED = (
+    f"an .npz or a TOML file, or a folder with {SPEC_NAME} (`hass profile --help` shows one)"
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _StoredImages:
@@ -51,11 +55,11 @@ def open_dataset(path: str | Path, frame: FeatureMap, *, seed: int = 0) -> Datas
         file = file / SPEC_NAME
     if not file.is_file():
         named = file if Path(path).is_dir() else Path(path)
-        raise unreadable(named, None, f"an .npz or a TOML file, or a folder with {SPEC_NAME}")
+        raise unreadable(named, None, _EXPECTED)
     if file.suffix == ".npz":
         return _open_npz(file, None, file, frame, seed)
     if file.suffix != ".toml":
-        raise SpecError.at(file, file.suffix, f".npz or .toml, or a folder with {SPEC_NAME}")
+        raise SpecError.at(file, file.suffix, _EXPECTED)
     spec = read_spec(file, frame.channels)
     if isinstance(spec, NpzSpec):
         return _open_npz(file.parent / spec.file, spec, file, frame, seed)

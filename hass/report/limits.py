@@ -108,9 +108,9 @@ def _slowest(design: Design) -> str:
     waiting = design.plan.estimate.waiting_cycles
     if waiting:
         text += (
-            f" It works {number(summary.frame_ii_cycles - waiting)} of them; for {number(waiting)} "
-            "layers wait for each other, as images and places in them differ and FIFOs hold less "
-            "than a frame."
+            f" It works {number(summary.frame_ii_cycles - waiting)} of them and waits "
+            f"{number(waiting)} for other layers, as images and places in them differ and FIFOs "
+            "hold less than a frame."
         )
     if summary.bottleneck not in design.plan.estimate.layers:
         rate = f"{design.device.off_chip_gbytes_per_s:g} GB/s"

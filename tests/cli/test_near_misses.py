@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from hass.cli import main
+from hass.measure.data_spec import ImageFolderSpec
 
 DIGITS = Path(__file__).parents[2] / "models" / "digits"
 MODEL, DATA = str(DIGITS / "digits.onnx"), str(DIGITS)
@@ -141,3 +143,17 @@ def test_keys_of_files(
     result = CliRunner().invoke(main, argv)
     assert result.exit_code == 2
     assert f"no such key; did you mean {hint}" in result.stderr
+
+
+def test_a_part_instead_of_a_device() -> None:
+    assert "did you mean pynq-z2 (xc7z020clg400-1)?" in _refused("devices", "XC7Z020")
+    assert "did you mean zcu104 or zcu102" in _refused("devices", "zcu10")
+
+
+def test_images_without_a_description(tmp_path: Path) -> None:
+    told = _refused("profile", MODEL, "--data", str(tmp_path))
+    assert "a folder with dataset.toml (`hass profile --help` shows one)" in told
+    helped = CliRunner().invoke(main, ["profile", "--help"]).stdout
+    shown = helped[helped.index('kind = "image-folder"') : helped.index("settings.json:")]
+    text = "".join(f"{line.strip()}\n" for line in shown.splitlines())
+    assert set(tomllib.loads(text)) < set(ImageFolderSpec.model_fields)

@@ -179,7 +179,7 @@ def test_files_that_are_not_there_or_not_data(tmp_path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and then nothing")
     assert ".npz file" in mistakes(tmp_path / "x.npz")
     (tmp_path / "x.csv").write_text("a,b")
-    assert ".npz or .toml" in mistakes(tmp_path / "x.csv")
+    assert "an .npz or a TOML file" in mistakes(tmp_path / "x.csv")
     (tmp_path / "x.toml").write_text("kind = ")
     assert "TOML" in mistakes(tmp_path / "x.toml")
     (tmp_path / "x.toml").write_text(TOML.replace("x.npz", "ghost.npz"))

@@ -63,7 +63,7 @@ def test_without_torch_one_error_says_what_to_install(tmp_path: Path, design_fil
     assert done.returncode == 2
     assert done.stderr == (
         "error: hass recover: got \"no module 'torch'\", expected torch: pip install "
-        "'hass[torch]'\n"
+        "'.[torch]' in hass's folder\n"
     )
     assert not (tmp_path / "out").exists()
 
