@@ -21,7 +21,7 @@ timed() {
 	commands=$((commands + 1)) total=$((total + seconds))
 }
 
-log=$(mktemp)
+log=${LOG:-$(mktemp)} # of the last command
 timed git clone --quiet "$repository" "$folder"
 cd "$folder"
 commands=$((commands + 1)) # cd
