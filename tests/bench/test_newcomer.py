@@ -52,8 +52,12 @@ def test_it_tells_commands_and_seconds(tmp_path: Path) -> None:
         "make",
         "make",
     ]
-    assert len(re.findall(r"^  \d+ s$", done.stdout, re.MULTILINE)) == 3
-    assert re.search(r"^3 commands, \d+ s; .*report\.html, 5 bytes$", done.stdout, re.MULTILINE)
+    assert len(re.findall(r"^  \d+ s, \d+ s of computing$", done.stdout, re.MULTILINE)) == 3
+    assert re.search(
+        r"^3 commands, \d+ s, \d+ s of computing; .*report\.html, 5 bytes$",
+        done.stdout,
+        re.MULTILINE,
+    )
 
 
 def test_a_step_that_fails_ends_it(tmp_path: Path) -> None:
