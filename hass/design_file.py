@@ -177,13 +177,16 @@ def write_design(design: Design, path: str | Path) -> None:
 def _mistakes(error: pydantic.ValidationError, where: object) -> SpecError:
     """All mistakes; of another version or another kind of file only that it is one."""
     missing = {item["loc"] for item in error.errors() if item["type"] == "missing"}
+    fields = DesignFile.model_fields.items()
+    needed = {(name,) for name, field in fields if field.is_required()} - {("schema_version",)}
+    others = not needed <= missing or any(e["type"] == "extra_forbidden" for e in error.errors())
+    if others and {("foldings",), ("model",)} <= missing:  # whatever version it is of
+        return SpecError(Mistake(str(where), "another kind of file", "a design of hass"))
     for item in error.errors():
         if item["loc"] == ("schema_version",):
             found = "nothing" if item["loc"] in missing else repr(item["input"])
             expected = f"{SCHEMA_VERSION}, in a design of hass"
             return SpecError(Mistake(f"{where}: schema_version", found, expected))
-    if {("foldings",), ("model",)} <= missing:
-        return SpecError(Mistake(str(where), "another kind of file", "a design of hass"))
     return mistakes_of(error, where, DesignFile.model_json_schema)
 
 

@@ -291,9 +291,11 @@ def test_a_part_and_the_figures_for_parts_come_back() -> None:
     assert parse_design(canonical_json(design_json(design)), "x") == design
 
 
-def test_another_kind_of_file_is_the_only_complaint() -> None:
+@pytest.mark.parametrize("version", [3, 99])
+def test_another_kind_of_file_is_the_only_complaint(version: int) -> None:
+    """Versions of other kinds count for themselves."""
     with pytest.raises(SpecError, match="got another kind of file, expected a design"):
-        parse_design('{"schema_version": 3, "layers": []}', "profile.json")
+        parse_design(f'{{"schema_version": {version}, "layers": []}}', "profile.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 3, "gap": NaN}'])
