@@ -263,6 +263,20 @@ def solve(
     def fast(problem: Problem, effort: Effort) -> _Found | None:
         return _fastest(problem, solver, effort) if all(map(len, problem.tables)) else None
 
+    def waited_for(problem: Problem, found: _Found) -> FoldingPlan:
+        """The plan, or the dense one where that is faster as its layers do not wait."""
+        plan = planned(problem, found)
+        kinds = frozenset({EngineKind.DENSE})
+        if not plan.estimate.waiting_cycles or not kinds < engines:
+            return plan
+        # without the profile, so that its tables are those of every other profile
+        dense = problem_of(graph, device, None, kinds, arithmetic, clock, cache)
+        answer = fast(dense, left.effort())
+        if answer is None:
+            return plan
+        even = planned(dense, _Found(answer.rows, found.bound))
+        return min(plan, even, key=lambda one: one.estimate.frame_ii_cycles)
+
     def answered(limit: int | None) -> FoldingPlan | Infeasibility:
         problem = posed()
         found: _Found | None = None
@@ -289,7 +303,8 @@ def solve(
         if on_chip or (weights is WeightsAt.AUTO and found is not None):
             if found is None:
                 return _explained(graph, problem, device, arithmetic, limit, clock)
-            return planned(problem, found)
+            fastest = objective.goal is Goal.THROUGHPUT
+            return waited_for(problem, found) if fastest else planned(problem, found)
         # Joins in front of which no branch waits for a pass: a bound for every choice of layers
         # whose weights are off chip; then some choices, with FIFOs for their passes.
         freely, waits = posed(every_layer(graph, arithmetic)), counted(graph, arithmetic)
