@@ -15,6 +15,7 @@ from .errors import GraphError
 from .fewer_channels import without_channels
 from .filter_refit import FilterStatistics
 from .graph import Graph, Weights
+from .handlers.double_model import DoubleModel, double_bytes, double_file
 from .handlers.entry import FrameOrder
 from .handlers.external_data import OutsideData
 from .handlers.lower import lower
@@ -27,10 +28,13 @@ from .values import FixedPoint, Head
 __all__ = [
     "FREE_THRESHOLD",
     "FREE_WEIGHT",
+    "DoubleModel",
     "FrameOrder",
     "ImportedModel",
     "PartOrigin",
     "PlainModel",
+    "double_bytes",
+    "double_file",
     "fits_one_file",
     "plain_model",
     "read_model",

@@ -79,7 +79,11 @@ def _say(proof: Proof | None) -> None:
         original = "the original's in onnxruntime"
     else:
         original = "the original's in float32, without its quantisers, in onnxruntime"
+    if proof.rounding:
+        original = original.replace("onnxruntime", "float64, by onnx's reference")
     talk(f"proved: outputs equal {original}, relative error {proof.error:.2g}")
+    if proof.rounding:
+        talk(f"rounding to float32 moves outputs by {proof.rounding:.2g} of the largest")
     if proof.type_error is None:
         talk("onnxruntime cannot run the original in its own types and with its quantisers")
     elif proof.type_error:
@@ -145,6 +149,7 @@ def _json(model: ImportedModel, proof: Proof | None) -> dict[str, JsonValue]:
         "macs_per_frame": _macs(graph),
         "head": model.head,
         "max_relative_error": None if proof is None else proof.error,
+        "rounding_relative_error": None if proof is None else proof.rounding,
         "type_relative_error": None if proof is None else proof.type_error,
         "remarks": list(model.remarks),
     }

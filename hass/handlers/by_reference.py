@@ -38,7 +38,7 @@ _BROADCAST = frozenset(
         "Sum", "Xor",
     }
 )  # fmt: skip
-_FAILURES = (
+FAILURES = (
     ValueError,
     TypeError,
     IndexError,
@@ -84,7 +84,7 @@ def evaluate_by_reference(node: Node, room: int) -> Sequence[Constant]:
         with np.errstate(all="ignore"):  # what is not finite is refused where it is used
             found = ReferenceEvaluator(model).run(None, arrays)
         return [np.asarray(value) for value in found]
-    except _FAILURES as error:
+    except FAILURES as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise node.refuse(f"of constants: {reason}") from None
 

@@ -105,11 +105,15 @@ def _reduce_prod(node: Node, values: Sequence[Constant]) -> Constant:
     return np.asarray(np.prod(values[0], axis=_axes(node, values, 18), keepdims=keep))
 
 
-def _dequantize_linear(node: Node, values: Sequence[Constant]) -> Constant:
-    """(x - zero_point) * scale, both one for all, for each index of an axis, or for each block."""
+def dequantised_array(values: Sequence[Constant], axis: int, block: int) -> Constant:
+    """(x - zero_point) * scale, both one for all, for each index of an axis, or for each block.
+
+    Args:
+        values: the integers, scales and, perhaps, zero points.
+        axis, block: of the node; 0 where scales are not of blocks.
+    """
     integers, scale = values[0], values[1].astype(np.float32)
     zero_point = values[2].astype(np.float32) if len(values) > 2 else np.zeros_like(scale)
-    axis, block = node.integer("axis", 1), node.integer("block_size", 0)
     if scale.ndim == 1 and integers.ndim > 1 and scale.size > 1:
         shape = [-1 if index == axis % integers.ndim else 1 for index in range(integers.ndim)]
         scale, zero_point = scale.reshape(shape), zero_point.reshape(shape)
@@ -122,6 +126,10 @@ def _dequantize_linear(node: Node, values: Sequence[Constant]) -> Constant:
     elif scale.size == 1:
         scale, zero_point = scale.reshape(()), zero_point.reshape(())
     return np.asarray((integers.astype(np.float32) - zero_point) * scale)
+
+
+def _dequantize_linear(node: Node, values: Sequence[Constant]) -> Constant:
+    return dequantised_array(values, node.integer("axis", 1), node.integer("block_size", 0))
 
 
 def _size(_: Node, values: Sequence[Constant]) -> Constant:

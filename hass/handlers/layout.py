@@ -140,24 +140,6 @@ def cast_like(node: Node) -> Stream:
     return node.view(0)
 
 
-def expand(node: Node) -> Stream:
-    """Expand; of one value per channel to all positions it is left to the Add or Mul behind it."""
-    source, wanted = node.stream(0), node.integer_list(1)
-    rank = len(source.dims)
-    if wanted is None or any(size < 1 for size in wanted):
-        raise node.refuse(f"to {wanted}: not a shape")
-    # 1 stands for a symbolic batch too, and for sizes that are to stay
-    dims = (1,) * (rank - len(wanted)) + wanted
-    if len(dims) > rank or dims[0] not in (1, source.dims[0]):
-        raise node.refuse(f"to {list(wanted)} of {describe(source)}: other than positions")
-    grown = tuple(max(pair) for pair in zip(dims, source.dims, strict=True))
-    if grown == source.dims:
-        return source
-    if source.map.pixels > 1 or not source.has_channel_axis or grown[1] != source.dims[1]:
-        raise node.refuse(f"to {list(wanted)} of {describe(source)}: other than positions")
-    return replace(source, grown=grown)
-
-
 HANDLERS = {
     "Flatten": flatten,
     "Reshape": reshape,
@@ -168,5 +150,4 @@ HANDLERS = {
     "Dropout": dropout,
     "Cast": cast,
     "CastLike": cast_like,
-    "Expand": expand,
 }

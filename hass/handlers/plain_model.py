@@ -24,6 +24,8 @@ UNIT_ROUNDOFF: Mapping[int, float] = {
     TensorProto.BFLOAT16: 2.0**-8,
     TensorProto.DOUBLE: 2.0**-53,
 }
+# half of the smallest number above zero
+_UNDERFLOW: Mapping[int, float] = {TensorProto.FLOAT16: 2.0**-25, TensorProto.BFLOAT16: 2.0**-134}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,14 @@ class PlainModel:
         folder: where its external data lie.
         roundoff: of the coarsest type that the file computes in and this model does not; 0 where
             it computes in float32 throughout.
+        underflow: the most that rounding moves what is too small for that type; 0 likewise.
         quantised: whether quantisers of activations were dropped.
     """
 
     content: bytes
     folder: Path
     roundoff: float
+    underflow: float
     quantised: bool
 
 
@@ -52,19 +56,19 @@ def plain_model(path: str | Path) -> PlainModel | None:
     """
     file = load_model_file(path)
     proto = file.proto
-    types = _to_float32(proto.graph)
+    types = float32_graph(proto.graph)
     if not types and not file.remarks:
         return None
     for output in proto.graph.output:  # shapes and types follow from the nodes
         output.type.tensor_type.ClearField("shape")
     roundoff = max((UNIT_ROUNDOFF[kind] for kind in types), default=0.0)
-    return PlainModel(
-        proto.SerializeToString(), file.path.parent.resolve(), roundoff, bool(file.remarks)
-    )
+    underflow = max((_UNDERFLOW.get(kind, 0.0) for kind in types), default=0.0)
+    folder = file.path.parent.resolve()
+    return PlainModel(proto.SerializeToString(), folder, roundoff, underflow, bool(file.remarks))
 
 
-def _to_float32(graph: onnx.GraphProto) -> set[int]:
-    """Change a graph in place; returns the types that it had besides."""
+def float32_graph(graph: onnx.GraphProto) -> set[int]:
+    """Change a graph in place to float32; returns the types that it had besides."""
     found: set[int] = set()
     graph.ClearField("value_info")
     for info in (*graph.input, *graph.output):
@@ -87,7 +91,7 @@ def _to_float32(graph: onnx.GraphProto) -> set[int]:
         nodes.append(node)
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
-                found |= _to_float32(attribute.g)
+                found |= float32_graph(attribute.g)
         made = _made_type(node)
         if made in UNIT_ROUNDOFF:
             found.add(made)

@@ -4,9 +4,12 @@ shuffle, as exporters write them."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from .. import ops
+from ..rewrites.draft import Draft
 from .node import Node, describe
 from .values import Stream, spatial
 
@@ -40,6 +43,46 @@ def spread(node: Node, source: Stream, rows: int, factor: ops.Pair, hint: str) -
     layer = _shuffled(node, source.layer, rows, f"{node.layer}.shuffle")
     layer = node.draft.add(hint, ops.DepthToSpace(factor), [layer])
     return spatial(layer, node.draft.map(layer), source.shape[0])
+
+
+def as_map(node: Node, index: int) -> Node:
+    """A node whose input is seen as (N, C, H, W) or (N, C, L) of the words of a vector gets a map
+    of that shape, as the decoder of an autoencoder begins with; any other node as it is.
+
+    Frames that come as vectors are no such case: another reading of the input sees them as maps.
+    """
+    source = node.input(index)
+    if not isinstance(source, Stream) or source.folded or source.grown or source.positional:
+        return node
+    dims = source.dims
+    if source.map.pixels > 1 or len(dims) not in (3, 4) or math.prod(dims[2:]) == 1:
+        return node
+    if _is_frame(node.draft, source.layer):
+        return node
+    words = np.arange(source.map.words)
+    order = source.axes or range(len(source.shape))
+    seen = words.reshape(source.shape[1:]).transpose([axis - 1 for axis in order if axis])
+    if np.array_equal(seen.reshape(dims[1], -1).T.reshape(-1), words):
+        rows = 1
+    elif np.array_equal(seen.reshape(-1), words):
+        rows = dims[1]
+    else:
+        return node
+    factor = (dims[2], dims[3]) if len(dims) == 4 else (1, dims[2])
+    made = spread(node, source, rows, factor, f"{node.layer}.map")
+    shaped = replace(made, shape=(dims[0], *dims[1:]))
+    inputs = (*node.inputs[:index], shaped, *node.inputs[index + 1 :])
+    return replace(node, inputs=inputs)
+
+
+def _is_frame(draft: Draft, layer: str) -> bool:
+    """Whether a layer is the input, or what is made of each of its words alone."""
+    while (sources := draft.sources(layer)) and len(sources) == 1:
+        op = draft.op(layer)
+        if isinstance(op, ops.Conv2d) and op.groups < draft.map(layer).channels:
+            return False
+        (layer,) = sources
+    return isinstance(draft.op(layer), ops.Input)
 
 
 def _shuffled(node: Node, layer: str, rows: int, hint: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from onnx import helper
 
 from .node import Node, describe
+from .reorder import as_map
 from .values import Constant, Stream, Value
 from .views import reshaped, transposed
 
@@ -33,11 +34,21 @@ _WINDOWS = ("Conv", "ConvTranspose", "MaxPool", "AveragePool")
 _POSITIONS = ("GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization", "LRN")
 _TURNED = (*_AXIS, *_AXES, *_BROADCAST, *_PER_DIMENSION, "Pad")
 _LIFTED = (*_AXIS, *_AXES, *_PER_DIMENSION, *_WINDOWS, *_POSITIONS, "Pad")
+# Operators on maps, whose inputs may be vectors that were given the shape of one.
+_OF_MAPS = (
+    *_WINDOWS,
+    *_PER_DIMENSION,
+    *("GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"),
+    *("Concat", "DepthToSpace", "Pad", "SpaceToDepth"),
+)
 _PER_SIDE = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0}
 
 
 def call(handler: Handler, node: Node) -> tuple[Stream, ...]:
     """What a handler makes of a node, whatever the order and number of its streams' dimensions."""
+    if node.op in _OF_MAPS:
+        for index in range(len(node.inputs)):
+            node = as_map(node, index)
     turn = _turn_of(node)
     if turn is None:
         result = handler(node)

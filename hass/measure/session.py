@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ProfileError
 from ..graph import FloatArray
+from ..onnx_io import DoubleModel
 from ..threads import thread_count
 
 _TYPES = {"float": np.float32, "float16": np.float16, "double": np.float64}
@@ -36,7 +37,7 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A network that onnxruntime runs on the CPU.
+    """A network that onnxruntime, or onnx's reference in float64, runs on the CPU.
 
     Attributes:
         input_name, input_shape: of the only input; a symbolic size is None.
@@ -69,6 +70,11 @@ class Session:
                 f"onnxruntime cannot run the network: {_first_line(error)}"
             ) from None
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
+
+
+def double_session(model: DoubleModel) -> Session:
+    """The same of a model that onnx's reference runs in float64; outputs are rounded to float32."""
+    return Session(model.input_name, model.input_shape, "double", model.output_names, model)
 
 
 def open_session(
