@@ -69,7 +69,8 @@ class Session:
             raise ProfileError(
                 f"onnxruntime cannot run the network: {_first_line(error)}"
             ) from None
-        return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
+        with np.errstate(over="ignore"):  # of float64: infinite, as float32 would have made it
+            return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
 
 def double_session(model: DoubleModel) -> Session:

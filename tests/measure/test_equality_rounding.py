@@ -116,3 +116,14 @@ def test_outputs_below_the_smallest_number_of_a_type(
         return
     with pytest.raises(GraphError, match="differs from the file"):
         prove(_changed(model, 1 + wrong))
+
+
+def test_outputs_that_float32_has_no_number_for(tmp_path: Path) -> None:
+    """Nothing is proved of a file whose own outputs are not finite; float64 is not asked."""
+    maker = ModelMaker((2, 4, 4))
+    hidden = "x"
+    for _ in range(3):
+        hidden = maker.node("Conv", hidden, maker.constant(np.full((2, 2, 1, 1), 1e15)))
+    model = read_model(maker.save(tmp_path))
+    with pytest.raises(GraphError, match="not finite"):
+        prove(model)
