@@ -4,6 +4,7 @@ from .coefficients import COST_MODEL_VERSION
 from .flow import layer_shapes
 from .foldings import EngineKind, Folding, FoldingArrays, MemoryKind, as_arrays, passes_of
 from .layer import layer_costs
+from .pass_fifos import pass_waits
 from .pipeline import (
     OFF_CHIP,
     estimate,
@@ -36,5 +37,6 @@ __all__ = [
     "layer_shapes",
     "off_chip_bits_per_cycle",
     "off_chip_bound_cycles",
+    "pass_waits",
     "passes_of",
 ]

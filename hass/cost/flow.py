@@ -9,9 +9,13 @@ exceeds. So a layer's cost depends on its own folding alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from .. import ops
 from ..graph import Graph, Layer
@@ -34,7 +38,9 @@ BRANCH_HASTE = 8
 SPARSE_SLACK_PIXELS = 4
 
 NO_PASSES: Mapping[str, int] = MappingProxyType({})
-_ROUNDING = 1e-9  # of sums of fractions of a frame
+ROUNDING = 1e-9  # of sums of fractions of a frame
+
+Frames = TypeVar("Frames", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +90,15 @@ def _stages(op: ops.Op) -> int:
 
 def _progress(frames: float, spread_frames: float) -> float:
     """Frames' worth of words that have passed ``frames`` after the first one."""
-    whole = math.floor(frames + _ROUNDING)
-    return whole + min(1.0, max(0.0, frames - whole) / max(spread_frames, _ROUNDING))
+    whole = math.floor(frames + ROUNDING)
+    return whole + min(1.0, max(0.0, frames - whole) / max(spread_frames, ROUNDING))
 
 
 def _held_frames(passage: _Passage, start_frames: float, spread_frames: float) -> float:
     """Frames' worth of words held where words leave a layer as ``passage`` says and are read from
     ``start_frames`` on: the most that is there when reading begins or arriving ends."""
     wait = start_frames - passage.start_frames
-    later = max(0, math.ceil(wait - passage.spread_frames - _ROUNDING))
+    later = max(0, math.ceil(wait - passage.spread_frames - ROUNDING))
     read = _progress(max(0.0, later + passage.spread_frames - wait), spread_frames)
     return max(_progress(wait, passage.spread_frames), later + 1 - read)
 
@@ -119,11 +125,22 @@ def _spread(layer: Layer, sources: Sequence[_Passage]) -> float:
     return max(source.spread_frames for source in sources)
 
 
-def _passed(
-    shape: LayerShape, begin: float, sources: Sequence[_Passage], rows_per_pass: int
-) -> tuple[float, float]:
-    """Start and spread of what a layer puts out, in frame times."""
-    arriving = max((source.spread_frames for source in sources), default=1.0)
+def passed(
+    shape: LayerShape,
+    begin: Frames,
+    arriving: Frames,
+    rows_per_pass: int,
+    larger: Callable[[Frames, float], Frames],
+) -> tuple[Frames, Frames | float]:
+    """Start and spread of what a layer puts out, in frame times.
+
+    Args:
+        shape: the layer, its FIFOs apart.
+        begin: when it may read its first word.
+        arriving: the largest spread of what it reads; 1 of an Input.
+        rows_per_pass: see ``layer_shapes``; 0: weights on chip.
+        larger: the larger of two, as both are numbers or arrays of cases.
+    """
     op, positions = shape.op, shape.out.pixels
     single = 1.0 / shape.haste
     match op:
@@ -141,7 +158,7 @@ def _passed(
             return begin + lead * arriving, 1.0
         case ops.Upsample() | ops.DepthToSpace() | ops.Shuffle():
             lead = reorder_flow(op, shape.inputs[0], shape.out).delay_frames
-            return begin + lead * arriving, 1.0 if positions > 1 else max(arriving, single)
+            return begin + lead * arriving, 1.0 if positions > 1 else larger(arriving, single)
         case ops.GlobalAvgPool() | ops.MaxPool2d() | ops.AvgPool2d():
             pixel = arriving / shape.inputs[0].pixels
             return begin + arriving - pixel, pixel
@@ -152,7 +169,7 @@ def _passed(
         case ops.Pad():
             return begin + pad_flow(op, shape.inputs[0], shape.out).delay_frames * arriving, 1.0
         case _:
-            return begin, 1.0 if positions > 1 else max(arriving, single)
+            return begin, 1.0 if positions > 1 else larger(arriving, single)
 
 
 def _extra_words(layer: Layer, port: int, maps: Sequence[FeatureMap]) -> int:
@@ -200,7 +217,7 @@ def layer_shapes(
             if len(sources) > 1:
                 gates = maps[port].pixels == 1 and layer.out.pixels > 1
                 held = _held_frames(source, begin, spread / layer.out.pixels if gates else spread)
-                words += math.ceil(held * maps[port].words - _ROUNDING)
+                words += math.ceil(held * maps[port].words - ROUNDING)
                 words += slack * (convs - source.convs + 1) * maps[port].channels
             needs.append(FifoNeed(words, 2 + deepest - source.stages))
         shape = LayerShape(
@@ -212,7 +229,9 @@ def layer_shapes(
             haste=_haste(layer, maps, layer.name in hasty),
         )
         shapes[layer.name] = shape
-        start, spread = _passed(shape, begin, sources, rows_per_pass.get(layer.name, 0))
+        arriving = max((source.spread_frames for source in sources), default=1.0)
+        rows = rows_per_pass.get(layer.name, 0)
+        start, spread = passed(shape, begin, arriving, rows, max)
         convs += isinstance(layer.op, ops.Conv2d)
         passages[layer.name] = _Passage(start, spread, deepest + _stages(layer.op), convs)
     return shapes

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from ..cost import Folding, layer_shapes, passes_of
+from ..cost import Folding, pass_waits, passes_of
 from ..graph import Graph
 from ..ops import Conv2d
-from ..values import Arithmetic, WordLengths, precision_of
+from ..values import WordLengths, precision_of
 from ..word_lengths import arithmetic_by_layer
 
 # Weights of fewer bits, 8 BRAM18, are not offered a place off chip: reading them costs more.
@@ -74,23 +74,10 @@ def counted(graph: Graph, arithmetic: WordLengths) -> Streaming:
     """As ``every_layer``, but each layer pays for what FIFOs in front of joins would hold more if
     its weights alone were off chip; a guide to good choices, not a bound."""
     names = large_layers(graph, arithmetic)
-    lengths = arithmetic_by_layer(graph, arithmetic)
-    resting = _held_bits(graph, lengths, {})
-
-    def more(name: str, rows: int) -> int:
-        return _held_bits(graph, lengths, {name: rows}) - resting
-
-    waits = {name: (more(name, 1), more(name, graph[name].out.height)) for name in names}
+    cases = [(name, rows) for name in names for rows in (1, graph[name].out.height)]
+    more = iter(pass_waits(graph, arithmetic_by_layer(graph, arithmetic), cases))
+    waits = {name: (next(more), next(more)) for name in names}
     return Streaming(dict.fromkeys(names, 0), {}, waits)
-
-
-def _held_bits(graph: Graph, lengths: Mapping[str, Arithmetic], rows: Mapping[str, int]) -> int:
-    shapes = layer_shapes(graph, rows_per_pass=rows)
-    return sum(
-        need.words * lengths[name].act_bits
-        for name, shape in shapes.items()
-        for need in shape.fifos
-    )
 
 
 def narrowed(
