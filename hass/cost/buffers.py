@@ -94,19 +94,21 @@ def _fifos(
     )
 
 
-def _controls(
+def _fifo_cost(
     shape: LayerShape,
     engine: EngineKind,
     streams: IntArray,
     arithmetic: Arithmetic,
     memory: MemoryKind,
 ) -> Amount:
-    total = amount()
-    for port in range(len(shape.inputs)):
-        needed = needed_entries(shape, port, engine, streams)
-        entries = filled_entries(needed, streams * arithmetic.act_bits, memory)
-        total = total + fifo_control(entries)
-    return total
+    """Of all ports at once, as a Concat may have many."""
+    if not shape.inputs:
+        return amount()
+    ports = range(len(shape.inputs))
+    needed = np.stack([needed_entries(shape, port, engine, streams) for port in ports])
+    bits = streams * arithmetic.act_bits
+    memories = buffer(fifo_words(needed), bits, memory)
+    return (memories + fifo_control(filled_entries(needed, bits, memory))).summed()
 
 
 def buffer_cost(
@@ -119,8 +121,7 @@ def buffer_cost(
 
     def cost(distinct: IntArray) -> Amount:
         kept = stored(_lines(shape, distinct, arithmetic) if passes is None else (), lines)
-        deep = stored(_fifos(shape, foldings.engine, distinct, arithmetic), fifos)
-        return kept + deep + _controls(shape, foldings.engine, distinct, arithmetic, fifos)
+        return kept + _fifo_cost(shape, foldings.engine, distinct, arithmetic, fifos)
 
     rest = by_distinct(streams_in(foldings), cost)
     return rest if passes is None else rest + stored(passes, lines)

@@ -52,6 +52,10 @@ def clog2(value: Ints) -> IntArray:
     return np.asarray(np.ceil(np.log2(np.maximum(np.asarray(value, np.float64), 1))), np.int64)
 
 
+_WIDTHS, _DEPTHS = np.array(BRAM18_SHAPES, dtype=np.int64).T[..., None]  # (shapes, 1) each
+_DEPTH_BITS = clog2(_DEPTHS)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Amount:
     """(n,) amounts of each resource; what primitives return and layers add up."""
@@ -81,6 +85,11 @@ class Amount:
             self.uram[indices],
         )
 
+    def summed(self) -> Amount:
+        """The sum over the first axis."""
+        fields = (self.lut, self.ff, self.dsp, self.bram18, self.uram)
+        return Amount(*(field.sum(axis=0) for field in fields))
+
     def times(self, count: Ints | BoolArray) -> Amount:
         """``count`` copies; of a truth value one or none."""
         n = np.asarray(count, np.int64)
@@ -104,12 +113,11 @@ def bram18_banks(depth: Ints, width_bits: Ints) -> tuple[IntArray, IntArray]:
         np.asarray(depth, np.int64), np.asarray(width_bits, np.int64)
     )
     shape = (len(BRAM18_SHAPES), words.size)
-    widths, depths = np.array(BRAM18_SHAPES, dtype=np.int64).T[..., None]
-    blocks = ceil_div(width.reshape(-1), widths)  # (shapes, n) of one bank
+    blocks = ceil_div(width.reshape(-1), _WIDTHS)  # (shapes, n) of one bank
     blocks[1:] = np.minimum(blocks[1:], 2 * blocks[:-1])  # two of half the depth are one RAMB36
-    full, rest = words.reshape(-1) >> clog2(depths), words.reshape(-1) & (depths - 1)
+    full, rest = words.reshape(-1) >> _DEPTH_BITS, words.reshape(-1) & (_DEPTHS - 1)
     # the bank of the fewest words that holds the rest
-    fitting = np.maximum(clog2(rest) - clog2(depths[0]), 0)
+    fitting = np.maximum(clog2(rest) - _DEPTH_BITS[0], 0)
     last = np.where(rest > 0, blocks.reshape(-1)[fitting * shape[1] + np.arange(shape[1])], 0)
     total = full * blocks + last
     best = shape[0] - 1 - total[::-1].argmin(axis=0)  # the deepest of the best

@@ -65,14 +65,11 @@ def _in_luts(needed: IntArray, width: IntArray) -> IntArray:
 
 
 def _in_bram(needed: IntArray, width: IntArray) -> IntArray:
-    count, banks = bram18_banks(needed, width)
-    filled = needed
-    for _, depth in BRAM18_SHAPES:
-        more = ceil_div(needed, depth) * depth
-        more_count, more_banks = bram18_banks(more, width)
-        same = (more_count == count) & (more_banks == banks)
-        filled = np.where(same, np.maximum(filled, more), filled)
-    return filled
+    filled = (ceil_div(needed, depth) * depth for _, depth in BRAM18_SHAPES)
+    words = np.stack([needed, *filled])
+    count, banks = bram18_banks(words, width)
+    same = (count == count[0]) & (banks == banks[0])
+    return np.asarray(np.where(same, words, needed).max(axis=0))
 
 
 def _in_uram(needed: IntArray, _width: IntArray) -> IntArray:
