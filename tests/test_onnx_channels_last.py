@@ -284,3 +284,13 @@ def test_frames_of_fewer_dimensions(case: str, tmp_path: Path) -> None:
     model = prove(maker.save(tmp_path))
     assert model.graph.layers[0].out == expected
     assert prove_equal(model) < 1e-4
+
+
+def test_maps_whose_dimensions_are_in_different_orders(tmp_path: Path) -> None:
+    """Each turn that would suit one of them spoils the other: this once never ended."""
+    maker = ModelMaker((3, 4, 5))
+    last = maker.node("Clip", maker.node("Transpose", "x", perm=[0, 2, 3, 1]))
+    first = maker.conv("x", 3, 4, 3, strides=[2, 2], auto_pad="SAME_UPPER")
+    maker.node("Mul", first, last)
+    with pytest.raises(UnsupportedOpError, match="dimensions are in different orders"):
+        read_model(maker.save(tmp_path))

@@ -41,11 +41,17 @@ _OF_MAPS = (
     *("GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"),
     *("Concat", "DepthToSpace", "Pad", "SpaceToDepth"),
 )
+_MOST_TURNS = 3  # one moves dimensions, one puts one in; where more are asked for, it never ends
 _PER_SIDE = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0}
 
 
-def call(handler: Handler, node: Node) -> tuple[Stream, ...]:
-    """What a handler makes of a node, whatever the order and number of its streams' dimensions."""
+def call(handler: Handler, node: Node, turns: int = 0) -> tuple[Stream, ...]:
+    """What a handler makes of a node, whatever the order and number of its streams' dimensions.
+
+    Args:
+        handler, node: what is called, on what.
+        turns: how often the node was turned already.
+    """
     if node.op in _OF_MAPS:
         for index in range(len(node.inputs)):
             node = as_map(node, index)
@@ -53,8 +59,12 @@ def call(handler: Handler, node: Node) -> tuple[Stream, ...]:
     if turn is None:
         result = handler(node)
         return result if isinstance(result, tuple) else (result,)
+    if turns == _MOST_TURNS:
+        streams = [describe(value) for value in node.inputs if isinstance(value, Stream)]
+        raise node.refuse(f"of {' and '.join(streams)}: their dimensions are in different orders")
     keeps = node.integer("keepdims", 1) or node.op not in _AXES
-    outputs = tuple(turn.back(stream) for stream in call(handler, _turned(node, turn)))
+    turned = call(handler, _turned(node, turn), turns + 1)
+    outputs = tuple(turn.back(stream) for stream in turned)
     if keeps:
         return outputs
     dropped = _axes(node, turn.rank)
