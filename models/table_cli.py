@@ -165,7 +165,7 @@ def table(
         print_table(COLUMNS, [cells(row) for row in every])
     if page is not None:
         old = page.read_text(encoding="utf-8") if page.exists() else ""
-        text = section_text(tables, device.name, left_out)
+        text = section_text(tables, device.name, seconds, left_out)
         write_text_atomic(page, SECTION.merged(old, text, "Networks"))
         talk(f"written: {page}")
 

@@ -54,13 +54,17 @@ def summary(rows: Sequence[Row]) -> str:
 
 
 def section_text(
-    tables: Sequence[tuple[str, Sequence[Row]]], device: str, left_out: Sequence[str]
+    tables: Sequence[tuple[str, Sequence[Row]]],
+    device: str,
+    seconds: float,
+    left_out: Sequence[str],
 ) -> str:
     """The section, in Markdown.
 
     Args:
         tables: a heading and its rows each.
         device: that was folded for.
+        seconds: of processor time that each step of a network may take.
         left_out: names of networks that were not taken through the flow.
     """
     lines = [
@@ -71,7 +75,8 @@ def section_text(
         "operators are those that arrive, normalisations folded; of a network that is refused, the "
         "definition's and the file's. Newer exporter: what is imported of the file that torch's "
         "newer exporter writes, compared with the older one's. Simulated: frame II of the design, "
-        "compared with the modelled one.",
+        f"compared with the modelled one. Each step may take {seconds:g} s of processor time "
+        "(`--seconds`).",
     ]
     for heading, rows in tables:
         if rows:

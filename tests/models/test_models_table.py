@@ -58,7 +58,7 @@ def test_a_row_says_how_far_a_network_gets() -> None:
     assert "does not fit (bram18: 9,000 needed" in cells(_row(UNFOLDED))[8]
     text = summary([_row(FOLDED, "equal"), _row(FOLDED, "deadlock"), _row(REFUSED), _row(UNFOLDED)])
     assert text.startswith("Of 4 networks 3 are imported, 2 fold, and 1 are simulated")
-    page = section_text([("Ours", [_row(REFUSED)]), ("Theirs", [])], "u250", ["x", "y"])
+    page = section_text([("Ours", [_row(REFUSED)]), ("Theirs", [])], "u250", 90.0, ["x", "y"])
     assert "## Ours" in page
     assert "Theirs" not in page
     assert "Not taken through the flow: x, y." in page
