@@ -124,7 +124,8 @@ def command(
     kinds = {item.folding.engine for item in modelled.layers.values()}
     if frames < FEW_FRAMES and not kinds.isdisjoint(DATA_DEPENDENT):
         talk(
-            f"note: images differ, and {frames} are few: --frames {2 * FEW_FRAMES} comes near the mean"
+            more = 2 * FEW_FRAMES
+            talk(f"note: frames differ, {frames} are few: --frames {more} comes near the mean")
         )
     if result.deadlock is not None:
         talk(f"{result.deadlock}\nlooking for the depth that cures it ...")
