@@ -123,10 +123,8 @@ def command(
         print_run(result)
     kinds = {item.folding.engine for item in modelled.layers.values()}
     if frames < FEW_FRAMES and not kinds.isdisjoint(DATA_DEPENDENT):
-        talk(
-            more = 2 * FEW_FRAMES
-            talk(f"note: frames differ, {frames} are few: --frames {more} comes near the mean")
-        )
+        more = 2 * FEW_FRAMES
+        talk(f"note: frames differ, {frames} are few: --frames {more} comes near the mean")
     if result.deadlock is not None:
         talk(f"{result.deadlock}\nlooking for the depth that cures it ...")
         found = cure(graph, modelled, result, setup)
