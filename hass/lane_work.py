@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,16 @@ import numpy.typing as npt
 from .intmath import divisors
 
 FloatArray = npt.NDArray[np.float64]
+Levels = TypeVar("Levels", np.uint8, np.uint16)
 _LEVELS = 65535  # of two bytes
+
+
+def read_only(levels: npt.NDArray[Levels], given: npt.NDArray[Levels]) -> npt.NDArray[Levels]:
+    """A value's array, contiguous; a copy where whoever gave it could still write to it."""
+    if levels is given and levels.flags.writeable:
+        levels = levels.copy()
+    levels.flags.writeable = False
+    return levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +50,7 @@ class LaneWork:
             )
         if not levels.all():
             raise ValueError("expected levels above 0: a position takes a cycle at least")
-        if levels is self.levels and levels.flags.writeable:
-            levels = levels.copy()
-        levels.flags.writeable = False
+        levels = read_only(levels, self.levels)
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "_key", levels.tobytes())
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from .lane_work import read_only
+
 # Parts of a frame, at most, and images of which they are kept. Four searched ResNet-20 (zcu104), 48
 # traced images, frame II by the model: 0.4 to 1.7 % too long with these; 0.6 to 2.0 % with 128
 # parts, -0.4 to 0.7 % with 32, of 256 images each. MobileNet-EdgeTPU (u250): the same for 64 to
@@ -34,9 +36,7 @@ class WorkShares:
         levels = np.ascontiguousarray(self.levels)
         if levels.ndim != 2 or not levels.size or levels.dtype != np.uint8:
             raise ValueError(f"expected bytes (images, parts), got {levels.dtype} {levels.shape}")
-        if levels is self.levels and levels.flags.writeable:
-            levels = levels.copy()
-        levels.flags.writeable = False
+        levels = read_only(levels, self.levels)
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "_key", levels.tobytes())
 
