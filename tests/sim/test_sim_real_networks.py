@@ -29,7 +29,7 @@ class Network:
     images: int
 
 
-RESNET = Network("cifar10/resnet20_jpeg.onnx", "cifar10/dataset.toml", 24, 64)
+RESNET = Network("cifar10/resnet20_jpeg.onnx", "cifar10/dataset.toml", 64, 64)
 MOBILENET = Network("imagenet/mobilenetv3_small.onnx", "imagenet/tf128.toml", 4, 64)
 SQUEEZENET = Network("imagenet/squeezenet1.1.onnx", "imagenet/dataset.toml", 24, 256)
 NATURAL, CLIPPED = (0.0, 0.0), (0.5, 0.2)  # shares of weights and activations
@@ -37,7 +37,12 @@ CASES = [
     (RESNET, "zcu104", NATURAL),
     (RESNET, "u250", NATURAL),
     (RESNET, "zcu104", CLIPPED),
-    (RESNET, "u250", CLIPPED),
+    pytest.param(
+        *(RESNET, "u250", CLIPPED),
+        marks=pytest.mark.xfail(
+            strict=True, reason="broadcast engines at a few cycles a position: -4.3 %, see fidelity"
+        ),
+    ),
     (MOBILENET, "u250", CLIPPED),
     (SQUEEZENET, "u250", CLIPPED),
 ]
@@ -68,7 +73,11 @@ def _held_to_limits(
     )
     row = run_case(case)
     whole, median, worst = row.frame_ii_error, median_layer_error(row), worst_layer_error(row)
-    assert whole is not None and median is not None and worst is not None
+    assert whole is not None
+    if not row.layer_errors:  # dense layers do not wait, and were faster
+        assert whole == 0.0
+        return
+    assert median is not None and worst is not None
     print(
         f"{network.model} on {device}, clipped {clipped}: network {whole:+.2%}, "
         f"{len(row.layer_errors)} sparse layers, median {median:.2%}, worst {worst:+.2%}"
