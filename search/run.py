@@ -143,7 +143,7 @@ def _identity(problem: Problem) -> Mapping[str, JsonValue]:
     return {
         **{name: getattr(spec, name) for name in _ASKED},
         **({} if spec.clips == CLIPS else {"clips": spec.clips}),  # as in studies of before
-        **({} if spec.refitting is Refit.NONE else {"refit": spec.refit}),
+        **({} if spec.refitting is Refit.NONE else {"refit": spec.refitting.value}),
         **_asked_of_designs(spec),
         **({"layer_bits": list(spec.layer_bits)} if spec.layer_bits else {}),
         "objective": asdict(spec.objective),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -76,8 +76,8 @@ class SearchSpec:
         bits: word length of activations and weights, one of ``ACC_BITS``.
         layer_bits: fewer ones, descending, that single layers may have instead.
         clips: how weights are clipped, see ``weight_clips_of``.
-        refit: one of ``REFIT_NAMES``, what is done to filters after clips; None becomes filters for
-            the default strategy, none for the published ones.
+        refit: one of ``REFIT_NAMES``, what is done to filters after clips; None: filters for the
+            default strategy, none for the published ones.
         storage: URL of an Optuna storage, or None for ``study.journal`` in the output folder; files
             have it without its password.
         study: name of the study in the storage, or None for one made from this spec.
@@ -106,9 +106,6 @@ class SearchSpec:
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
 
     def __post_init__(self) -> None:
-        if self.refit is None:
-            usual = Refit.FILTERS if self.strategy == DEFAULT else Refit.NONE
-            object.__setattr__(self, "refit", usual.value)
         mistakes = [
             Mistake(name, repr(getattr(self, name)), expected)
             for name, good, expected in (
@@ -150,7 +147,7 @@ class SearchSpec:
                     f"descending, below bits, of {_list(tuple(map(str, ACC_BITS)))}",
                 ),
                 ("clips", not _clips_refused(self.clips), _clips_refused(self.clips)),
-                ("refit", self.refit in REFIT_NAMES, f"one of {_list(REFIT_NAMES)}"),
+                ("refit", self.refit in (None, *REFIT_NAMES), f"one of {_list(REFIT_NAMES)}"),
                 ("clock_mhz", self.clock_mhz is None or self.clock_mhz > 0, "above 0"),
             )
             if not good
@@ -166,7 +163,9 @@ class SearchSpec:
     @property
     def refitting(self) -> Refit:
         """What is done after clips."""
-        return Refit(self.refit or Refit.NONE)
+        if self.refit is None:
+            return Refit.FILTERS if self.strategy == DEFAULT else Refit.NONE
+        return Refit(self.refit)
 
     @property
     def aim(self) -> Aim:
@@ -232,7 +231,7 @@ FORMAT = FileFormat(
 
 def _shown(spec: SearchSpec) -> dict[str, object]:
     shown = None if spec.storage is None else shown_url(spec.storage)
-    return {**asdict(spec), "storage": shown}
+    return {**asdict(spec), "storage": shown, "refit": spec.refitting.value}
 
 
 def spec_toml(spec: SearchSpec) -> str:
@@ -271,11 +270,13 @@ def read_spec(path: str | Path) -> SearchSpec:
     values = data.model_dump(exclude={"schema_version", "objective"})
     values["layer_bits"] = tuple(data.layer_bits)
     try:
-        return SearchSpec(**values, objective=ObjectiveWeights(**data.objective.model_dump()))
+        spec = SearchSpec(**values, objective=ObjectiveWeights(**data.objective.model_dump()))
     except SpecError as error:
         raise SpecError(
             [Mistake(f"{path}: {m.where}", m.value, m.expected) for m in error.mistakes]
         ) from None
+    usual = replace(spec, refit=None)
+    return usual if usual.refitting is spec.refitting else spec
 
 
 def check_resumable(spec: SearchSpec, kept: SearchSpec, where: str | Path) -> None:

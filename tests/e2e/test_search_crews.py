@@ -142,7 +142,7 @@ def test_four_workers_on_postgresql_and_two_are_killed(spec: SearchSpec, tmp_pat
         pytest.skip(f"NOT TESTED with PostgreSQL: {why}")
     folder = tmp_path / "out"
     with postgres.server() as url:
-        asked = replace(spec, trials=64, storage=url)
+        asked = replace(spec, trials=16, storage=url)
         # before the search, which would make the tables at the same moment
         log = TrialLog.open(folder, url, name_of(asked))
         with started(command(asked, folder, "--workers", "4", "--storage", url)) as process:
