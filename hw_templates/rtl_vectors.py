@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hass.cost import EngineKind
-from hass.cost.lanes import segment_cycles
 from hass.fixed_point import IntArray, wrap
 from hass.intmath import ceil_div
 from hass.reference import clip
 from hass.reference_ops import windows
+from hass.segment_cycles import segment_cycles
 
 from .conv_block import ConvPlan
 from .rtl_layer import RtlLayer

@@ -7,7 +7,7 @@ import numpy as np
 from hass import ops
 from hass.cost import Folding
 from hass.cost.foldings import IntArray
-from hass.cost.lanes import segment_cycles
+from hass.segment_cycles import block_rates
 from hass.snake import snake_deal
 from hass.sparsity import LayerSparsity
 
@@ -15,15 +15,13 @@ from hass.sparsity import LayerSparsity
 def dealt_blocks(op: ops.Conv2d, folding: Folding, sparsity: LayerSparsity) -> IntArray:
     """(windows, lanes in) block of channels of each window: groups are dealt to coarse_group,
     the blocks of a group to coarse_in, by falling rate in snake order."""
-    histogram = sparsity.histogram(folding.packed)
-    one = np.ones(1, dtype=np.int64)
-    rates = (histogram.probabilities() @ segment_cycles(histogram.segment_products, one))[:, 0]
-    by_group = rates.reshape(op.groups, -1)
+    by_group = block_rates(sparsity.histogram(folding.packed), op.groups)
     inside = np.stack([snake_deal(group, folding.coarse_in) for group in by_group])
     groups = snake_deal(by_group.mean(axis=1), folding.coarse_group)
     # (rounds, coarse_group, blocks of a lane, coarse_in) -> (windows, lanes in)
     blocks = inside[groups] + (groups * by_group.shape[1])[:, :, None, None]
-    return blocks.transpose(0, 2, 1, 3).reshape(-1, folding.coarse_group * folding.coarse_in)
+    dealt = blocks.transpose(0, 2, 1, 3).reshape(-1, folding.coarse_group * folding.coarse_in)
+    return np.asarray(dealt)
 
 
 def dealt_filters(

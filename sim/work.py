@@ -11,10 +11,11 @@ import numpy.typing as npt
 from hass import ops
 from hass.cost import EngineKind, Estimate, Folding, as_arrays
 from hass.cost.foldings import DATA_DEPENDENT
-from hass.cost.lanes import sampled_cycles, segment_cycles
+from hass.cost.lanes import sampled_cycles
 from hass.cost.ops.conv import one_filter
 from hass.cost.static_schedule import static_window_cycles
 from hass.graph import Graph, Layer
+from hass.segment_cycles import segment_cycles
 from hass.sparsity import LayerSparsity, SparsityProfile
 
 from . import columns as c

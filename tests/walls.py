@@ -48,6 +48,7 @@ LAYERS = {
     "hass.prune": 3,
     "hass.reference": 3,
     "hass.reference_ops": 3,
+    "hass.segment_cycles": 3,
     "hass.setting_record": 3,
     "hass.snake": 0,
     "hass.sparsity": 3,

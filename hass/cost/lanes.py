@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..intmath import divisors
+from ..segment_cycles import block_rates, falling, mean_cycles, segment_cycles
 from ..snake import folded
 from ..sparsity import SegmentHistogram, WindowSample
 from .foldings import IntArray
@@ -63,12 +64,6 @@ class LaneCycles:
     saved: FloatArray
 
 
-def segment_cycles(products: int, fine: IntArray) -> FloatArray:
-    """Cycles of a segment with k = 0..products active products: (products + 1, len(fine))."""
-    active = np.arange(products + 1, dtype=np.int64)[:, None]
-    return np.asarray(np.maximum(1, -(-active // fine[None, :])), dtype=np.float64)
-
-
 def _folds(lanes: Lanes, axis: int) -> Iterator[tuple[int, Lanes]]:
     """(count, lanes joined to so many) along an axis, for all divisors from the largest on."""
     made = {lanes.shape[axis]: lanes}
@@ -90,14 +85,8 @@ def sampled_cycles(
     every = np.array([fine], dtype=np.int64)
     cycles = segment_cycles(histogram.segment_products, every)[:, 0][products]
     means = cycles.mean(axis=(0, 3))
-    move = _expected(histogram, every, groups)[:, :, 0] - means
+    move = mean_cycles(histogram, every, groups)[:, :, 0] - means
     return np.asarray(cycles + move[..., None])
-
-
-def _expected(histogram: SegmentHistogram, fine: IntArray, groups: int) -> FloatArray:
-    """(groups, blocks, fine) mean cycles of a segment."""
-    means = histogram.probabilities() @ segment_cycles(histogram.segment_products, fine)
-    return means.reshape(groups, -1, len(fine))
 
 
 def _segments(
@@ -117,12 +106,10 @@ def _segments(
         each block moved to its mean in the histogram; and (blocks, groups, fine, 1) by how much.
     """
     groups = rates.shape[0]
-    by_block = _expected(histogram, np.ones(1, dtype=np.int64), groups)[:, :, 0]
-    group = np.argsort(-by_block.mean(axis=1), kind="stable")[:, None]
-    block = np.argsort(-by_block, axis=1, kind="stable")
+    group, block = falling(block_rates(histogram, groups))
     chosen = np.argsort(-rates, axis=1, kind="stable")[group[:, 0]]
     products = sample.segments(groups, histogram.packed)
-    dealt = (group[:, :, None], block[group[:, 0], :, None], chosen[:, None, :])
+    dealt = (group[:, :, None], block[:, :, None], chosen[:, None, :])
     products = np.maximum(products[:, *dealt].transpose(3, 2, 1, 0), 1) - 1
     small = products.astype(np.min_scalar_type(histogram.segment_products), order="C")
     step = max(1, _WORDS_AT_ONCE // small.size)
@@ -133,7 +120,7 @@ def _segments(
         for index, multipliers in enumerate(fine.tolist()):
             cycles[..., index, :-1] = small // small.dtype.type(multipliers)
         cycles[..., -1] = cycles[..., :-1].mean(axis=-1)
-        expected = _expected(histogram, fine, groups)[group, block[group[:, 0]]].swapaxes(0, 1)
+        expected = mean_cycles(histogram, fine, groups)[group, block].swapaxes(0, 1)
         move = expected - 1.0 - cycles[..., -1].mean(axis=0, dtype=np.float64)
         moves = move.astype(np.float32)
         cycles[..., -1] += moves
@@ -186,7 +173,7 @@ def lane_cycles(
         found[..., fine, :] = cycles.reshape(2, *grid, -1, positions)
     lanes_of = outs[:, None, None, None] * ins[:, None, None] * together[:, None]
     per_segment = lanes_of / (rates.size * blocks)
-    mean = _expected(histogram, np.arange(1, max_fine + 1), groups).mean(axis=(0, 1))
+    mean = mean_cycles(histogram, np.arange(1, max_fine + 1), groups).mean(axis=(0, 1))
     beyond = found[..., :-1].mean(axis=-1, dtype=np.float64)
     windows, joined = np.maximum((1.0 + beyond * per_segment) * (mean / of_sample), mean)
     never = np.maximum(1.0 + found[1, ..., -1] * per_segment, mean)

@@ -27,12 +27,12 @@ import numpy.typing as npt
 
 from .. import ops
 from ..graph import Graph, Layer
+from ..segment_cycles import segment_cycles
 from ..sparsity import LayerSparsity, SegmentHistogram, SparsityProfile
 from ..work_shares import MOST_PARTS
 from .coefficients import coefficients
 from .flow import layer_shapes
 from .foldings import DATA_DEPENDENT, EngineKind, Folding, as_arrays, passes_of
-from .lanes import segment_cycles
 from .ops.conv import compute_cycles, engine_stages
 from .result import Estimate, FifoEstimate
 from .shape import LayerShape
@@ -93,7 +93,7 @@ def _uneven(
     slope = follows(measured.histogram(folding.packed), folding.fine)
     relative = 1.0 + slope * (measured.work.relative() - 1.0)
     if folding.engine is EngineKind.BROADCAST:
-        factors = _image_factors(layer, folding, shape, profile.layers[layer.name])
+        factors = _image_factors(layer, folding, shape, profile.layers[layer.name], cycles)
         relative = relative * factors[: len(relative), None]
         relative /= relative.mean()
     parts = relative.shape[1]
@@ -102,9 +102,10 @@ def _uneven(
 
 
 def _image_factors(
-    layer: Layer, folding: Folding, shape: LayerShape, sparsity: LayerSparsity
+    layer: Layer, folding: Folding, shape: LayerShape, sparsity: LayerSparsity, cycles: int
 ) -> FloatArray:
-    """(images,) how long the lanes of a broadcast engine take, for as much work.
+    """(images,) how long the lanes of a broadcast engine, of so many cycles a frame, take for as
+    much work.
 
     Lanes with FIFOs are between those that are joined after every window and those that never are:
     where, follows from their means.
@@ -117,8 +118,8 @@ def _image_factors(
     blocks = shape.inputs[0].channels // groups // folding.packed
     alone = lanes.of_lanes(blocks, groups, 1, 1)[0]
     windows, slowest = lanes.of_lanes(blocks, groups, folding.coarse_in, folding.coarse_group)
-    lockstep = replace(folding, lane_fifo_depth=1)
-    cycles, joined = compute_cycles(shape, as_arrays([folding, lockstep]), sparsity).tolist()
+    lockstep = as_arrays([replace(folding, lane_fifo_depth=1)])
+    joined = int(compute_cycles(shape, lockstep, sparsity)[0])
     least = float(slowest.mean() / windows.mean())
     share = (cycles / joined - least) / (1.0 - least) if least < 1.0 else 1.0
     return np.asarray((slowest + min(max(share, 0.0), 1.0) * (windows - slowest)) / alone)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..intmath import divisors
 from ..lane_work import FloatArray, LaneWork, lane_work_of
+from ..segment_cycles import block_rates, falling
 from ..snake import folded
 from ..sparsity import SegmentHistogram
 from .occupancy import MaskArray
@@ -52,11 +53,8 @@ def _dealt(
     """(blocks, groups, n, P) cycles of the segments, blocks and groups by falling mean."""
     shape = (groups, -1, histogram.packed, *counts.shape[1:])
     segments = np.maximum(counts.reshape(shape).sum(axis=2, dtype=np.float32), 1.0)
-    least = np.maximum(np.arange(histogram.segment_products + 1), 1)
-    means = (histogram.probabilities() @ least).reshape(groups, -1)
-    group = np.argsort(-means.mean(axis=1), kind="stable")[:, None]
-    block = np.argsort(-means, axis=1, kind="stable")
-    return np.ascontiguousarray(segments[group, block[group[:, 0]]].swapaxes(0, 1))
+    dealt = segments[falling(block_rates(histogram, groups))]
+    return np.ascontiguousarray(dealt.swapaxes(0, 1))
 
 
 def _lane_work(

@@ -19,9 +19,10 @@ from hass.cost.kernels.joined import join
 from hass.cost.kernels.lanes import walk
 from hass.cost.kernels.static import cycles_by_lanes, exchanged_order
 from hass.cost.lane_filters import exchange_allowed
-from hass.cost.lanes import Lanes, folded
+from hass.cost.lanes import Lanes
 from hass.fixed_point import IntArray
 from hass.intmath import divisors
+from hass.snake import folded
 
 few = settings(max_examples=30)
 sizes = st.sampled_from([1, 2, 3, 4, 6, 12])

@@ -12,8 +12,8 @@ from hass.cost.lane_steps import (
     stepped_fines,
     stepped_positions,
 )
-from hass.cost.lanes import folded
 from hass.intmath import divisors
+from hass.snake import folded
 
 BLOCKS, POSITIONS, FILTERS = 64, 32, 8
 

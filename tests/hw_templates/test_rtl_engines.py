@@ -11,8 +11,8 @@ import pytest
 import rtl_bench as bench
 from rtl_bench import ACC_BITS, TRAFFICS, IntArray, Log, Stimulus
 
-from hass.cost.lanes import segment_cycles
 from hass.cost.primitives import ceil_div, clog2
+from hass.segment_cycles import segment_cycles
 
 SEGMENTS = 60
 
