@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from . import ops
 from .errors import GraphError
+from .read_only import read_only
 from .values import FeatureMap
 
 FloatArray = npt.NDArray[np.float32]
@@ -172,11 +173,7 @@ class Weights(Mapping[str, FloatArray]):
     def __init__(self, arrays: Mapping[str, npt.ArrayLike]) -> None:
         frozen: dict[str, FloatArray] = {}
         for name in sorted(arrays):
-            array = np.ascontiguousarray(arrays[name], dtype=np.float32)
-            if array is arrays[name] and array.flags.writeable:
-                array = array.copy()
-            array.flags.writeable = False
-            frozen[name] = array
+            frozen[name] = read_only(arrays[name], np.float32)
         self._arrays = frozen
 
     def __getitem__(self, name: str) -> FloatArray:

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .intmath import divisors
+from .read_only import read_only
 
 FloatArray = npt.NDArray[np.float64]
-Levels = TypeVar("Levels", np.uint8, np.uint16)
 _LEVELS = 65535  # of two bytes
-
-
-def read_only(levels: npt.NDArray[Levels], given: npt.NDArray[Levels]) -> npt.NDArray[Levels]:
-    """A value's array, contiguous; a copy where whoever gave it could still write to it."""
-    if levels is given and levels.flags.writeable:
-        levels = levels.copy()
-    levels.flags.writeable = False
-    return levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +33,7 @@ class LaneWork:
     _key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        levels = np.ascontiguousarray(self.levels)
+        levels = np.asarray(self.levels)
         if levels.ndim != 4 or len(levels) != 2 or not levels.size or levels.dtype != np.uint16:
             raise ValueError(
                 f"expected two bytes each of (2, ins, groups, images), got {levels.dtype} "
@@ -50,7 +41,7 @@ class LaneWork:
             )
         if not levels.all():
             raise ValueError("expected levels above 0: a position takes a cycle at least")
-        levels = read_only(levels, self.levels)
+        levels = read_only(self.levels, np.uint16)
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "_key", levels.tobytes())
 

@@ -15,6 +15,7 @@ from .errors import ProfileError
 from .filter_refit import FilterRefit
 from .graph import Graph, Weights
 from .lane_work import LaneWork
+from .read_only import read_only
 from .work_shares import WorkShares
 
 CountArray = npt.NDArray[np.int64]
@@ -79,12 +80,9 @@ class SegmentHistogram:
     _digest: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        counts = np.ascontiguousarray(self.counts, dtype=np.int64)
-        if counts is self.counts and counts.flags.writeable:
-            counts = counts.copy()
+        counts = read_only(self.counts, np.int64)
         if counts.ndim != 2 or counts.min() < 0 or (counts.sum(axis=1) < 1).any():
             raise ValueError(f"counts must be 2-D, >= 0, a sample per block: {counts.shape}")
-        counts.flags.writeable = False
         object.__setattr__(self, "counts", counts)
         state = hashlib.sha256(f"{self.packed}{counts.shape}".encode())
         state.update(counts.tobytes())

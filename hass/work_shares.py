@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .lane_work import read_only
+from .read_only import read_only
 
 # Parts of a frame, at most, and images of which they are kept. Four searched ResNet-20 (zcu104), 48
 # traced images, frame II by the model: 0.4 to 1.7 % too long with these; 0.6 to 2.0 % with 128
@@ -33,10 +33,10 @@ class WorkShares:
     _key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        levels = np.ascontiguousarray(self.levels)
+        levels = np.asarray(self.levels)
         if levels.ndim != 2 or not levels.size or levels.dtype != np.uint8:
             raise ValueError(f"expected bytes (images, parts), got {levels.dtype} {levels.shape}")
-        levels = read_only(levels, self.levels)
+        levels = read_only(self.levels, np.uint8)
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "_key", levels.tobytes())
 

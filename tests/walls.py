@@ -20,6 +20,7 @@ LAYERS = {
     "hass.intmath": 0,
     "hass.lane_work": 0,
     "hass.near": 0,
+    "hass.read_only": 0,
     "hass.validation": 0,
     "hass.fixed_point": 1,
     "hass.channels": 1,
