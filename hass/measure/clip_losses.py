@@ -221,7 +221,7 @@ def measure_clip_losses(
         macs = 0
         for layer, cut in before.items():
             behind = front.behind(cut)
-            restored = {name: targets[name] for name in (layer,) if name in targets}
+            restored = {layer: targets[layer]} if targets else {}
             model = write_model(behind, weights, free=layer, restored=restored)
             session = open_session(model, more=(FREE_WEIGHT, FREE_THRESHOLD))
             sums[layer] = tuple(

@@ -68,6 +68,7 @@ def test_lanes_of_each_image_are_counted_window_by_window(
             slowest[image] = lanes.max()
         levels = found.of_lanes(blocks, groups, ins, together)
         unit = levels[0, 0] / windows[0] if unit is None else unit
+        # levels are whole 65535ths of the largest, and the unit has one of them rounded
         assert levels[0] == pytest.approx(windows * unit, rel=1e-3)
         assert levels[1] == pytest.approx(slowest * unit, rel=1e-3)
     alone = found.of_lanes(blocks, groups, 1, 1)

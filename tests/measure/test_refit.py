@@ -78,6 +78,7 @@ def test_means_and_deviations_are_the_dense_networks(
         means, deviations = values.mean(1), values.std(1)
         assert targets.dense[name].means == pytest.approx(means, rel=1e-4, abs=1e-5)
         assert targets.dense[name].deviations == pytest.approx(deviations, rel=1e-4)
+        # sums over positions are float32, and scales and shifts have six digits
         largest = deviations.max()
         assert found[name].mean(1) == pytest.approx(means, rel=1e-3, abs=1e-3 * largest)
         assert found[name].std(1) == pytest.approx(deviations, rel=2e-3)
