@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 UNKNOWN = -1  # a time that depends on one not computed yet
+ALWAYS = -2  # instead of a time: nothing has to come before
 
 # kinds of actor
 STEPS, WINDOW, ENGINE = range(3)
@@ -48,13 +49,15 @@ ACTOR_COLUMNS = 27
     SUB,  # ENGINE: filters done of the present window
     LAST_TIME,  # of the latest step
     FIRST_OUT,  # when the first beat left the block
-    BUSY,  # cycles at work; of an ENGINE lanes waiting for each other included
+    BUSY,  # cycles at work; of an ENGINE's lanes waiting for each other and for windows included
+    FILL,  # ENGINE: of BUSY, what came before the first window
+    ALONE,  # WINDOW: when the latest beat would have come if it waited for the engine alone
     INPUT_STALL,
     OUTPUT_STALL,
     WAITS_SIDE,
     WAITS_FIFO,
-) = range(10)
-STATE_COLUMNS = 10
+) = range(12)
+STATE_COLUMNS = 12
 NOT_WAITING, WAITS_INPUT, WAITS_OUTPUT, WAITS_PARTNER = range(4)
 
 # columns of ``fifos``

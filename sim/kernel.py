@@ -165,19 +165,20 @@ def _fire_steps(t: Tables, actor: int) -> bool:
 
 
 @register_jitable
-def _space_at(t: Tables, actor: int) -> int:
-    """When the line buffer has room for the next beat; UNKNOWN if the engine is not so far."""
+def _slot_before(t: Tables, actor: int) -> int:
+    """Slot of the window whose end makes room for the next beat in the line buffer; ALWAYS where
+    there is room, UNKNOWN if the engine is not so far."""
     engine = t.actors[actor, c.PARTNER]
     frame_beats = t.actors[actor, c.BEATS_PER_FRAME]
     old = t.state[actor, c.STEP] - t.actors[actor, c.CAPACITY_BEATS]
     if old < 0:
-        return 0
+        return c.ALWAYS
     frame = old // frame_beats
     beat = old - frame * frame_beats
     pixel = beat // t.actors[actor, c.BEATS_PER_PIXEL]
     last = t.positions[t.actors[actor, c.TABLE] + pixel]
     if last < 0:
-        return 0
+        return c.ALWAYS
     block = (beat - pixel * t.actors[actor, c.BEATS_PER_PIXEL]) // t.actors[engine, c.PACKED]
     per_position = t.actors[engine, c.ROUNDS] * t.actors[engine, c.BLOCKS]
     if t.actors[engine, c.WHOLE]:
@@ -185,15 +186,15 @@ def _space_at(t: Tables, actor: int) -> int:
     window = (frame * t.actors[engine, c.POSITIONS] + last) * per_position + block
     if window >= t.state[engine, c.STEP]:
         return _wait(t, actor, c.WAITS_PARTNER, -1)
-    slot = t.actors[engine, c.RING_OFFSET] + (window & t.actors[engine, c.RING_MASK])
-    return int(t.done_times[slot])
+    return int(t.actors[engine, c.RING_OFFSET] + (window & t.actors[engine, c.RING_MASK]))
 
 
 @register_jitable
 def _fire_window(t: Tables, actor: int) -> bool:
-    space = _space_at(t, actor)
-    if space == c.UNKNOWN:
+    before = _slot_before(t, actor)
+    if before == c.UNKNOWN:
         return False
+    space = t.done_times[before] if before != c.ALWAYS else 0
     inputs = _inputs_at(t, actor, 1)
     if inputs == c.UNKNOWN:
         return False
@@ -203,16 +204,22 @@ def _fire_window(t: Tables, actor: int) -> bool:
     t.state[actor, c.INPUT_STALL] += ready - after
     t.state[actor, c.OUTPUT_STALL] += time - ready
     t.state[actor, c.BUSY] += 1
-    slot = t.state[actor, c.STEP] & t.actors[actor, c.RING_MASK]
-    t.done_times[t.actors[actor, c.RING_OFFSET] + slot] = time
+    alone = t.state[actor, c.ALONE] + 1
+    if before != c.ALWAYS:
+        alone = max(alone, t.alone_times[before])
+    t.state[actor, c.ALONE] = alone
+    slot = t.actors[actor, c.RING_OFFSET] + (t.state[actor, c.STEP] & t.actors[actor, c.RING_MASK])
+    t.done_times[slot] = time
+    t.alone_times[slot] = alone
     _read(t, actor, 1, time)
     _finish_step(t, actor, time)
     return True
 
 
 @register_jitable
-def _window_at(t: Tables, actor: int) -> int:
-    """When the next window is complete; UNKNOWN if its last beat has not come yet."""
+def _slot_of_window(t: Tables, actor: int) -> int:
+    """Slot of the last beat of the next window; ALWAYS where none is needed, UNKNOWN if it has not
+    come yet."""
     buffer = t.actors[actor, c.PARTNER]
     per_position = t.actors[actor, c.ROUNDS] * t.actors[actor, c.BLOCKS]
     position = t.state[actor, c.STEP] // per_position
@@ -227,23 +234,26 @@ def _window_at(t: Tables, actor: int) -> int:
             pixel * t.actors[buffer, c.BEATS_PER_PIXEL] + (block + 1) * t.actors[actor, c.PACKED]
         )
     if beat < t.state[buffer, c.STEP] - t.actors[buffer, c.CAPACITY_BEATS]:
-        return 0  # overwritten since: a window of nothing but padding
+        return c.ALWAYS  # overwritten since: a window of nothing but padding
     if beat >= t.state[buffer, c.STEP]:
         return _wait(t, actor, c.WAITS_PARTNER, -1)
-    slot = t.actors[buffer, c.RING_OFFSET] + (beat & t.actors[buffer, c.RING_MASK])
-    return int(t.done_times[slot]) + 1
+    return int(t.actors[buffer, c.RING_OFFSET] + (beat & t.actors[buffer, c.RING_MASK]))
 
 
 @register_jitable
-def _begin(t: Tables, work: Work, actor: int, inputs: int) -> None:
-    """Hand the next window to the lanes."""
+def _begin(t: Tables, work: Work, actor: int, last_beat: int) -> None:
+    """Hand the next window to the lanes; it is complete with its last beat, ``_slot_of_window``."""
+    inputs = t.done_times[last_beat] + 1 if last_beat != c.ALWAYS else 0
+    alone = t.alone_times[last_beat] if last_beat != c.ALWAYS else 0
     step = t.state[actor, c.STEP]
+    if step == 0:  # what comes before the first window is no work
+        t.state[actor, c.FILL] = alone
     after = t.state[actor, c.LAST_TIME] + 1
     ring, mask = t.actors[actor, c.RING_OFFSET], t.actors[actor, c.RING_MASK]
     ahead = t.actors[actor, c.AHEAD]
     slot = ring + ((step - ahead) & mask)
     gate = t.done_times[slot] + 1 if step >= ahead else 0
-    gate_alone = t.alone_times[slot] if step >= ahead else 0
+    gate_alone = max(alone, t.alone_times[slot] if step >= ahead else 0)
     t.state[actor, c.INPUT_STALL] += max(0, inputs - after)
     lanes = t.actors[actor, c.LANE_OFFSET]
     for lane in range(lanes, lanes + t.actors[actor, c.LANES]):
@@ -305,10 +315,10 @@ def _fire_engine(t: Tables, work: Work, actor: int) -> bool:
     if outputs == c.UNKNOWN:
         return False
     if t.state[actor, c.SUB] == 0:
-        inputs = _window_at(t, actor)
-        if inputs == c.UNKNOWN:
+        last_beat = _slot_of_window(t, actor)
+        if last_beat == c.UNKNOWN:
             return False
-        _begin(t, work, actor, inputs)
+        _begin(t, work, actor, last_beat)
     if last:
         time = _put_out(t, actor, _segments(t, work, actor), outputs)
     else:

@@ -66,8 +66,8 @@ class LayerRun:
     Attributes:
         name: of the layer.
         modelled_frame_ii_cycles: what the model says that it needs per frame.
-        simulated_cycles: what it works per frame, lanes waiting for each other included, if no
-            neighbour ever keeps it waiting. None in a deadlock.
+        simulated_cycles: what it works per frame, its lanes waiting for each other and for their
+            windows included, if no neighbour ever keeps it waiting. None in a deadlock.
         input_stall_cycles: per frame, waiting for words; fill included.
         output_stall_cycles: per frame, waiting for room.
         modelled_start_cycles, simulated_start_cycles: when its first word leaves; None where none

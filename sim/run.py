@@ -155,7 +155,7 @@ def _layer_run(
     state = machine.tables.state
     engine = machine.engines[name]
     first_out = int(state[machine.outlets[name], c.FIRST_OUT])
-    work = int(state[engine, c.BUSY])
+    work = int(state[engine, c.BUSY] - state[engine, c.FILL])
     if name in machine.windows:
         work = max(work, int(state[machine.windows[name], c.BUSY]))
     return LayerRun(

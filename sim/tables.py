@@ -24,8 +24,8 @@ class Tables(NamedTuple):
             ENGINE, the pixel that completes a position's window (-1: none), per position.
         done_times: rings: for WINDOW, when a beat was taken; for ENGINE, when all lanes had done
             a window and its results had left.
-        alone_times: the same rings for ENGINE: cycles of work until a window was done, had no
-            neighbour ever kept it waiting.
+        alone_times: the same rings, had no neighbour ever kept the two waiting: cycles until a beat
+            was taken, and until a window was done.
         lane_times: when each lane finished its latest segment.
         lane_work: the same, had no neighbour ever kept the engine waiting.
         frame_done: (A, frames) time of an actor's last step of each frame.

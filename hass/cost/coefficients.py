@@ -9,7 +9,7 @@ from typing import Literal
 
 import pydantic
 
-COST_MODEL_VERSION = 8  # raised when an estimate of the same folding changes
+COST_MODEL_VERSION = 9  # raised when an estimate of the same folding changes
 
 
 class _Strict(pydantic.BaseModel):

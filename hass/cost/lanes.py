@@ -28,6 +28,7 @@ from ..intmath import divisors
 from ..segment_cycles import block_rates, falling, mean_cycles, segment_cycles
 from ..snake import folded
 from ..sparsity import SegmentHistogram, WindowSample
+from .feeding import NO_FEEDS, FedLanes, Feeds, near, shares_of, window_trend
 from .foldings import IntArray
 from .lane_steps import between_fines, saved_shares, stepped_fines, stepped_positions
 
@@ -52,6 +53,7 @@ class LaneCycles:
             window and after every output position, and of the slowest lane.
         saved: (outs, ins, groups, fine) share of ``windows`` beyond the mean that lanes with FIFOs
             of two windows save, if positions have nothing in common.
+        fed: the same lanes if windows take time to come in.
     """
 
     outs: IntArray
@@ -62,6 +64,7 @@ class LaneCycles:
     positions: FloatArray
     never: FloatArray
     saved: FloatArray
+    fed: FedLanes
 
 
 def _folds(lanes: Lanes, axis: int) -> Iterator[tuple[int, Lanes]]:
@@ -134,6 +137,7 @@ def lane_cycles(
     filter_rates: tuple[float, ...],
     groups: int,
     max_fine: int,
+    feeds: Feeds = NO_FEEDS,
 ) -> LaneCycles:
     """Cycles of the lanes of a layer for fine = 1..max_fine.
 
@@ -145,6 +149,7 @@ def lane_cycles(
         filter_rates: of all filters.
         groups: of the layer.
         max_fine: largest number of multipliers of an engine.
+        feeds: what comes in meanwhile.
     """
     from .kernels.joined import join  # here, as it loads numba
 
@@ -157,6 +162,13 @@ def lane_cycles(
     some = stepped_positions(positions - 1)
     saved: list[FloatArray] = []
     of_sample = np.empty(max_fine)
+    in_window = rates.shape[1] / outs  # segments of a lane
+    feed = np.asarray(feeds.segments).reshape(len(outs), -1)
+    # beyond the first of a window's segments, and a cycle
+    feeding = np.stack([feed - 1.0, feed / feeds.window_cycles], axis=-1)
+    feeding = (feeding * in_window[:, None, None]).astype(np.float32)
+    fed_mean = np.empty((*grid, feed.shape[1], max_fine))
+    squares = np.empty((*grid, max_fine))
     first = 0
     for segments, move in _segments(sample, histogram, rates, max_fine):
         fine = slice(first, first + segments.shape[3])
@@ -168,16 +180,75 @@ def lane_cycles(
             moved = 1.0 + move[:, :, chosen].swapaxes(2, 3)
             whole = np.add(stepped, moved, order="C")
             saved.append(saved_shares([lanes for _, lanes in _folds(whole, 0)][::-1]))
-        cycles = np.empty((2, *grid, segments.shape[3] * positions), dtype=np.float32)
-        join(segments.reshape(*segments.shape[:3], -1), outs, ins, together, *cycles)
-        found[..., fine, :] = cycles.reshape(2, *grid, -1, positions)
+        words = segments.shape[3] * positions
+        cycles = np.empty((3, *grid, words), dtype=np.float32)
+        fed = np.empty((*grid, feed.shape[1], words), dtype=np.float32)
+        dealt = segments.reshape(*segments.shape[:3], -1)
+        join(dealt, outs, ins, together, feeding, cycles[0], cycles[1], fed, cycles[2])
+        found[..., fine, :] = cycles[:2].reshape(2, *grid, -1, positions)
+        squares[..., fine] = _of_positions(cycles[2], positions)
+        fed_mean[..., fine] = _of_positions(fed, positions)
     lanes_of = outs[:, None, None, None] * ins[:, None, None] * together[:, None]
     per_segment = lanes_of / (rates.size * blocks)
     mean = mean_cycles(histogram, np.arange(1, max_fine + 1), groups).mean(axis=(0, 1))
     beyond = found[..., :-1].mean(axis=-1, dtype=np.float64)
-    windows, joined = np.maximum((1.0 + beyond * per_segment) * (mean / of_sample), mean)
+    counted = 1.0 + beyond * per_segment
+    several = 1.0 + fed_mean * per_segment[..., None]
+    starved = several - np.maximum(counted[0][..., None, :], feed[:, None, None, :, None])
+    of_fed = _fed(
+        histogram, found[0], squares, counted[0], feed, starved, in_window, (ins, together)
+    )
+    windows, joined = np.maximum(counted * (mean / of_sample), mean)
     never = np.maximum(1.0 + found[1, ..., -1] * per_segment, mean)
     windows = np.maximum(windows, never)
     joined = joined.clip(never, windows)
     shares = between_fines(np.concatenate(saved, axis=-1), max_fine)
-    return LaneCycles(outs, ins, together, mean, windows, joined, never, shares)
+    return LaneCycles(outs, ins, together, mean, windows, joined, never, shares, of_fed)
+
+
+def _of_positions(cycles: Lanes, positions: int) -> FloatArray:
+    """Mean over the sample's positions: (..., fine) of (..., fine x positions)."""
+    fines = cycles.shape[-1] // positions
+    by_fine = cycles.reshape(*cycles.shape[:-1], fines, positions)
+    return np.asarray(by_fine[..., :-1].mean(axis=-1, dtype=np.float64))
+
+
+def _fed(
+    histogram: SegmentHistogram,
+    totals: Lanes,
+    squares: FloatArray,
+    counted: FloatArray,
+    feed: FloatArray,
+    starved: FloatArray,
+    in_window: FloatArray,
+    shape: tuple[IntArray, IntArray],
+) -> FedLanes:
+    """What lanes in lockstep wait for windows that come in.
+
+    Args:
+        histogram: of all segments.
+        totals: (outs, ins, groups, fine, positions + 1) cycles of a position beyond the first.
+        squares: (outs, ins, groups, fine) sums of a position's windows' squares.
+        counted: (outs, ins, groups, fine) cycles per segment.
+        feed: (outs, feeds) cycles that a segment takes to come in.
+        starved: of ``FedLanes``.
+        in_window: (outs,) segments of a lane.
+        shape: coarse_in and coarse_group, ascending.
+    """
+    ins, together = shape
+    trend, of_trend = window_trend(histogram, ins, together, counted.shape[-1])
+    windows = (ins[-1] // ins)[:, None, None] * (together[-1] // together)[:, None]
+    places = np.ones((*counted.shape, trend.shape[-1]))
+    noise = np.zeros(counted.shape)
+    close = near(counted[..., None, :], feed[:, None, None, :, None]).any(axis=-2)
+    if close.any():
+        beyond = totals[..., :-1][close].astype(np.float64)  # cells, positions
+        several = np.broadcast_to(windows, counted.shape)[close]
+        segments = in_window[:, None, None, None] * windows
+        first = np.broadcast_to(segments, counted.shape)[close]
+        places[close] = shares_of(beyond + first[:, None])
+        within = squares[close] / several - ((beyond / several[:, None]) ** 2).mean(axis=1)
+        relative = within / ((first + beyond.mean(axis=1)) / several) ** 2
+        apart = relative - np.broadcast_to(of_trend, counted.shape)[close]
+        noise[close] = np.maximum(apart, 0.0) * several / np.maximum(several - 1, 1)
+    return FedLanes(np.maximum(starved, 0.0), noise, places, trend)

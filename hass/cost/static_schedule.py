@@ -38,11 +38,13 @@ class StaticCycles(NamedTuple):
     """What static engines need.
 
     Attributes:
-        cycles: of one output position, joined lanes.
+        cycles: of one output position, joined lanes, if windows are always there.
+        fed: the same if they come in word by word.
         exchanged: whether the lanes' filters are exchanged.
     """
 
     cycles: IntArray
+    fed: IntArray
     exchanged: BoolArray
 
 
@@ -53,7 +55,7 @@ def _turns(segments: IntArray, fine: int) -> IntArray:
 
 @lru_cache(maxsize=512)
 def _cycles_by_lanes(
-    weights: WeightCounts, groups: int, packed: int, fines: tuple[int, ...]
+    weights: WeightCounts, groups: int, packed: int, least: int, fines: tuple[int, ...]
 ) -> StaticCycles:
     """(fines, outs, ins, groups), for every coarse_out, coarse_in and coarse_group: the divisors of
     the filters, blocks and groups, ascending."""
@@ -63,6 +65,7 @@ def _cycles_by_lanes(
     blocks, filters = segments.shape[1], segments.shape[0] // groups
     outs, ins, grouped = (np.array(divisors(count)) for count in (filters, blocks, groups))
     result = np.empty((len(fines), len(outs), len(ins), len(grouped)), dtype=np.int64)
+    fed = np.empty_like(result)
     exchanged = np.empty(result.shape, dtype=np.bool_)
     allowed = exchange_allowed(outs[:, None], ins, filters) & (groups == 1)
     orders = np.zeros((len(outs), filters), dtype=np.int64)
@@ -71,12 +74,14 @@ def _cycles_by_lanes(
     every = np.arange(packed * weights.taps + 1)
     for index, fine in enumerate(fines):
         turns = _turns(every, fine).astype(np.int32)[segments].reshape(groups, filters, blocks)
-        found = result[index], exchanged[index]
-        cycles_by_lanes(turns, outs, ins, grouped, allowed, orders, *found)
-    return StaticCycles(result, exchanged)
+        found = result[index], fed[index], exchanged[index]
+        cycles_by_lanes(turns, outs, ins, grouped, allowed, orders, least, *found)
+    return StaticCycles(result, fed, exchanged)
 
 
-def static_cycles(op: Conv2d, weights: WeightCounts, foldings: FoldingArrays) -> StaticCycles:
+def static_cycles(
+    op: Conv2d, weights: WeightCounts, foldings: FoldingArrays, pixels: float = 1.0
+) -> StaticCycles:
     """Cycles of the joined lanes of static engines for one output position, (n,) each.
 
     ceil(M / fine) per segment at weight density 1, and never more.
@@ -85,8 +90,10 @@ def static_cycles(op: Conv2d, weights: WeightCounts, foldings: FoldingArrays) ->
         op: the layer.
         weights: its non-zero weights.
         foldings: n legal foldings.
+        pixels: that come in per output position. Where that is not one, whole pixels wait in the
+            line buffer and no window is waited for.
     """
-    cycles = np.empty(len(foldings), dtype=np.int64)
+    cycles, fed = np.empty((2, len(foldings)), dtype=np.int64)
     exchanged = np.empty(len(foldings), dtype=np.bool_)
     filters, groups = divisors(weights.counts.shape[0] // op.groups), divisors(op.groups)
     channels = weights.counts.shape[1]
@@ -100,10 +107,12 @@ def static_cycles(op: Conv2d, weights: WeightCounts, foldings: FoldingArrays) ->
             np.searchsorted(divisors(channels // packed), chosen.coarse_in),
             np.searchsorted(groups, chosen.coarse_group),
         )
-        table = _cycles_by_lanes(weights, op.groups, packed, tuple(fines.tolist()))
+        least = packed if pixels == 1.0 else 0
+        table = _cycles_by_lanes(weights, op.groups, packed, least, tuple(fines.tolist()))
         cycles[rows] = table.cycles[place]
+        fed[rows] = table.fed[place]
         exchanged[rows] = table.exchanged[place]
-    return StaticCycles(cycles, exchanged)
+    return StaticCycles(cycles, fed, exchanged)
 
 
 def static_filters(op: Conv2d, weights: WeightCounts, folding: Folding) -> IntArray:

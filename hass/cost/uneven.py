@@ -27,13 +27,14 @@ import numpy.typing as npt
 
 from .. import ops
 from ..graph import Graph, Layer
+from ..intmath import ceil_div
 from ..segment_cycles import segment_cycles
 from ..sparsity import LayerSparsity, SegmentHistogram, SparsityProfile
 from ..work_shares import MOST_PARTS
 from .coefficients import coefficients
 from .flow import layer_shapes
-from .foldings import DATA_DEPENDENT, EngineKind, Folding, as_arrays, passes_of
-from .ops.conv import compute_cycles, engine_stages
+from .foldings import DATA_DEPENDENT, EngineKind, Folding, as_arrays, passes_of, streams_in
+from .ops.conv import compute_cycles, engine_cycles, engine_stages
 from .result import Estimate, FifoEstimate
 from .shape import LayerShape
 
@@ -89,16 +90,21 @@ def _uneven(
         measured = measured.of_activations(layer.op.groups)
     if measured.work is None:
         return None
-    cycles = int(compute_cycles(shape, as_arrays([folding]), profile.layers[layer.name])[0])
+    one, sparsity = as_arrays([folding]), profile.layers[layer.name]
+    cycles = int(engine_cycles(shape, one, sparsity)[0])
     slope = follows(measured.histogram(folding.packed), folding.fine)
     relative = 1.0 + slope * (measured.work.relative() - 1.0)
     if folding.engine is EngineKind.BROADCAST:
-        factors = _image_factors(layer, folding, shape, profile.layers[layer.name], cycles)
+        factors = _image_factors(layer, folding, shape, sparsity, cycles)
         relative = relative * factors[: len(relative), None]
         relative /= relative.mean()
     parts = relative.shape[1]
     spread = np.arange(MOST_PARTS) * parts // MOST_PARTS  # the same for parts of a part
-    return np.asarray(relative[:, spread] * (cycles / MOST_PARTS))
+    work = relative[:, spread] * cycles
+    # a part takes what its words take to come in, at least
+    work = np.maximum(work, ceil_div(shape.inputs[0].words, int(streams_in(one)[0])))
+    fed = int(compute_cycles(shape, one, sparsity)[0])
+    return np.asarray(work * (fed / float(work.mean()) / MOST_PARTS))
 
 
 def _image_factors(
@@ -119,7 +125,7 @@ def _image_factors(
     alone = lanes.of_lanes(blocks, groups, 1, 1)[0]
     windows, slowest = lanes.of_lanes(blocks, groups, folding.coarse_in, folding.coarse_group)
     lockstep = as_arrays([replace(folding, lane_fifo_depth=1)])
-    joined = int(compute_cycles(shape, lockstep, sparsity)[0])
+    joined = int(engine_cycles(shape, lockstep, sparsity)[0])
     least = float(slowest.mean() / windows.mean())
     share = (cycles / joined - least) / (1.0 - least) if least < 1.0 else 1.0
     return np.asarray((slowest + min(max(share, 0.0), 1.0) * (windows - slowest)) / alone)

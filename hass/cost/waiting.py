@@ -13,7 +13,6 @@ all m (``lane_fifos``).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -23,6 +22,8 @@ import numpy.typing as npt
 from ..intmath import divisors
 from ..ops import Conv2d
 from ..sparsity import LayerSparsity, SegmentHistogram, WindowSample
+from .alike import Correlation, mean_of_frame_share
+from .feeding import Feed, fed_cycles, feeds_of, kept_windows
 from .foldings import FoldingArrays, IntArray
 from .lane_fifos import STAYS, longest_of, longest_paths, lost_share
 from .lanes import FloatArray, lane_cycles
@@ -32,27 +33,26 @@ FINES_AT_ONCE = 8
 _REMEMBERED = 512  # tables, as in ``lanes``
 _LEAST_LANES = 4  # of a sample of some filters, that stand for more
 _LEAST = 1e-9  # instead of zero in a denominator
-_FAR = 4096  # positions, of which no two have anything in common but what lasts for a frame
-_MOST_ALIKE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class Correlation:
-    """How alike the positions of a layer are.
+class _Sampled:
+    """What joined lanes are counted on.
 
     Attributes:
-        neighbours: correlation of neighbouring positions.
-        frame: correlation of positions of a frame however far apart.
-        frame_positions: positions of a frame.
-        share: of the variance that is so correlated; the rest is of each position alone.
+        sample: windows of some positions.
+        histogram: of the packing.
+        filter_rates: of all filters.
+        groups: of the layer.
     """
 
-    neighbours: float
-    frame: float
-    frame_positions: int
-    share: float = 1.0
+    sample: WindowSample
+    histogram: SegmentHistogram
+    filter_rates: tuple[float, ...]
+    groups: int
 
 
+NOTHING_COMES_IN = Feed(pixels=0.0, turns=())
 _NOTHING_IN_COMMON = Correlation(neighbours=0.0, frame=0.0, frame_positions=1)
 
 
@@ -72,39 +72,6 @@ def _cycles_alike(histogram: SegmentHistogram, max_fine: int) -> FloatArray:
     every = np.broadcast_to(products, cycles.shape)
     own = covariance(every, every) * covariance(cycles, cycles)
     return np.asarray(covariance(every, cycles) ** 2 / np.maximum(own, _LEAST))
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _sums(neighbours: float) -> tuple[FloatArray, FloatArray]:
-    """Correlations at distances 1, 2, ..., and the same times the distance, summed up from 0 on."""
-    steps = np.arange(1, _FAR + 1, dtype=np.float64)
-    latent = math.sin(min(max(neighbours, 0.0), _MOST_ALIKE) * math.pi / 2.0)
-    alike = np.arcsin(latent**steps) * (2.0 / math.pi)
-    sums = [np.concatenate([[0.0], np.cumsum(terms)]) for terms in (alike, steps * alike)]
-    return sums[0], sums[1]
-
-
-def mean_share(neighbours: float, count: FloatArray) -> FloatArray:
-    """Variance of the mean of ``count`` neighbouring positions, as a share of that of one.
-
-    What is zero and what is not is taken as the sign of a Gaussian process whose correlation falls
-    geometrically; that of the signs then falls more slowly, by the arcsine law (Van Vleck and
-    Middleton, "The spectrum of clipped noise", 1966).
-
-    Args:
-        neighbours: correlation of neighbours.
-        count: at least 1; between whole numbers the sum's variance is interpolated.
-    """
-    alike, weighed = _sums(neighbours)
-    whole = np.floor(count).astype(np.int64)
-
-    def total(n: npt.NDArray[np.int64]) -> FloatArray:
-        place = np.minimum(n - 1, _FAR)
-        return np.asarray(n + 2.0 * (n * alike[place] - weighed[place]))
-
-    first = total(whole)
-    between = first + (count - whole) * (total(whole + 1) - first)
-    return np.asarray(between / count**2)
 
 
 def strayed(
@@ -131,16 +98,13 @@ def strayed(
         joined: windows, at least 1.
         correlation: of positions.
     """
-    frame = correlation.frame
-    r = min(max(correlation.neighbours - frame, 0.0) / max(1.0 - frame, _LEAST), 1.0)
     more = per_position * position - window
     last = np.maximum(per_position, 1.0 + _LEAST)
     evened = (joined - 1.0) / (last - 1.0)
     faded = (1.0 - 1.0 / joined) / (1.0 - 1.0 / last)
     near = (window + more * np.where(more > 0.0, faded, evened)) / joined
     together = np.maximum(joined / per_position, 1.0)
-    lasting = frame / np.maximum(together / correlation.frame_positions, 1.0)
-    alike = lasting + (1.0 - frame) * mean_share(r, together)
+    alike = mean_of_frame_share(correlation, together)
     far = position * (correlation.share * alike + (1.0 - correlation.share) / together)
     return np.asarray(np.where(joined < per_position, near, far))
 
@@ -162,18 +126,20 @@ def _never_more(joined: FloatArray, lanes: IntArray, axis: int) -> None:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _joined(
-    sample: WindowSample,
-    histogram: SegmentHistogram,
-    filter_rates: tuple[float, ...],
+    sampled: _Sampled,
     correlation: Correlation,
-    groups: int,
+    feed: Feed,
     max_fine: int,
     depths: tuple[int, ...],
 ) -> FloatArray:
-    """Cycles per segment, (depths, coarse_out, coarse_in, coarse_group, fine); the divisors of the
+    """Cycles per segment, (1 + turns, depths, coarse_out, coarse_in, coarse_group, fine): if
+    windows are always there, and if they come in, for each of ``Feed.turns``; the divisors of the
     filters, blocks and groups ascending, fine from 1."""
-    counted = lane_cycles(sample, histogram, filter_rates, groups, max_fine)
-    outs, row, more = _lanes_out(counted.outs, len(sample.filters), len(filter_rates) // groups)
+    histogram, groups = sampled.histogram, sampled.groups
+    kept, filters = len(sampled.sample.filters), len(sampled.filter_rates) // groups
+    outs, row, more = _lanes_out(np.array(divisors(kept), dtype=np.int64), kept, filters)
+    feeds, column, of_segment = feeds_of(feed, histogram.packed * feed.pixels, outs, row, filters)
+    counted = lane_cycles(sampled.sample, histogram, sampled.filter_rates, groups, max_fine, feeds)
     # what lanes that share windows add grows with the longest of so many
     windows, positions, never = (
         found[0] + (found[row] - found[0]) * more[:, None, None, None]
@@ -213,11 +179,29 @@ def _joined(
         # lockstep is counted, and what is deeper takes no longer
         result = np.maximum(np.minimum(longest_paths(joined, lost, depths), windows), never)
         result[[depth == 1 for depth in depths]] = windows
+    sides = (outs, counted.ins, counted.groups)
     dense = np.ceil(histogram.segment_products / np.arange(1, max_fine + 1))
+    every = [_bounded(np.minimum(result, dense), sides)]
+    lockstep = _bounded(np.minimum(windows, dense)[None], sides)[0]
+    ahead = np.array([depth if depth > 1 else 0 for depth in depths])
+    room = ahead[:, None, None, None] + kept_windows(feed.pixels, per_position)
+    lanes = counted.fed.of(row)
+    for least, of_lanes in zip(of_segment, column, strict=True):
+        fed = fed_cycles(
+            every[0], lockstep, least, room, per_position, correlation, lanes, of_lanes
+        )
+        most = np.maximum(dense, least[:, None, None, None])
+        every.append(_bounded(np.minimum(fed, most), sides))
+    return np.stack(every)
+
+
+def _bounded(result: FloatArray, lanes: tuple[IntArray, IntArray, IntArray]) -> FloatArray:
+    """Cycles per segment, (depths, coarse_out, coarse_in, coarse_group, fine), of which fewer lanes
+    or multipliers never take fewer."""
     # an engine with more multipliers can always do as one with fewer
-    result = np.minimum.accumulate(np.minimum(result, dense), axis=-1)
-    for axis, lanes in enumerate((outs, counted.ins, counted.groups), 1):
-        _never_more(result, lanes, axis)
+    result = np.minimum.accumulate(result, axis=-1)
+    for axis, counts in enumerate(lanes, 1):
+        _never_more(result, counts, axis)
     return result
 
 
@@ -246,17 +230,25 @@ def _lanes_out(
 
 
 def joined_segment_cycles(
-    op: Conv2d, sparsity: LayerSparsity, foldings: FoldingArrays, frame_positions: int
+    op: Conv2d,
+    sparsity: LayerSparsity,
+    foldings: FoldingArrays,
+    frame_positions: int,
+    feed: Feed = NOTHING_COMES_IN,
+    turns: IntArray | None = None,
 ) -> FloatArray:
     """Mean cycles per segment of the joined lanes of dynamic engines, (n,).
 
-    Between the slowest lane's mean and ceil(M / fine); equals the latter at density 1.
+    Between the slowest lane's mean and ceil(M / fine), or what the segment takes to come in;
+    equals the larger of the last two at density 1.
 
     Args:
         op: the layer.
         sparsity: what was measured in it.
         foldings: n legal foldings.
         frame_positions: output positions of a frame.
+        feed: what comes in.
+        turns: (n,) of ``Feed.turns`` of each folding; without them windows are always there.
 
     Raises:
         ProfileError: if a ``packed`` of the foldings was not measured.
@@ -267,23 +259,26 @@ def joined_segment_cycles(
     correlation = Correlation(
         sparsity.lag1_correlation, sparsity.frame_correlation, frame_positions
     )
+    fed = np.zeros(len(foldings), dtype=np.int64)
+    if turns is not None:
+        fed = 1 + np.searchsorted(feed.turns, turns)
     for packed in np.unique(foldings.packed).tolist():
         histogram = sparsity.histogram(packed)
         rows = np.flatnonzero(foldings.packed == packed)
         chosen = foldings.take(rows)
         most = -(-int(chosen.fine.max()) // FINES_AT_ONCE) * FINES_AT_ONCE
         depths = np.unique(chosen.lane_fifo_depth)
+        sampled = _Sampled(sparsity.sample, histogram, sparsity.filter_rates, op.groups)
         table = _joined(
-            sparsity.sample,
-            histogram,
-            sparsity.filter_rates,
+            sampled,
             correlation,
-            op.groups,
+            feed,
             min(most, histogram.segment_products),
             tuple(depths.tolist()),
         )
         ins = np.array(divisors(histogram.counts.shape[0] // op.groups))
         result[rows] = table[
+            fed[rows],
             np.searchsorted(depths, chosen.lane_fifo_depth),
             np.searchsorted(outs, chosen.coarse_out),
             np.searchsorted(ins, chosen.coarse_in),

@@ -50,17 +50,29 @@ def _folds(lanes: Lanes, axis: int) -> dict[int, Lanes]:
 def test_joined_lanes(seed: int, filters: int, blocks: int, groups: int, words: int) -> None:
     segments = _floats(seed, filters, blocks, groups, words)
     outs, ins, grouped = _counts(filters), _counts(blocks), _counts(groups)
-    windows, longest = np.empty((2, len(outs), len(ins), len(grouped), words), dtype=np.float32)
-    join(segments, outs, ins, grouped, windows, longest)
+    shape = (len(outs), len(ins), len(grouped))
+    windows, longest, squares = np.empty((3, *shape, words), dtype=np.float32)
+    # a feed in the middle, none, and one that nothing is slower than
+    cycles = [abs(segments.mean()) + 0.1, 0.0, 99.0]
+    feeds = np.array([[[least, 0.5] for least in cycles]] * len(outs), dtype=np.float32)
+    fed = np.empty((*shape, feeds.shape[1], words), dtype=np.float32)
+    join(segments, outs, ins, grouped, feeds, windows, longest, fed, squares)
     for out, by_out in _folds(segments, 0).items():
         slowest = by_out.max(axis=0)
         for lanes_in, by_in in _folds(by_out, 1).items():
             for together, lanes in _folds(by_in, 2).items():
                 steps = slowest.reshape(blocks // lanes_in, lanes_in, -1, together, words)
-                total = steps.max(axis=(1, 3)).reshape(-1, words).sum(axis=0)
+                each = steps.max(axis=(1, 3)).reshape(-1, words)
+                total = each.sum(axis=0)
                 counts = zip((outs, ins, grouped), (out, lanes_in, together), strict=True)
                 place = tuple(int(np.searchsorted(all_, count)) for all_, count in counts)
                 assert (windows[place] == total).all()
+                assert squares[place] == pytest.approx(
+                    (each.astype(np.float64) ** 2).sum(axis=0), rel=1e-5
+                )
+                for (least, cycle), found in zip(feeds[place[0]], fed[place], strict=True):
+                    expected = _fed(each, least, cycle) if least > 0 else total
+                    assert found == pytest.approx(expected, rel=1e-5, abs=1e-4)
                 assert (longest[place] == lanes.max(axis=(0, 1, 2))).all()
 
 
@@ -104,12 +116,22 @@ def test_lanes_that_walk_ahead(
         assert (ahead[out] == ends[-1] - before).all()
 
 
-def _longest(turns: IntArray, order: IntArray, lanes_in: int, together: int) -> int:
+def _longest(turns: IntArray, order: IntArray, lanes_in: int, together: int, least: int = 0) -> int:
     """Cycles of (groups, filters, segments), filters in an order of (steps, lanes)."""
     dealt = turns[:, order].sum(axis=1)  # (groups, lanes, segments)
     groups, lanes, blocks = dealt.shape
     windows = dealt.reshape(groups // together, together, lanes, blocks // lanes_in, lanes_in)
-    return int(windows.max(axis=(1, 2, 4)).sum())
+    each = windows.max(axis=(1, 2, 4)).reshape(-1)
+    return int(_fed(each[:, None], least, 1.0)[0])
+
+
+def _fed(windows: np.ndarray, least: float, cycle: float) -> np.ndarray:
+    """Cycles of (windows, words), each of which takes ``least`` to come in."""
+    early, total = np.zeros(windows.shape[1]), np.zeros(windows.shape[1])
+    for longest in windows:
+        total += longest + np.maximum(least - longest - early, 0.0)
+        early = (early + longest - least).clip(0.0, cycle)
+    return total
 
 
 @few
@@ -120,19 +142,23 @@ def test_static_cycles(seed: int, filters: int, blocks: int, groups: int) -> Non
     outs, ins, grouped = _counts(filters), _counts(blocks), _counts(groups)
     orders = np.array([rng.permutation(filters) for _ in outs])
     allowed = (rng.random((len(outs), len(ins))) < 0.5) & (groups == 1)
-    cycles = np.empty((len(outs), len(ins), len(grouped)), dtype=np.int64)
+    cycles, fed = np.empty((2, len(outs), len(ins), len(grouped)), dtype=np.int64)
     exchanged = np.empty(cycles.shape, dtype=np.bool_)
-    cycles_by_lanes(turns, outs, ins, grouped, allowed, orders, cycles, exchanged)
+    least = int(rng.integers(0, 12))
+    cycles_by_lanes(turns, outs, ins, grouped, allowed, orders, least, cycles, fed, exchanged)
     for place in np.ndindex(cycles.shape):
         out, column, plane = place
         lanes = int(outs[out])
         widths = int(ins[column]), int(grouped[plane])
         dealt = _longest(turns, np.arange(filters).reshape(-1, lanes), *widths)
-        other = _longest(turns, orders[out].reshape(-1, lanes), *widths)
+        order = orders[out].reshape(-1, lanes)
+        other = _longest(turns, order, *widths)
         better = bool(allowed[out, column]) and other < dealt
         assert (int(cycles[place]), bool(exchanged[place])) == (
             (other, True) if better else (dealt, False)
         )
+        taken = order if better else np.arange(filters).reshape(-1, lanes)
+        assert fed[place] == _longest(turns, taken, *widths, least)
 
 
 @few

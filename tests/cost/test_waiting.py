@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from hass.cost import EngineKind, Folding, MemoryKind, as_arrays
-from hass.cost.waiting import joined_segment_cycles, mean_share
+from hass.cost.alike import mean_share
+from hass.cost.waiting import joined_segment_cycles
 from hass.ops import Conv2d
 from hass.sparsity import LayerSparsity, SegmentHistogram, WeightCounts, WindowSample
 

@@ -181,7 +181,9 @@ class _OneImage:
     """As much of a Dataset as a trace needs."""
 
     def __init__(self, image: npt.NDArray[np.float32]) -> None:
-        self.image, self.frame, self.name = image, SOURCE, "one image"
+        _, channels, height, width = image.shape
+        self.image, self.name = image, "one image"
+        self.frame = FeatureMap(height, width, channels)
 
     def batches(self, split: object, size: int, limit: int) -> object:
         yield type("Batch", (), {"images": self.image})

@@ -60,15 +60,39 @@ def _largest(lanes: Lanes, most: Lanes) -> None:
 
 
 @compiled
-def _windows(slowest: Lanes, lanes_in: int, together: int, longest: Lanes, total: Lanes) -> None:
+def _windows(
+    slowest: Lanes,
+    lanes_in: int,
+    together: int,
+    feeds: Lanes,
+    spare_feeds: Lanes,
+    longest: Lanes,
+    total: Lanes,
+    fed: Lanes,
+    squares: Lanes,
+) -> None:
     """Cycles of a position, into (words,), of lanes that are joined after every window.
+
+    What a window takes to come in begins with the window before it, or a cycle earlier if the lanes
+    have been late since: then its first word is there.
 
     Args:
         slowest: of the slowest lane, (blocks, groups, words).
         lanes_in, together: blocks and groups of a window.
+        feeds: (feeds, 2) cycles in which a window comes in, not above 0 where it is always there;
+            and one cycle, in the same unit.
+        spare_feeds: (feeds, words), overwritten.
         longest: (words,), overwritten.
         total: filled.
+        fed: (feeds, words), filled; the same if windows come in.
+        squares: sums of squares of the windows; filled where a feed is above 0, else zeros.
     """
+    is_fed = False
+    for feed in range(len(feeds)):
+        fed[feed] = 0.0
+        spare_feeds[feed] = 0.0
+        is_fed = is_fed or feeds[feed, 0] > 0.0
+    squares[:] = 0.0
     for block in range(0, slowest.shape[0], lanes_in):
         for group in range(0, slowest.shape[1], together):
             longest[:] = slowest[block, group]
@@ -81,18 +105,45 @@ def _windows(slowest: Lanes, lanes_in: int, together: int, longest: Lanes, total
             else:
                 for word in range(len(total)):
                     total[word] += longest[word]
+            if is_fed:
+                for word in range(len(total)):
+                    squares[word] += longest[word] * longest[word]
+            for feed in range(len(feeds)):
+                least, cycle = feeds[feed]
+                if least > 0.0:
+                    early, mine = spare_feeds[feed], fed[feed]
+                    for word in range(len(total)):
+                        ahead = early[word] + longest[word] - least
+                        starved = -ahead if ahead < 0.0 else np.float32(0.0)
+                        mine[word] += longest[word] + starved
+                        ahead = ahead if ahead > 0.0 else np.float32(0.0)
+                        early[word] = ahead if ahead < cycle else cycle
+    for feed in range(len(feeds)):
+        if feeds[feed, 0] <= 0.0:
+            fed[feed] = total
 
 
 @compiled
 def join(
-    segments: Lanes, outs: Ints, ins: Ints, grouped: Ints, windows: Lanes, longest: Lanes
+    segments: Lanes,
+    outs: Ints,
+    ins: Ints,
+    grouped: Ints,
+    feeds: Lanes,
+    windows: Lanes,
+    longest: Lanes,
+    fed: Lanes,
+    squares: Lanes,
 ) -> None:
     """Cycles of a position of lanes that are joined after every window, and of the slowest lane.
 
     Args:
         segments: cycles, (filters, blocks, groups, words), dealt by falling rate.
         outs, ins, grouped: coarse_out, coarse_in and coarse_group: all divisors, ascending.
+        feeds: (outs, feeds, 2), see ``_windows``.
         windows, longest: (outs, ins, grouped, words), filled.
+        fed: (outs, ins, grouped, feeds, words), filled; of windows that come in so slowly.
+        squares: (outs, ins, grouped, words), filled; see ``_windows``.
     """
     filters, blocks, groups, words = segments.shape
     wide = segments.reshape((1, filters, blocks * groups * words))
@@ -101,6 +152,7 @@ def join(
     fewer_groups = np.empty(filters * blocks * grouped[:-1].sum() * words, dtype=np.float32)
     slowest = np.empty(blocks * groups * words, dtype=np.float32)
     spare = np.empty(words, dtype=np.float32)
+    spare_feeds = np.empty((feeds.shape[1], words), dtype=np.float32)
     _fold(wide, outs, fewer_out)
     for out in range(len(outs)):
         by_out = _of(wide, fewer_out, outs, out)
@@ -116,4 +168,14 @@ def join(
                 lanes = _of(by_group, fewer_groups, grouped, plane)
                 place = out, column, plane
                 _largest(lanes.reshape((-1, words)), longest[place])
-                _windows(of_blocks, ins[column], grouped[plane], spare, windows[place])
+                _windows(
+                    of_blocks,
+                    ins[column],
+                    grouped[plane],
+                    feeds[out],
+                    spare_feeds,
+                    spare,
+                    windows[place],
+                    fed[place],
+                    squares[place],
+                )

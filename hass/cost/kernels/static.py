@@ -17,17 +17,21 @@ Floats = npt.NDArray[np.float64]
 
 
 @compiled
-def _joined(fullest: Ints32, lanes_in: int, together: int) -> int:
+def _joined(fullest: Ints32, lanes_in: int, together: int, least: int) -> int:
     """Cycles of all windows of ``lanes_in`` neighbouring segments and ``together`` groups, of
-    (groups, segments) of the fullest output lane."""
+    (groups, segments) of the fullest output lane, each of which takes ``least`` to come in, from
+    where the one before it begins; a cycle earlier if the lanes have been late since."""
     total = 0
+    early = 0
     for group in range(0, fullest.shape[0], together):
         for block in range(0, fullest.shape[1], lanes_in):
             longest = 0
             for other in range(group, group + together):
                 for lane in range(block, block + lanes_in):
                     longest = max(longest, fullest[other, lane])
-            total += longest
+            ahead = early + longest - least
+            total += longest + max(-ahead, 0)
+            early = min(max(ahead, 0), 1)
     return total
 
 
@@ -77,7 +81,9 @@ def cycles_by_lanes(
     grouped: Ints,
     allowed: Bools,
     orders: Ints,
+    least: int,
     cycles: Ints,
+    fed: Ints,
     exchanged: Bools,
 ) -> None:
     """Cycles of one output position, joined lanes, and whether these have exchanged filters.
@@ -88,7 +94,9 @@ def cycles_by_lanes(
         allowed: where filters may be exchanged, (outs, ins).
         orders: filters as lanes of each coarse_out work on them, step by step, (outs, filters);
             read where some coarse_in allows it. Of a layer with one group.
-        cycles, exchanged: (outs, ins, grouped), filled.
+        least: cycles in which a window comes in.
+        cycles, fed, exchanged: (outs, ins, grouped), filled; ``fed`` are the cycles if a window
+            takes what it takes to come in, at least.
     """
     groups, filters, blocks = turns.shape
     kept = np.empty((len(outs), groups * filters * blocks), dtype=np.int32)
@@ -110,17 +118,20 @@ def cycles_by_lanes(
         for column in range(len(ins)):
             some = some or allowed[out, column]
             for plane in range(len(grouped)):
-                cycles[out, column, plane] = _joined(fullest, ins[column], grouped[plane])
+                shape = ins[column], grouped[plane]
+                cycles[out, column, plane] = _joined(fullest, *shape, 0)
+                fed[out, column, plane] = _joined(fullest, *shape, least)
                 exchanged[out, column, plane] = False
         if some:
             own = spare[: lanes * blocks].reshape((1, lanes, blocks))
             _exchanged(turns, orders[out], own)
             _fullest(own, fullest)
             for column in range(len(ins)):
-                found = _joined(fullest, ins[column], 1)
+                found = _joined(fullest, ins[column], 1, 0)
                 if allowed[out, column] and found < cycles[out, column, 0]:
                     exchanged[out, column, 0] = True
                     cycles[out, column, 0] = found
+                    fed[out, column, 0] = _joined(fullest, ins[column], 1, least)
 
 
 @compiled

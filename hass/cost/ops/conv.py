@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...device import Family
+from ...intmath import divisors
 from ...ops import Conv2d
 from ...sparsity import LayerSparsity
 from ...values import Arithmetic
@@ -22,6 +23,7 @@ from ..engines import (
     static_engine,
 )
 from ..even_flow import window_flow
+from ..feeding import Feed
 from ..foldings import DATA_DEPENDENT, EngineKind, FoldingArrays, IntArray, MemoryKind
 from ..lanes import FloatArray
 from ..primitives import (
@@ -67,20 +69,50 @@ def segments_per_lane(op: Conv2d, shape: LayerShape, foldings: FoldingArrays) ->
 def compute_cycles(
     shape: LayerShape, foldings: FoldingArrays, sparsity: LayerSparsity | None
 ) -> IntArray:
-    """Cycles per frame that the engines need, waiting included, (n,)."""
+    """Cycles per frame that the engines need, waiting for each other and for their windows
+    included, (n,)."""
+    return _compute_cycles(shape, foldings, sparsity, _turns(shape, foldings))
+
+
+def engine_cycles(
+    shape: LayerShape, foldings: FoldingArrays, sparsity: LayerSparsity | None
+) -> IntArray:
+    """Cycles per frame that the engines need where windows are always there, (n,)."""
+    return _compute_cycles(shape, foldings, sparsity, None)
+
+
+def _turns(shape: LayerShape, foldings: FoldingArrays) -> IntArray:
+    """How often engines work through a window, but for filters that are segments of their own,
+    (n,)."""
+    op = shape.op
+    assert isinstance(op, Conv2d)
+    if foldings.engine is EngineKind.BROADCAST:
+        return np.asarray(op.out_channels // op.groups // foldings.coarse_out)
+    return np.ones_like(foldings.coarse_out)
+
+
+def _compute_cycles(
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    turns: IntArray | None,
+) -> IntArray:
     op = shape.op
     assert isinstance(op, Conv2d)
     segments = segments_per_lane(op, shape, foldings)
     products = segment_products(op, foldings)
     if foldings.engine is EngineKind.DENSE or sparsity is None:  # every product counts as active
         return segments * ceil_div(products, foldings.fine)
+    pixels = shape.inputs[0].pixels / shape.out.pixels
     if foldings.engine is EngineKind.STATIC:
-        return shape.out.pixels * static_cycles(op, sparsity.weight_counts, foldings).cycles
+        static = static_cycles(op, sparsity.weight_counts, foldings, pixels)
+        return shape.out.pixels * (static.cycles if turns is None else static.fed)
     if foldings.engine is EngineKind.BROADCAST:
-        alone, of_acts, one = one_filter(op, sparsity, foldings)
-        joined = joined_segment_cycles(alone, of_acts, one, shape.out.pixels)
+        feed = Feed(pixels, tuple(divisors(op.out_channels // op.groups)))
+        op, sparsity, foldings = one_filter(op, sparsity, foldings)
     else:
-        joined = joined_segment_cycles(op, sparsity, foldings, shape.out.pixels)
+        feed = Feed(pixels)
+    joined = joined_segment_cycles(op, sparsity, foldings, shape.out.pixels, feed, turns)
     return _rounded_up(segments * joined)
 
 
@@ -244,7 +276,7 @@ def weight_rows(
     if foldings.engine is EngineKind.STATIC:
         window_mark = 1
         width = width + foldings.fine * clog2(products) + 1
-        depth = compute_cycles(shape, foldings, sparsity) // shape.out.pixels
+        depth = engine_cycles(shape, foldings, sparsity) // shape.out.pixels
     if foldings.engine is EngineKind.BROADCAST:
         wide = foldings.coarse_out * arithmetic.weight_bits
         return WeightRows(segments * products, wide, foldings.coarse_in * foldings.coarse_group)
