@@ -71,6 +71,7 @@ LAYERS = {
     "hass.tables": 7,
     "hass.user_files": 7,
     "hass.word_choice": 7,
+    "hass.__main__": 8,
     "hass": 8,  # the package's own face only, not what lies in it
     "hass.cli": 8,
 }

@@ -90,6 +90,14 @@ def test_version() -> None:
     assert result.stdout == f"hass {__version__}\n"
 
 
+def test_python_runs_it_as_a_module() -> None:
+    argv = [sys.executable, "-P", "-m", "hass", "serach"]
+    result = subprocess.run(argv, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "Usage: python -m hass [OPTIONS] VERB" in result.stderr
+    assert "no verb 'serach'; did you mean search?" in result.stderr
+
+
 def test_a_near_miss_is_suggested() -> None:
     result = CliRunner().invoke(main, ["serach"])
     assert result.exit_code == 2
