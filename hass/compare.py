@@ -148,7 +148,7 @@ def comparison_picture(entries: Sequence[Entry]) -> Picture:
         for index, (title, values, texts) in enumerate(panels):
             axes = drawn.add_subplot(1, len(panels), index + 1)
             for row, (value, text) in enumerate(zip(values, texts, strict=True)):
-                axes.barh(row, value or 0.0, 0.62, color=svg.BLUE if row else svg.GREY)
+                axes.barh(row, value or 0.0, 0.62, color=svg.GREY if row else "#444444")
                 axes.annotate(
                     text,
                     (value or 0.0, row),
@@ -169,7 +169,8 @@ def comparison_picture(entries: Sequence[Entry]) -> Picture:
             drawn,
             "compare",
             f"{len(entries)} designs compared",
-            "One row a design, the first in grey: " + "; ".join(title for title, _, _ in panels),
+            "One row a design, the first in dark grey: "
+            + "; ".join(title for title, _, _ in panels),
         )
 
 

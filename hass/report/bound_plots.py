@@ -11,9 +11,9 @@ from ..design import Design
 from ..errors import GraphError
 from ..graph import Graph
 from . import svg
-from .fronts_plot import series_style
 from .limits import idle_share
 from .picture import Picture
+from .series import series_styles
 from .words import number, percent, short
 
 if TYPE_CHECKING:
@@ -83,8 +83,9 @@ def roofline_picture(designs: Mapping[str, Design], graph: Graph) -> Picture:
                 va="center",
                 color="#444444",
             )
+        styles = series_styles(list(designs.values()))
         for index, (name, design) in enumerate(designs.items()):
-            colour, marker = series_style(index)
+            colour, marker, face = styles[index]
             roof, (x, y) = roofs[name], points[name]
             ridge = roof / design.device.off_chip_gbytes_per_s
             thick = 1.4 + (len(designs) - 1 - index)  # equal roofs show inside each other
@@ -94,8 +95,17 @@ def roofline_picture(designs: Mapping[str, Design], graph: Graph) -> Picture:
                 f"{short(name, 32)}: {number(design.plan.estimate.multipliers)} multipliers,\n"
                 f"{share} of their bound"
             )
-            axes.plot(x, y, marker, color=colour, markersize=8, linestyle="none", label=label)
             axes.plot([x, x], [y, roof], color=colour, linewidth=0.9, linestyle=":")
+            axes.plot(
+                x,
+                y,
+                marker,
+                color=face,
+                markeredgecolor=colour,
+                markersize=8,
+                linestyle="none",
+                label=label,
+            )
         lowest = min([y for _, y in points.values()] + [left * slope for slope in slopes])
         _roofline_axes(axes, (left, right), (lowest / 2, 2 * max(roofs.values())))
         return Picture(

@@ -8,15 +8,8 @@ from . import svg
 from .picture import Picture
 from .run import Run, as_trial
 from .run_plots import LOG_SPAN, keep_below_all, trial_point
+from .series import series_styles
 from .words import number, short
-
-SERIES_COLOURS = (svg.BLUE, svg.RED, svg.GREEN, svg.ORANGE, svg.PINK, svg.SKY, svg.BLACK)
-SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # not told apart by colour alone
-
-
-def series_style(index: int) -> tuple[str, str]:
-    """Colour and marker of the n-th of several series."""
-    return SERIES_COLOURS[index % len(SERIES_COLOURS)], SERIES_MARKERS[index % len(SERIES_MARKERS)]
 
 
 def fronts_picture(runs: Sequence[Run]) -> Picture:
@@ -38,8 +31,8 @@ def fronts_picture(runs: Sequence[Run]) -> Picture:
     with svg.drawing():
         drawn = svg.figure(9.6, 4.6)
         axes = drawn.add_subplot()
-        for index, run in enumerate(runs):
-            colour, marker = series_style(index)
+        for run, style in zip(runs, series_styles([run.best for run in runs]), strict=True):
+            colour, marker = style.colour, style.marker
             points = {t.number: xy for t in run.trials if (xy := trial_point(run, t)) is not None}
             rates += [x for x, _ in points.values()]
             rest = [xy for n, xy in points.items() if n not in run.front]

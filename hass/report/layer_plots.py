@@ -11,6 +11,7 @@ from ..device import RESOURCE_NAMES
 from . import svg
 from .limits import critical_layers
 from .picture import Picture, Pictures
+from .series import DENSE
 from .words import number, percent, short
 
 if TYPE_CHECKING:
@@ -219,7 +220,9 @@ def _cycles(
     rows = [row for row, name in enumerate(names) if name in before]
     if rows:
         xs = [before[names[row]].frame_ii_cycles for row in rows]
-        axes.plot(xs, rows, "|", color=svg.BLACK, markersize=7, linestyle="none", label="dense")
+        axes.plot(
+            xs, rows, "|", color=DENSE[0].colour, markersize=7, linestyle="none", label="dense"
+        )
     _head(axes, "Frame II", 2 if rows else 1)
 
 

@@ -10,6 +10,7 @@ from ..pareto import Figures, Measure
 from . import svg
 from .picture import Picture
 from .run import Run, Trial, as_trial
+from .series import DENSE, SEARCHED
 from .words import number, percent
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 NAMED_POINTS = 300  # more points than these in a group are drawn at once, without a tip each
 _AMOUNT = 20.0  # of the axis in %: as wide as a label of the part's picture gets
 LOG_SPAN = 8.0  # throughputs that differ by more are drawn on a logarithmic axis
+_BEST, _DENSE = SEARCHED[0], DENSE[0]  # of one search
 
 
 def front_note(run: Run) -> str:
@@ -110,13 +112,13 @@ def _groups(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> 
     groups = (
         ("does not fit, or too inaccurate", [t for t in rest if not t.feasible], "x", svg.GREY, 5),
         ("feasible trial", [t for t in rest if t.feasible], "o", svg.SKY, 5.5),
-        ("Pareto front", front, "o", svg.BLUE, 7),
+        ("Pareto front", front, _BEST.marker, _BEST.colour, 7),
     )
     if front:
         xs, ys = zip(*(xy for trial in front if (xy := trial_point(run, trial))), strict=True)
         # between two points the front is at that of the two that is worse across, thus better up
         style = "steps-pre" if run.aim.pair[1].more_is_better else "steps-post"
-        axes.plot(xs, ys, color=svg.BLUE, linewidth=1.2, drawstyle=style, zorder=2)
+        axes.plot(xs, ys, color=_BEST.colour, linewidth=1.2, drawstyle=style, zorder=2)
     for label, trials, marker, colour, size in groups:
         if len(trials) > NAMED_POINTS and trials is not front:
             batches = [trials]
@@ -156,9 +158,9 @@ def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> N
         if trial.number == 0 and xy is not None:
             axes.plot(
                 *xy,
-                "s",
-                color="white",
-                markeredgecolor=svg.BLACK,
+                _DENSE.marker,
+                color=_DENSE.face,
+                markeredgecolor=_DENSE.colour,
                 markeredgewidth=1.8,
                 markersize=9,
                 linestyle="none",
@@ -173,7 +175,7 @@ def _named(axes: Axes, run: Run, points: list[Trial], tips: dict[str, str]) -> N
         axes.plot(
             *xy,
             "*",
-            color=svg.RED,
+            color=_BEST.colour,
             markeredgecolor="white",
             markeredgewidth=0.8,
             markersize=17,
@@ -190,14 +192,14 @@ def device_picture(design: Design, dense: EstimateSummary | None = None) -> Pict
     device = design.device
     shown = [name for name in RESOURCE_NAMES if getattr(device.available, name)]
     allowed = device.budget.utilisation(device.available)
-    bars = [("best" if dense is not None else "design", design.summary, svg.BLUE)]
+    bars = [("best" if dense is not None else "design", design.summary, _BEST)]
     if dense is not None:
-        bars.append(("dense", dense, svg.SKY))
+        bars.append(("dense", dense, _DENSE))
     with svg.drawing():
         drawn = svg.figure(9.6, 0.62 * len(shown) + 0.9)
         axes = drawn.add_subplot()
         thick = 0.68 / len(bars)
-        for place, (label, each, colour) in enumerate(bars):
+        for place, (label, each, style) in enumerate(bars):
             used = each.resources.utilisation(device.available)
             for row, name in enumerate(shown):
                 y = row + (place - (len(bars) - 1) / 2) * thick
@@ -205,7 +207,8 @@ def device_picture(design: Design, dense: EstimateSummary | None = None) -> Pict
                     y,
                     100 * used[name],
                     0.92 * thick,
-                    color=colour,
+                    color=style.face,
+                    edgecolor=style.colour,
                     label=label if row == 0 else "_",
                 )
                 amount = number(getattr(each.resources, name))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from made_designs import made_design, write_run
+from matplotlib.colors import to_rgba
 
 from hass import report
 from hass.cost.pipeline import frame_bits
@@ -16,6 +17,7 @@ from hass.errors import GraphError, OutputError, SpecError
 from hass.graph import Graph
 from hass.onnx_io import read_model
 from hass.report.bound_plots import off_chip_bytes
+from hass.report.series import DENSE, SEARCHED, series_styles
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
@@ -93,3 +95,46 @@ def test_fronts_of_several_searches(tmp_path: Path) -> None:
     words = _words(report.fronts_picture(runs))
     for run in runs:
         assert f"{run.name}, {len(run.front)} trials on its front" in words
+
+
+def _edges(picture: report.Picture) -> dict[str, str]:
+    """Colours of the points' edges by their names in the legend."""
+    points, labels = picture.figure.axes[0].get_legend_handles_labels()
+    return {
+        label.split(":")[0]: point.get_markeredgecolor()
+        for point, label in zip(points, labels, strict=True)
+    }
+
+
+def test_a_design_keeps_its_colour_from_picture_to_picture(graph: Graph, tmp_path: Path) -> None:
+    """In fronts and rooflines, beside its dense design and without, and in its search's report."""
+    runs = []
+    for name in ("one", "two"):
+        run = report.load_run(write_run(tmp_path / name))
+        model = replace(run.best.model, graph_digest=graph.digest)
+        assert run.dense is not None
+        best, dense = replace(run.best, model=model), replace(run.dense, model=model)
+        runs.append(replace(run, best=best, dense=dense))
+    bests = {run.name: run.best for run in runs}
+    alone = _edges(report.roofline_picture(bests, graph))
+    assert len(set(alone.values())) == 2
+    beside = _edges(report.roofline_picture({"dense": dense} | bests, graph))
+    assert beside == {"dense": DENSE[0].colour} | alone
+    fronts = report.fronts_picture(runs).figure.axes[0].lines
+    assert {line.get_label(): line.get_color() for line in fronts}.items() >= alone.items()
+    picture = report.pareto_picture(runs[0])
+    assert picture is not None and _edges(picture)["dense"] == beside["dense"]
+    (star,) = (line for line in picture.figure.axes[0].lines if line.get_label() == "best")
+    assert star.get_color() == alone["one"]
+    part = report.device_picture(runs[0].best, dense.summary).figure.axes[0]
+    bars = {bar.get_label(): bar.patches[0].get_edgecolor() for bar in part.containers}
+    assert bars["best"] == to_rgba(alone["one"]) and bars["dense"] == to_rgba(beside["dense"])
+
+
+def test_only_what_others_are_measured_against_is_drawn_as_dense() -> None:
+    slow, fast = (made_design(density=1.0, frame_ii_cycles=ii) for ii in (40_000, 30_000))
+    assert series_styles([slow, fast]) == SEARCHED[:2]
+    of_slow, of_fast = made_design(dense=slow), made_design(dense=fast)
+    found = series_styles([fast, of_fast, slow, of_slow, replace(slow, dense=of_slow.dense)])
+    assert found == (DENSE[0], SEARCHED[0], DENSE[1], SEARCHED[1], SEARCHED[2])
+    assert series_styles([slow] * 8)[7] == SEARCHED[0]
