@@ -162,8 +162,8 @@ def _say_error(error: HassError) -> None:
     subcommand_metavar="VERB [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 bug, 2 bad flag or file, 3 infeasible, 4 model or profile "
-    "not usable, 5 solver failed, 6 cannot write, 7 workers died. `hass VERB --help` has an example "
-    "of each.",
+    "not usable, 5 solver failed, 6 cannot write, 7 workers died. `hass VERB --help` has an "
+    "example of each.",
 )
 @click.version_option(__version__, prog_name="hass", message="%(prog)s %(version)s")
 def main() -> None:
