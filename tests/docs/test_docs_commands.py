@@ -112,7 +112,7 @@ SUBSTITUTES: dict[str, Instead] = {
         "minutes; tests/hw_templates simulates it", ("make -n -C hw rtlsim",)
     ),
     # the tutorial
-    f"hass search {DIGITS} --trials 20 -o out/digits": Instead(
+    f"hass search {DIGITS} --trials 60 -o out/digits": Instead(
         _SEARCH, (f"hass search {DIGITS} {FEW} -o out/digits",)
     ),
     "hass compare dense.json out/digits": Instead(
