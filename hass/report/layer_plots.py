@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..cost.foldings import EngineKind, Folding
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROWS_PER_PICTURE = 45  # a printed page
+ROWS_PER_PICTURE = 36  # at most: half a printed page
 
 ENGINE_COLOURS = {
     EngineKind.DENSE: svg.SKY,
@@ -55,8 +55,18 @@ def folding_words(folding: Folding) -> str:
     return f"{lanes} × {folding.fine}{packed}"
 
 
+def picture_rows(rows: int) -> Iterator[tuple[int, int]]:
+    """The first row of each picture and the one behind its last, as many in each as can be.
+
+    >>> list(picture_rows(38))
+    [(0, 19), (19, 38)]
+    """
+    count = -(-rows // ROWS_PER_PICTURE)
+    yield from ((part * rows // count, (part + 1) * rows // count) for part in range(count))
+
+
 def layer_pictures(design: Design, dense: Design | None = None) -> Pictures:
-    """The layers in their order, ``ROWS_PER_PICTURE`` a picture, all on the same scales.
+    """The layers in their order, at most ``ROWS_PER_PICTURE`` a picture, all on the same scales.
 
     Args:
         design: whose layers are drawn.
@@ -65,9 +75,8 @@ def layer_pictures(design: Design, dense: Design | None = None) -> Pictures:
     names = list(design.plan.estimate.layers)
     pictures = []
     with svg.drawing():
-        for part, start in enumerate(range(0, len(names), ROWS_PER_PICTURE)):
-            rows = names[start : start + ROWS_PER_PICTURE]
-            pictures.append(_picture(design, dense, rows, part))
+        for part, (start, end) in enumerate(picture_rows(len(names))):
+            pictures.append(_picture(design, dense, names[start:end], part))
     return Pictures(tuple(pictures))
 
 

@@ -11,7 +11,7 @@ from ..cost.result import FifoEstimate
 from ..design import Design
 from . import svg
 from .lanes import Lanes, Wire, in_lanes
-from .layer_plots import ENGINE_COLOURS, LABEL_LENGTH, ROWS_PER_PICTURE, folding_words
+from .layer_plots import ENGINE_COLOURS, LABEL_LENGTH, folding_words, picture_rows
 from .limits import critical_layers
 from .picture import CSS_DPI, Picture, Pictures
 from .tables import Table
@@ -62,7 +62,7 @@ def deep_fifos(design: Design) -> Table:
 
 
 def pipeline_pictures(design: Design) -> Pictures:
-    """The pipeline as a graph, ``ROWS_PER_PICTURE`` layers a picture: a row per layer, streams in
+    """The pipeline as a graph, cut as ``layer_pictures``: a row per layer, streams in
     lanes, thicker where more words move per cycle; squares are FIFOs that need a memory. None where
     the design says nothing of its streams.
 
@@ -77,14 +77,16 @@ def pipeline_pictures(design: Design) -> Pictures:
     with svg.drawing():
         return Pictures(
             tuple(
-                _picture(design, names, lanes, start, part)
-                for part, start in enumerate(range(0, len(names), ROWS_PER_PICTURE))
+                _picture(design, names, lanes, rows, part)
+                for part, rows in enumerate(picture_rows(len(names)))
             )
         )
 
 
-def _picture(design: Design, names: Sequence[str], lanes: Lanes, start: int, part: int) -> Picture:
-    end = min(start + ROWS_PER_PICTURE, len(names))
+def _picture(
+    design: Design, names: Sequence[str], lanes: Lanes, rows: tuple[int, int], part: int
+) -> Picture:
+    start, end = rows
     text_at = 2 * _MARGIN + _LANE * lanes.count
     width = text_at + _NAMES + _FOLDINGS + _FIFOS
     height = _HEAD + _ROW * (end - start) + _MARGIN

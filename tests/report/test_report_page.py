@@ -212,7 +212,7 @@ def test_any_number_of_layers(tmp_path: Path, count: int) -> None:
     write_design(made_design(names), tmp_path / "design.json")
     page = _Page(render_report(tmp_path / "design.json"))
     pictures = [svg for svg in page.named("svg") if "layers" in str(svg["aria-labelledby"])]
-    assert len(pictures) == -(-count // 45)
+    assert len(pictures) == -(-count // 36)
     assert all(name in page.words for name in names)
 
 

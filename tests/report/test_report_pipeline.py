@@ -60,7 +60,7 @@ def test_every_layer_and_stream_is_in_a_picture(count: int) -> None:
     design = made_design(layer_names(count))
     pictures = pipeline_pictures(design).pictures
     fifos = design.plan.estimate.fifos
-    assert len(pictures) == (0 if count == 1 else -(-count // 45))
+    assert len(pictures) == (0 if count == 1 else -(-count // 36))
     assert len({picture.key for picture in pictures}) == len(pictures)
     roots = [ET.fromstring(picture.svg()) for picture in pictures]
     tips = [element.text or "" for one in roots for element in one.iter(f"{SVG}title")]
