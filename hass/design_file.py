@@ -213,6 +213,10 @@ def read_design(path: str | Path) -> Design:
         data = Path(path).read_bytes()
     except OSError as error:
         raise unreadable(Path(path), error, "a design file (JSON)") from None
+    if not data.lstrip().startswith(b"{"):
+        found = "an ONNX model" if Path(path).suffix == ".onnx" else "no JSON object"
+        wanted = "a design file (JSON), as `hass fold MODEL -o FILE` and `hass search` write"
+        raise SpecError.at(path, found, wanted)
     return parse_design(data, path)
 
 

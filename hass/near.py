@@ -58,6 +58,8 @@ def near_files(path: Path) -> str:
 
 def unreadable(path: Path, error: OSError | ValueError | None, expected: str) -> SpecError:
     """The error for a file that cannot be read; with what may have been meant if it is missing."""
+    if isinstance(error, UnicodeDecodeError):
+        return SpecError.at(path, "no text", expected)
     if error is not None and not isinstance(error, FileNotFoundError):
         return SpecError.at(path, getattr(error, "strerror", None) or str(error), expected)
     hint = near_files(path)

@@ -306,6 +306,16 @@ def test_not_a_design(text: str, tmp_path: Path) -> None:
         read_design(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "found"), [("net.onnx", "an ONNX model"), ("net.json", "no JSON object")]
+)
+def test_what_is_given_in_place_of_a_design_is_named(name: str, found: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\x08\x08\x12\x07pytorch\xe0")
+    with pytest.raises(SpecError, match=rf"{name}: got '{found}', expected a design file"):
+        read_design(path)
+
+
 def test_a_missing_file_and_a_folder_are_spec_errors(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(SpecError, match="a design file"):

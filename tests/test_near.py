@@ -59,3 +59,11 @@ def test_other_reasons_are_told_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "design.json").touch()
     error = unreadable(tmp_path / "desing.json", None, "a JSON file")
     assert str(error).endswith(f"a JSON file; did you mean design.json? (in {tmp_path})")
+
+
+def test_a_file_that_is_no_text_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"\xe0\n")
+    with pytest.raises(UnicodeDecodeError) as caught:
+        (tmp_path / "net.onnx").read_text(encoding="utf-8")
+    error = unreadable(tmp_path / "net.onnx", caught.value, "a profile (JSON)")
+    assert str(error).endswith("net.onnx: got 'no text', expected a profile (JSON)")
