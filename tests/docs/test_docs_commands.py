@@ -131,6 +131,7 @@ SUBSTITUTES: dict[str, Instead] = {
         for flags, name in (
             ("--objective dsp --min-fps 10000", "small"),
             ("--clips n:4", "patterned"),
+            ("--refit none", "plain"),
             ("--bits 16,8,4", "narrow"),
         )
     },
