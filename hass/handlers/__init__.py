@@ -25,6 +25,7 @@ from . import (
     repeat,
     resize,
     response_norm,
+    roots,
     slicing,
     total,
 )
@@ -49,6 +50,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         **repeat.HANDLERS,
         **resize.HANDLERS,
         **response_norm.HANDLERS,
+        **roots.HANDLERS,
         **slicing.HANDLERS,
         **total.HANDLERS,
     }
@@ -69,7 +71,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
             "and BatchNormalization, which folds into a convolution, costs least",
         ),
         **dict.fromkeys(
-            ("Exp", "Log", "Sqrt", "Reciprocal", "Softsign"),
+            ("Exp", "Log", "Softsign"),
             "of the frame is not supported; Tanh, Erf, Sigmoid, Softplus, Elu, SiLU, Gelu and Mish "
             "are",
         ),
@@ -80,7 +82,7 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         ),
         **dict.fromkeys(
             ("ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "ReduceMin"),
-            "not supported; ReduceMean, ReduceSum and ReduceMax over all positions are",
+            "not supported; ReduceMean, ReduceSum and ReduceMax over all positions or channels are",
         ),
     }
 )

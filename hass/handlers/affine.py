@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import ops
 from ..graph import FloatArray
 from .node import Node, describe
+from .over_channels import spread_by
 from .values import Constant, Positional, Stream, in_data_order, is_floating
 
 FLOAT64 = npt.NDArray[np.float64]
@@ -110,6 +111,7 @@ def arithmetic_by_constant(node: Node) -> Stream:
     constant = node.constant(1 if stream_first else 0)
     if constant is None:
         raise node.refuse("takes two inputs")
+    source = spread_by(node, source, constant)
     value = per_word(node, constant, source)
     match node.op:
         case "Add":

@@ -8,36 +8,50 @@ from .. import ops
 from ..graph import Graph
 
 
+def makes_non_negative(op: ops.Op) -> bool:
+    """Whether an op never puts out a value below zero, whatever it reads."""
+    match op:
+        case ops.Relu() | ops.Sigmoid() | ops.HardSigmoid():
+            return True
+        case ops.Curve(ops.Function.SOFTPLUS | ops.Function.DECAY):
+            return True
+        case ops.Clip() as clip:
+            return clip.low >= 0
+        case _:
+            return False
+
+
+def keeps_non_negative(op: ops.Op) -> bool:
+    """Whether an op never puts out a value below zero where it reads none."""
+    match op:
+        case (
+            ops.MaxPool2d()
+            | ops.AvgPool2d()
+            | ops.GlobalAvgPool()
+            | ops.Add()
+            | ops.Mul()
+            | ops.Concat()
+            | ops.Fork()
+            | ops.Slice()
+            | ops.Pad()
+            | ops.Upsample()
+            | ops.DepthToSpace()
+            | ops.Shuffle()
+            | ops.Output()
+        ):
+            return True
+        case _:
+            return False
+
+
 def non_negative_layers(graph: Graph) -> frozenset[str]:
     """Layers that never put out a value below zero, whatever the frame."""
     found: set[str] = set()
     for layer in graph:
         sources = [edge.src for edge in graph.in_edges(layer.name)]
-        match layer.op:
-            case ops.Relu() | ops.Sigmoid() | ops.HardSigmoid():
-                found.add(layer.name)
-            case ops.Curve(ops.Function.SOFTPLUS | ops.Function.DECAY):
-                found.add(layer.name)
-            case ops.Clip() as clip if clip.low >= 0:
-                found.add(layer.name)
-            case (
-                ops.MaxPool2d()
-                | ops.AvgPool2d()
-                | ops.GlobalAvgPool()
-                | ops.Add()
-                | ops.Mul()
-                | ops.Concat()
-                | ops.Fork()
-                | ops.Slice()
-                | ops.Pad()
-                | ops.Upsample()
-                | ops.DepthToSpace()
-                | ops.Shuffle()
-                | ops.Output()
-            ) if found.issuperset(sources):
-                found.add(layer.name)
-            case _:
-                pass
+        kept = keeps_non_negative(layer.op) and found.issuperset(sources)
+        if kept or makes_non_negative(layer.op):
+            found.add(layer.name)
     return frozenset(found)
 
 

@@ -1,4 +1,4 @@
-"""Add, Sub, Mul, Div, Max, Min of two tensors, and small powers of one."""
+"""Add, Sub, Mul, Div, Max, Min of tensors, and small powers of one."""
 
 from __future__ import annotations
 
@@ -7,39 +7,57 @@ from dataclasses import replace
 import numpy as np
 
 from .. import ops
-from ..rewrites.affine import affine_of
-from ..rewrites.draft import Draft
 from .activation import FLOAT32_MAX, bounded
 from .affine import add_affine, arithmetic_by_constant, per_channel
 from .node import Node, describe
+from .over_channels import larger, spread_to
+from .roots import decayed, root
 from .values import Stream
 
 
 def arithmetic(node: Node) -> Stream:
-    """Two streams (not Div), or a stream and a constant; Sub adds what it takes negated."""
+    """Two streams, or a stream and a constant; Sub adds what it takes negated, and Div by a root
+    multiplies."""
     first, second = node.input(0), node.input(1)
+    if node.op == "Div" and isinstance(second, Stream) and second.divides:
+        second = replace(second, divides=False)
+        node = replace(node, op="Mul", inputs=(first, second))
     if not (isinstance(first, Stream) and isinstance(second, Stream)):
         return arithmetic_by_constant(node)
     if first.positional is not None or second.positional is not None:
         node.rows(0 if first.positional is not None else 1)
+    if first.divides or second.divides:
+        node.view(0 if first.divides else 1)
     if node.op == "Div":
-        raise node.refuse("of two feature maps: no divider is built, only division by constants")
-    op = ops.Mul() if node.op == "Mul" else ops.Add()
+        raise node.refuse(
+            "of two feature maps: no divider is built, only division by constants, and by the root "
+            "of a mean of squares to which a constant is added"
+        )
+    return _joined(node, first, second)
+
+
+def _joined(node: Node, first: Stream, second: Stream) -> Stream:
+    """Add, Sub, Mul, Max of two streams."""
     if first.grown in ((), second.dims) and second.grown in ((), first.dims):
         first, second = replace(first, grown=()), replace(second, grown=())
+    first, second = spread_to(node, first, second), spread_to(node, second, first)
     alike = replace(first, layer="") == replace(second, layer="")
     if not alike and (first.grown or second.grown):
         raise node.refuse(f"of {describe(first)} and {describe(second)}, one of them expanded")
     if alike or _broadcasts(second, first):
-        larger = first
+        whole = first
     elif _broadcasts(first, second):
-        larger = second
+        whole = second
     else:
         raise node.refuse(f"of {describe(first)} and {describe(second)}")
-    if node.op == "Sub":
-        second = add_affine(node, second, -1.0, 0.0)
-    name = node.draft.add(node.layer, op, [first.layer, second.layer])
-    return replace(larger, layer=name)
+    if node.op == "Max":
+        name = larger(node, first.layer, second.layer)
+    else:
+        if node.op == "Sub":
+            second = add_affine(node, second, -1.0, 0.0)
+        op = ops.Mul() if node.op == "Mul" else ops.Add()
+        name = node.draft.add(node.layer, op, [first.layer, second.layer])
+    return replace(whole, layer=name)
 
 
 def _broadcasts(small: Stream, large: Stream) -> bool:
@@ -54,12 +72,24 @@ def _broadcasts(small: Stream, large: Stream) -> bool:
 
 
 def bound(node: Node) -> Stream:
-    """Max or Min of a stream and a constant: a Clip, or with a bound per channel a moved Relu."""
+    """Max or Min of a stream and a constant: a Clip, or with a bound per channel a moved Relu; Max
+    of several streams."""
     present = [value for value in node.inputs if value is not None]
+    if len(present) > 2:
+        result = present[0]
+        for value in present[1:]:
+            result = bound(replace(node, inputs=(result, value)))
+        present = [result]
     if len(present) == 1:
-        return node.stream(0)
-    if len(present) != 2 or all(isinstance(value, Stream) for value in present):
-        raise node.refuse("of several feature maps, only of one and a constant")
+        return replace(node, inputs=tuple(present)).stream(0)
+    first, second = (value if isinstance(value, Stream) else None for value in present)
+    if first is not None and second is not None:
+        if node.op == "Min":
+            raise node.refuse("of two feature maps, only of one and a constant; Max is supported")
+        views = [node.view(index) for index in (0, 1)]
+        if any(view.positional is not None or view.folded for view in views):
+            raise node.refuse("of a matrix of positions")
+        return _joined(node, *views)
     first_is = isinstance(node.input(0), Stream)
     source, constant = node.stream(0 if first_is else 1), node.constant(1 if first_is else 0)
     assert constant is not None
@@ -76,30 +106,21 @@ def bound(node: Node) -> Stream:
 
 
 def power(node: Node) -> Stream:
-    """Pow by 1, 2 or 3: the product of the stream with itself; a negative one of 1 + Relu(x)."""
+    """Pow by 1, 2 or 3: the product of the stream with itself; by 0.5 and below 0 see ``roots``."""
     source, exponents = node.stream(0), node.constant(1)
     if exponents is None or exponents.size != 1:
         raise node.refuse("by other than one constant")
     exponent = float(exponents.reshape(-1)[0])
-    if exponent < 0.0 and (positive := _behind_one_more(node.draft, source.layer)):
-        moved = replace(source, layer=positive)
-        op = ops.Curve(ops.Function.DECAY, -exponent)
-        return replace(node, inputs=(moved,)).unary(op)
+    if exponent < 0.0:
+        return decayed(node, -exponent)
+    if exponent == 0.5:
+        return root(node)
     if exponent not in (1.0, 2.0, 3.0):
-        raise node.refuse(f"by {exponent:g}, only by 1, 2 or 3, or of 1 + Relu(x) by less than 0")
+        raise node.refuse(f"by {exponent:g}, only by 1, 2 or 3, by 0.5 where Sqrt is, or below 0")
     layer = source.layer
     for _ in range(int(exponent) - 1):
         layer = node.draft.add(node.layer, ops.Mul(), [layer, source.layer])
     return replace(source, layer=layer)
-
-
-def _behind_one_more(draft: Draft, layer: str) -> str | None:
-    """x, if a layer is 1 + Relu(x)."""
-    affine = affine_of(draft, layer)
-    if affine is None or not (np.all(affine.scale == 1.0) and np.all(affine.shift == 1.0)):
-        return None
-    (relu,) = draft.sources(layer)
-    return draft.sources(relu)[0] if isinstance(draft.op(relu), ops.Relu) else None
 
 
 HANDLERS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import onnx
 
 from ..errors import UnsupportedOpError
@@ -30,6 +31,10 @@ def _reshaped(node: Node, shape: tuple[int, ...]) -> Stream:
     batch, channels = source.dims[0], source.map.channels
     if shape == (batch * source.map.pixels, channels) and source.has_channels_last:
         return replace(source, folded=shape)
+    if batch == 1 and shape == (source.map.words,) and source.map.pixels == 1:
+        flat = reshaped(source, (1, *shape))
+        if flat is not None and not flat.axes:
+            return replace(flat, folded=shape)
     if not shape or shape[0] != batch:
         raise node.refuse(f"to {list(shape)} of {describe(source)}: moves the batch dimension")
     result = reshaped(source, shape)
@@ -114,6 +119,17 @@ def transpose(node: Node) -> Stream:
     return transposed(source, perm)
 
 
+def gather(node: Node) -> Stream:
+    """Gather of all words of one frame in their order: torch's newer exporter writes a view so."""
+    source, indices = node.view(0), node.constant(1)
+    if indices is not None and indices.shape[:1] == (1,) and len(source.folded) == 1:
+        result = reshaped(replace(source, folded=()), indices.shape)
+        in_order = np.array_equal(indices.reshape(-1), np.arange(source.map.words))
+        if result is not None and in_order:
+            return result
+    raise node.refuse("of the frame is not supported, only of constants")
+
+
 def identity(node: Node) -> Stream:
     """Identity."""
     return node.view(0)
@@ -146,6 +162,7 @@ HANDLERS = {
     "Squeeze": squeeze,
     "Unsqueeze": unsqueeze,
     "Transpose": transpose,
+    "Gather": gather,
     "Identity": identity,
     "Dropout": dropout,
     "Cast": cast,

@@ -29,6 +29,12 @@ from .upright import call
 from .values import Constant, Stream, Unknown, Value
 
 _SAME_AT_MICROSOFT = ("QuantizeLinear", "DequantizeLinear")
+# Keras' export(format="onnx") and tf2onnx's from_function make inputs of what a layer captured, as the
+# mean of Normalization, and drop the values
+_LOST_CONSTANTS = (
+    "constants that the converter left out of the file? tf2onnx.convert.from_keras keeps them, and "
+    "so does python -m tf2onnx.convert --saved-model"
+)
 _ONLY_OF_CONSTANTS = "of the frame is not supported, only of constants"
 
 
@@ -147,8 +153,12 @@ class _Attempt:
         where = f"{self._file.path}: output {name!r}"
         if not isinstance(result, Stream):
             raise GraphError(f"{where} does not depend on the model's input")
-        if result.positional is not None or result.grown:
-            kind = "expanded" if result.grown else "scaled by a constant that varies over positions"
+        kinds = {
+            "expanded": bool(result.grown),
+            "scaled by a constant that varies over positions": result.positional is not None,
+            "a root": result.divides,
+        }
+        for kind in (kind for kind, found in kinds.items() if found):
             raise GraphError(f"{where} is {kind}; nothing behind it takes that over")
         if result.head is not None and outputs > 1:
             raise GraphError(
@@ -166,9 +176,17 @@ def _only_input(
     ]
     if len(inputs) != 1:
         names = ", ".join(repr(item.name) for item in inputs) or "none"
-        raise GraphError(f"{file.path}: inputs {names}, expected exactly one")
+        lost = len(inputs) > 1 and file.proto.producer_name == "tf2onnx"
+        hint = f" ({_LOST_CONSTANTS})" if lost else ""
+        raise GraphError(f"{file.path}: inputs {names}, expected exactly one{hint}")
     (source,) = inputs
     return source
+
+
+def _unknown(op: str) -> str:
+    if "." in op or onnx.defs.has(op):
+        return "this op is not supported"
+    return "this is no operator of ONNX: a converter left it as it was"
 
 
 class _Lowering:
@@ -250,7 +268,7 @@ class _Lowering:
         if node.op == "Constant":
             return (self._constant(node),)
         if node.op not in HANDLERS and not is_evaluated(node.op):
-            raise node.refuse(REFUSED.get(node.op, "this op is not supported"))
+            raise node.refuse(REFUSED.get(node.op, _unknown(node.op)))
         if any(isinstance(value, Unknown) for value in node.inputs):
             if node.op not in HANDLERS and node.op in BY_REFERENCE:
                 raise node.refuse(REFUSED.get(node.op, _ONLY_OF_CONSTANTS))

@@ -109,6 +109,8 @@ class Node:
         if value.grown:
             only = "which only Add and Mul take"
             raise self.refuse(f"input {index} is expanded to {list(value.grown)}, {only}")
+        if value.divides:
+            raise self.refuse(f"input {index} is a root of the frame, by which Div only divides")
         return value
 
     def spatial_stream(self, index: int) -> Stream:

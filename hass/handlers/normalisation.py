@@ -3,8 +3,8 @@ LayerNormalization.
 
     centred = x - mean(x);  y = scale * centred / sqrt(mean(centred**2) + epsilon) + shift
 
-becomes averages over positions and over the channels of a group (a 1x1 convolution of equal
-weights), a sum, two products, and the Curve (1 + v / epsilon)**-0.5. Where the mean is over
+becomes averages over positions and over the channels of a group, each copied to its channels, a
+sum, two products, and the Curve (1 + v / epsilon)**-0.5 of each group. Where the mean is over
 positions, the map waits for it twice, and FIFOs hold a frame each time: BatchNormalization, which
 folds into a convolution, costs nothing of this.
 """
@@ -20,21 +20,16 @@ from .. import ops
 from ..graph import FloatArray
 from .affine import FLOAT64, add_affine, per_channel
 from .node import Node, describe
+from .over_channels import copied, mean_of_groups
 from .values import Stream
 
 
-def _mean(node: Node, source: Stream, groups: int, over_positions: bool, factor: float) -> Stream:
-    """``factor`` times the mean of each group of channels, for each of its channels."""
-    draft, layer, channels = node.draft, source.layer, source.map.channels
-    if over_positions and source.map.pixels > 1:
-        layer = draft.add(f"{node.layer}.mean", ops.GlobalAvgPool(), [layer])
-    made = Stream(layer, draft.map(layer), source.shape)
-    if groups == channels:
-        return add_affine(node, made, factor, 0.0)
-    share = np.full((channels, channels // groups, 1, 1), factor * groups / channels)
-    op = ops.Conv2d(channels, (1, 1), groups=groups)
-    name = draft.add_conv(f"{node.layer}.mean", op, layer, share, np.zeros(channels))
-    return Stream(name, draft.map(name), source.shape)
+def _mean(node: Node, layer: str, groups: int, over_positions: bool, factor: float) -> str:
+    """``factor`` times the mean of each group of channels."""
+    draft, name = node.draft, f"{node.layer}.mean"
+    if over_positions and draft.map(layer).pixels > 1:
+        layer = draft.add(name, ops.GlobalAvgPool(), [layer])
+    return mean_of_groups(node, layer, groups, factor, name)
 
 
 def _normalised(
@@ -53,12 +48,13 @@ def _normalised(
         found = f"epsilon {epsilon:g}, {words} words for each mean"
         raise node.refuse(f"{found}; expected a positive epsilon and several words")
     draft, name = node.draft, node.layer
-    mean = _mean(node, source, groups, over_positions, -1.0)
-    centred = draft.add(f"{name}.centred", ops.Add(), [source.layer, mean.layer])
+    mean = _mean(node, source.layer, groups, over_positions, -1.0)
+    mean = copied(node, mean, channels, f"{name}.means")
+    centred = draft.add(f"{name}.centred", ops.Add(), [source.layer, mean])
     squares = draft.add(f"{name}.squares", ops.Mul(), [centred, centred])
-    of_squares = Stream(squares, source.map, source.shape)
-    variance = _mean(node, of_squares, groups, over_positions, 1.0 / epsilon)
-    gate = draft.add(f"{name}.gate", ops.Curve(ops.Function.DECAY, 0.5), [variance.layer])
+    variance = _mean(node, squares, groups, over_positions, 1.0 / epsilon)
+    gate = draft.add(f"{name}.gate", ops.Curve(ops.Function.DECAY, 0.5), [variance])
+    gate = copied(node, gate, channels, f"{name}.gates")
     product = draft.add(f"{name}.product", ops.Mul(), [centred, gate])
     result = Stream(product, source.map, source.shape, source.axes)
     return add_affine(node, result, np.asarray(scale) / math.sqrt(epsilon), shift)

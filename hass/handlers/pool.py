@@ -7,6 +7,7 @@ from dataclasses import replace
 from .. import ops
 from .affine import add_affine
 from .node import Node, describe
+from .over_channels import largest_channel, mean_of_groups
 from .values import Stream, spatial
 from .window import Window, read_window
 
@@ -59,29 +60,49 @@ def global_max_pool(node: Node) -> Stream:
 
 
 def reduce(node: Node) -> Stream:
-    """ReduceMean, ReduceSum, ReduceMax over all positions; axes are an attribute in old opsets."""
+    """ReduceMean, ReduceSum, ReduceMax over all positions, all channels or both; axes are an
+    attribute in old opsets."""
     source = node.stream(0)
     rank = len(source.shape)
     since = 13 if node.op == "ReduceSum" else 18
     axes = node.integers("axes") if node.opset < since else node.integer_list(1)
     if axes is None or any(not -rank <= axis < rank for axis in axes):
-        raise node.refuse(f"over axes {axes}, only over the positions of a feature map")
+        raise node.refuse(f"over axes {axes}, only over positions or channels of a feature map")
     reduced = {axis % rank for axis in axes}
-    spatial_axes = {axis for axis in range(2, rank) if source.shape[axis] > 1}
-    if not (source.has_channel_axis and spatial_axes <= reduced <= set(range(2, rank))):
-        raise node.refuse(f"over axes {sorted(reduced)} of {describe(source)}")
+    if 0 in reduced:
+        raise node.refuse("over the batch, as in training; export the network for inference")
+    live = {axis for axis in range(1, rank) if source.shape[axis] > 1}
+    positions = live - {1}
+    if not source.has_channel_axis or reduced & live not in ({1} & live, positions, live):
+        found = f"over axes {sorted(reduced)} of {describe(source)}"
+        raise node.refuse(f"{found}, only over all positions, all channels or both")
     shape = [1 if axis in reduced else size for axis, size in enumerate(source.shape)]
     if not node.integer("keepdims", 1):
         shape = [size for axis, size in enumerate(source.shape) if axis not in reduced]
-    if source.map.pixels == 1:
-        return replace(source, shape=tuple(shape))
+    result = source
+    if positions <= reduced and source.map.pixels > 1:
+        result = _over_positions(node, result)
+    if 1 in reduced and source.map.channels > 1:
+        result = _over_channels(node, result)
+    return replace(result, shape=tuple(shape))
+
+
+def _over_positions(node: Node, source: Stream) -> Stream:
     kernel = (source.map.height, source.map.width)
     op = ops.MaxPool2d(kernel, kernel) if node.op == "ReduceMax" else ops.GlobalAvgPool()
     name = node.draft.add(node.layer, op, [source.layer])
-    result = Stream(name, node.draft.map(name), tuple(shape))
+    result = Stream(name, node.draft.map(name), source.shape)
     if node.op == "ReduceSum":
         return add_affine(node, result, source.map.pixels, 0.0)
     return result
+
+
+def _over_channels(node: Node, source: Stream) -> Stream:
+    if node.op == "ReduceMax":
+        return largest_channel(node, source)
+    factor = source.map.channels if node.op == "ReduceSum" else 1
+    name = mean_of_groups(node, source.layer, 1, factor, node.layer)
+    return Stream(name, node.draft.map(name), source.shape)
 
 
 HANDLERS = {

@@ -25,7 +25,8 @@ def tile(node: Node) -> Stream:
 
 
 def expand(node: Node) -> Stream:
-    """Expand; of one value per channel to all positions it is left to the Add or Mul behind it."""
+    """Expand; of one value per channel to all positions, or of one per position to all channels, it
+    is left to the Add or Mul behind it."""
     source, wanted = node.stream(0), node.integer_list(1)
     rank = len(source.dims)
     if wanted is None or any(size < 1 for size in wanted):
@@ -38,6 +39,8 @@ def expand(node: Node) -> Stream:
     if grown == source.dims:
         return source
     if source.map.pixels == 1 and source.has_channel_axis and grown[1] == source.dims[1]:
+        return replace(source, grown=grown)
+    if source.map.channels == 1 and source.is_spatial and grown[2:] == source.dims[2:]:
         return replace(source, grown=grown)
     if any(old not in (1, new) for old, new in zip(source.dims, grown, strict=True)):
         raise node.refuse(f"to {list(wanted)} of {describe(source)}: sizes differ")

@@ -39,7 +39,10 @@ class Stream:
         grown: the dimensions that an Expand gave the tensor, which has one value per channel;
             empty if none did. Only what broadcasts anyway takes it.
         folded: (N * positions, C), the dimensions that a reshape of a tensor with channels last
-            gave it; empty if none did. Only what treats all positions alike takes it.
+            gave it, or (words,) of one frame; empty if none did. Only what treats all positions
+            alike takes it.
+        divides: whether the tensor is one over what the layer puts out, as a root is. Only a
+            division by it takes it.
         positional: a scale and a shift that vary over positions; None if there are none. Only a
             matrix behind them takes them over.
         head: what the host makes of it; None: nothing.
@@ -53,6 +56,7 @@ class Stream:
     grown: tuple[int, ...] = ()
     folded: tuple[int, ...] = ()
     positional: Positional | None = None
+    divides: bool = False
     head: Head | None = None
 
     @property

@@ -112,6 +112,25 @@ def channels_last() -> ModelMaker:
     return maker
 
 
+def attention() -> ModelMaker:
+    """Normalisation written out, attention over channels and positions, a maximum of maps."""
+    maker = ModelMaker((5, 4, 3))
+    x = maker.conv("x", 5, 6)
+    centred = maker.node("Sub", x, maker.node("ReduceMean", x, axes=[1]))
+    variance = maker.node("ReduceMean", maker.node("Mul", centred, centred), axes=[1])
+    root = maker.node("Sqrt", maker.node("Add", variance, maker.constant(1e-3)))
+    x = maker.node("Mul", maker.node("Div", centred, root), maker.random(6, 1, 1))
+    row = maker.node("Reshape", maker.node("GlobalAveragePool", x), maker.integers(0, 1, 6))
+    row = maker.node("Conv", row, maker.random(1, 1, 3), pads=[1, 1])
+    gate = maker.node("Reshape", maker.node("Sigmoid", row), maker.integers(0, 6, 1, 1))
+    x = maker.node("Mul", x, gate)
+    most = maker.node("ReduceMax", x, axes=[1])
+    seen = maker.node("Concat", maker.node("ReduceMean", x, axes=[1]), most, axis=1)
+    x = maker.node("Mul", x, maker.node("Sigmoid", maker.conv(seen, 2, 1, 3, pads=[1] * 4)))
+    maker.node("Max", x, maker.node("Neg", x))
+    return maker
+
+
 SEEDS: tuple[Callable[[], ModelMaker], ...] = (
     plain,
     branches,
@@ -119,6 +138,7 @@ SEEDS: tuple[Callable[[], ModelMaker], ...] = (
     swish,
     quantised,
     channels_last,
+    attention,
 )
 
 
