@@ -20,6 +20,10 @@ def _vector(m: ModelMaker) -> str:
     return m.node("Flatten", "x")
 
 
+def _kept_above_zero(m: ModelMaker) -> str:
+    return m.node("Add", m.node("Mul", "x", "x"), m.constant(0.1))
+
+
 UNSUPPORTED: dict[str, Callable[[ModelMaker], object]] = {
     "dilation": lambda m: m.conv("x", 3, 4, 3, dilations=[0, 2]),
     "conv 1-D on a map": lambda m: m.node("Conv", "x", m.random(4, 3, 3)),
@@ -36,7 +40,9 @@ UNSUPPORTED: dict[str, Callable[[ModelMaker], object]] = {
         "AveragePool", "x", kernel_shape=[2, 2], dilations=[2, 2]
     ),
     "pool 1-D on a map": lambda m: m.node("MaxPool", "x", kernel_shape=[2]),
-    "reduce channels": lambda m: m.node("ReduceMean", "x", axes=[1]),
+    "reduce the batch": lambda m: m.node("ReduceMean", "x", axes=[0, 2, 3]),
+    "reduce rows": lambda m: m.node("ReduceMean", "x", axes=[2]),
+    "reduce channels and rows": lambda m: m.node("ReduceMax", m.conv("x", 3, 3), axes=[1, 2]),
     "gemm transA": lambda m: m.node("Gemm", _vector(m), m.random(105, 2), transA=1),
     "gemm size": lambda m: m.node("Gemm", _vector(m), m.random(104, 2)),
     "matmul on a map": lambda m: m.node("MatMul", m.conv("x", 3, 3), m.random(5, 2)),
@@ -73,11 +79,14 @@ UNSUPPORTED: dict[str, Callable[[ModelMaker], object]] = {
     "root": lambda m: m.node("Sqrt", "x"),
     "power of a half": lambda m: m.node("Pow", "x", m.constant(0.5)),
     "powers of channels": lambda m: m.node("Pow", "x", m.random(3, 1, 1)),
-    "maximum of two streams": lambda m: m.node("Max", "x", m.node("Relu", "x")),
+    "minimum of two streams": lambda m: m.node("Min", "x", m.node("Relu", "x")),
+    "root read": lambda m: m.node("Relu", m.node("Sqrt", _kept_above_zero(m))),
+    "root divided": lambda m: m.node("Div", m.node("Sqrt", _kept_above_zero(m)), m.constant(2)),
+    "reciprocal": lambda m: m.node("Reciprocal", "x"),
+    "left by a converter": lambda m: m.node("Erfc", "x"),
     "bound not a number": lambda m: m.node("Max", "x", m.constant(np.nan)),
     "quotient of two streams": lambda m: m.node("Div", "x", m.node("Sigmoid", "x")),
     "norm over positions": lambda m: m.node("ReduceL2", "x", axes=[2, 3]),
-    "sum over channels": lambda m: m.node("ReduceSum", "x", m.integers(1)),
     "leak of no curve": lambda m: m.node("Elu", "x", alpha=99.0),
     "slope per position": lambda m: m.node("PRelu", "x", m.random(1, 7, 5)),
     "softmax inside": lambda m: m.node("Relu", m.node("Softmax", "x", axis=1)),
@@ -163,6 +172,18 @@ def _two_inputs(m: ModelMaker, folder: Path) -> Path:
     return path
 
 
+def _lost_constants(m: ModelMaker, folder: Path) -> Path:
+    """As tf2onnx writes Keras' Normalization when it does not freeze the model."""
+    m.node("Div", m.node("Sub", "x", "normalization/Sub/y:0"), m.random(3, 1, 1))
+    model = m.model()
+    info = helper.make_tensor_value_info("normalization/Sub/y:0", TensorProto.FLOAT, [3, 1, 1])
+    model.graph.input.append(info)
+    model.producer_name = "tf2onnx"
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
 def _integer_input(m: ModelMaker, folder: Path) -> Path:
     m.node("Relu", "x")
     m.input = helper.make_tensor_value_info("x", TensorProto.UINT8, ["N", 3, 7, 5])
@@ -184,6 +205,7 @@ def _constant_output(m: ModelMaker, folder: Path) -> Path:
 
 MALFORMED: dict[str, Callable[[ModelMaker, Path], Path]] = {
     "two inputs": _two_inputs,
+    "constants that tf2onnx lost": _lost_constants,
     "symbolic height": _dims("N", 3, "height", 5),
     "missing width": _dims("N", 3, 7, None),
     "zero channels": _dims(1, 0, 7, 5),
@@ -198,6 +220,7 @@ MALFORMED: dict[str, Callable[[ModelMaker, Path], Path]] = {
     "cycle": _made(lambda m: (m.node("Add", "x", "t1"), m.node("Relu", "t0"))),
     "window larger than the map": _made(lambda m: m.conv("x", 3, 2, 9)),
     "constant output": _constant_output,
+    "output is a root": _made(lambda m: m.node("Sqrt", _kept_above_zero(m))),
     "output scaled by positions": _made(lambda m: m.node("Mul", m.conv("x", 3, 3), m.random(7, 5))),
     "weight not finite": _made(lambda m: m.node("Conv", "x", m.constant([[[[np.inf]]] * 3]))),
 }  # fmt: skip

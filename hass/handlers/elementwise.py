@@ -75,23 +75,21 @@ def bound(node: Node) -> Stream:
     """Max or Min of a stream and a constant: a Clip, or with a bound per channel a moved Relu; Max
     of several streams."""
     present = [value for value in node.inputs if value is not None]
-    if len(present) > 2:
-        result = present[0]
-        for value in present[1:]:
-            result = bound(replace(node, inputs=(result, value)))
-        present = [result]
-    if len(present) == 1:
-        return replace(node, inputs=tuple(present)).stream(0)
-    first, second = (value if isinstance(value, Stream) else None for value in present)
-    if first is not None and second is not None:
+    if not present:
+        raise node.refuse("of nothing")
+    result, *others = sorted(present, key=lambda value: not isinstance(value, Stream))
+    for other in others:
+        result = _bound_by(replace(node, inputs=(result, other)))
+    return replace(node, inputs=(result,)).stream(0)
+
+
+def _bound_by(node: Node) -> Stream:
+    """Of a stream, and another one or a constant."""
+    if isinstance(node.input(1), Stream):
         if node.op == "Min":
             raise node.refuse("of two feature maps, only of one and a constant; Max is supported")
-        views = [node.view(index) for index in (0, 1)]
-        if any(view.positional is not None or view.folded for view in views):
-            raise node.refuse("of a matrix of positions")
-        return _joined(node, *views)
-    first_is = isinstance(node.input(0), Stream)
-    source, constant = node.stream(0 if first_is else 1), node.constant(1 if first_is else 0)
+        return _joined(node, node.rows(0), node.rows(1))
+    source, constant = node.stream(0), node.constant(1)
     assert constant is not None
     value = per_channel(node, constant, source)
     if not np.isfinite(value).all():

@@ -29,8 +29,8 @@ from .upright import call
 from .values import Constant, Stream, Unknown, Value
 
 _SAME_AT_MICROSOFT = ("QuantizeLinear", "DequantizeLinear")
-# Keras' export(format="onnx") and tf2onnx's from_function make inputs of what a layer captured, as the
-# mean of Normalization, and drop the values
+# Keras' export(format="onnx") and tf2onnx's from_function make inputs of what a layer captured, the
+# mean of Normalization for one, and drop the values
 _LOST_CONSTANTS = (
     "constants that the converter left out of the file? tf2onnx.convert.from_keras keeps them, and "
     "so does python -m tf2onnx.convert --saved-model"

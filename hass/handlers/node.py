@@ -110,7 +110,7 @@ class Node:
             only = "which only Add and Mul take"
             raise self.refuse(f"input {index} is expanded to {list(value.grown)}, {only}")
         if value.divides:
-            raise self.refuse(f"input {index} is a root of the frame, by which Div only divides")
+            raise self.refuse(f"input {index} is a root, of which only a division by it is built")
         return value
 
     def spatial_stream(self, index: int) -> Stream:
