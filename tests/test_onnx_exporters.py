@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx_models import ModelMaker, op_names, prove
 
 from hass.errors import GraphError, UnsupportedOpError
@@ -59,6 +59,31 @@ def test_functions_that_call_each_other(tmp_path: Path) -> None:
     pong = _function("Pong", [helper.make_node("Ping", ["a"], ["b"], domain="own")])
     with pytest.raises(GraphError, match="function 'Ping' calls itself"):
         read_model(_calling(tmp_path, [ping, pong], "Ping"))
+
+
+def test_functions_deeper_than_onnx_inlines(tmp_path: Path) -> None:
+    functions = [_function("F0", [helper.make_node("Relu", ["a"], ["b"])])]
+    for level in range(1, 200):
+        call = helper.make_node(f"F{level - 1}", ["a"], ["b"], domain="own")
+        functions.append(_function(f"F{level}", [call]))
+    with pytest.raises(GraphError, match=r"functions that cannot be inlined: .* depth exceeds"):
+        read_model(_calling(tmp_path, functions, "F199"))
+
+
+def test_functions_that_would_copy_a_constant(tmp_path: Path) -> None:
+    value = numpy_helper.from_array(np.zeros((1000, 1000), np.float32))
+    made = helper.make_node("Constant", [], ["k"], value=value)
+    add = helper.make_node("Add", ["a", "k"], ["b"])
+    functions = [_function("Large", [made, add])]
+    calls = [
+        helper.make_node(
+            "Large", [f"c{i}" if i else "a"], [f"c{i + 1}" if i < 49 else "b"], domain="own"
+        )
+        for i in range(50)
+    ]
+    functions.append(_function("Often", calls))
+    with pytest.raises(GraphError, match=r"functions make 2\d{8} bytes, expected at most"):
+        read_model(_calling(tmp_path, functions, "Often"))
 
 
 def test_functions_that_would_fill_the_memory(tmp_path: Path) -> None:

@@ -71,6 +71,13 @@ REFUSED: Mapping[str, str] = MappingProxyType(
             "and BatchNormalization, which folds into a convolution, costs least",
         ),
         **dict.fromkeys(
+            ("PartitionedCall", "StatefulPartitionedCall"),
+            "a call of a TensorFlow function whose body the converter left out of the file; Keras "
+            "writes a Conv2D with groups so, but no DepthwiseConv2D",
+        ),
+        "Erfc": "this is no operator of ONNX, a converter left it as it was; of Keras' gelu the "
+        "form with approximate=True is written in ONNX",
+        **dict.fromkeys(
             ("Exp", "Log", "Softsign"),
             "of the frame is not supported; Tanh, Erf, Sigmoid, Softplus, Elu, SiLU, Gelu and Mish "
             "are",

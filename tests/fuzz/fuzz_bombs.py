@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx
 from fuzz_values import pick
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx_models import ModelMaker
 
 Rng = np.random.Generator
@@ -173,6 +173,29 @@ def strange_output(rng: Rng) -> onnx.ModelProto:
     return model
 
 
+def functions(rng: Rng) -> onnx.ModelProto:
+    """Functions that call each other twice and more, each with a constant."""
+    maker, fan = _maker(rng), int(rng.integers(1, 5))
+    maker.node("f0", "x", domain="own")
+    model = maker.model()
+    model.opset_import.add(domain="own", version=1)
+    sets = [helper.make_opsetid("own", 1), helper.make_opsetid("", maker.opset)]
+    depth = int(rng.integers(2, 150))
+    value = numpy_helper.from_array(np.ones(int(rng.integers(1, 1 << 16)), np.float32))
+    for level in range(depth):
+        made = helper.make_node("Constant", [], ["k"], value=value)
+        called, domain = (f"f{level + 1}", "own") if level < depth - 1 else ("Relu", "")
+        calls = [
+            helper.make_node(called, [f"t{i}" if i else "a"], [f"t{i + 1}" if i < fan - 1 else "b"])
+            for i in range(fan)
+        ]
+        for call in calls:
+            call.domain = domain
+        body = [made, *calls]
+        model.functions.append(helper.make_function("own", f"f{level}", ["a"], ["b"], body, sets))
+    return model
+
+
 BOMBS: tuple[Callable[[Rng], onnx.ModelProto], ...] = (
     claims_elements,
     shape_of,
@@ -183,4 +206,5 @@ BOMBS: tuple[Callable[[Rng], onnx.ModelProto], ...] = (
     deep,
     cycle,
     strange_output,
+    functions,
 )
