@@ -78,6 +78,18 @@ def gates(nodes: int) -> ModelMaker:
     return maker
 
 
+def norms(nodes: int) -> ModelMaker:
+    """Layer normalisation over channels, written out."""
+    maker, x = _maker(), "x"
+    for _ in range(nodes // 8):
+        y = maker.conv(x, CHANNELS, CHANNELS)
+        centred = maker.node("Sub", y, maker.node("ReduceMean", y, axes=[1]))
+        variance = maker.node("ReduceMean", maker.node("Mul", centred, centred), axes=[1])
+        root = maker.node("Sqrt", maker.node("Add", variance, maker.constant(1e-3)))
+        x = maker.node("Div", centred, root)
+    return maker
+
+
 LARGE: Mapping[str, Callable[[int], ModelMaker]] = {
     "chain": chain,
     "residual": residual,
@@ -85,4 +97,5 @@ LARGE: Mapping[str, Callable[[int], ModelMaker]] = {
     "inception": inception,
     "one_fan_out": one_fan_out,
     "gates": gates,
+    "norms": norms,
 }
