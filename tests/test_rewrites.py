@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from hass import ops
+from hass.cost import EngineKind, Folding, MemoryKind, estimate
+from hass.device import load_device
 from hass.errors import GraphError
 from hass.graph import Graph, Weights
 from hass.ops import Conv2d, op_name
 from hass.rewrites import run_passes
+from hass.rewrites.chain_concats import chain_concats
 from hass.rewrites.draft import Draft
 from hass.rewrites.drop_identity import drop_identity
 from hass.rewrites.fold_affine import fold_affine
@@ -264,3 +267,67 @@ def test_draft_drops_dead_layers_and_their_weights() -> None:
 def test_draft_refuses_weights_that_do_not_fit() -> None:
     with pytest.raises(GraphError, match=r"expected \(3, 2, 1, 1\)"):
         Net().draft.add_conv("c", Conv2d(3, (1, 1)), "input", np.ones((3, 3, 1, 1)), np.ones(3))
+
+
+def _concats(build: Build) -> dict[str, list[str]]:
+    """What each concatenation reads, forks left out."""
+    net = Net()
+    graph, _ = run_passes(*net.done(build(net)), [chain_concats])
+
+    def behind(name: str) -> str:
+        is_fork = isinstance(graph[name].op, ops.Fork)
+        return graph.in_edges(name)[0].src if is_fork else name
+
+    return {
+        layer.name: [behind(edge.src) for edge in graph.in_edges(layer.name)]
+        for layer in graph.of_type(ops.Concat)
+    }
+
+
+def test_a_dense_block_becomes_a_chain_of_concatenations() -> None:
+    def block(net: Net) -> str:
+        layers, last = ["input"], "input"
+        for _ in range(4):
+            layers.append(net.affine(last, 2.0, 1.0))
+            last = net.op(ops.Concat(), *layers)
+        return last
+
+    assert _concats(block) == {
+        "concat": ["input", "affine"],
+        "concat_2": ["concat", "affine_2"],
+        "concat_3": ["concat_2", "affine_3"],
+        "concat_4": ["concat_3", "affine_4"],
+    }
+
+
+def test_concatenations_that_begin_differently_are_left() -> None:
+    def build(net: Net) -> str:
+        first, second = net.affine("input", 2.0, 1.0), net.affine("input", 3.0, 1.0)
+        one = net.op(ops.Concat(), "input", first)
+        same = net.op(ops.Concat(), "input", first)
+        turned = net.op(ops.Concat(), first, "input", second)
+        return net.op(ops.Concat(), net.op(ops.Add(), one, same), turned)
+
+    found = _concats(build)
+    assert found["concat"] == found["concat_2"] == ["input", "affine"]
+    assert found["concat_3"] == ["affine", "input", "affine_2"]
+
+
+def test_a_chain_of_concatenations_needs_less_memory() -> None:
+    net, layers, last = Net(), ["input"], "input"
+    for _ in range(6):
+        channels = net.draft.map(last).channels
+        conv = Conv2d(2, (3, 3), pads=(1, 1, 1, 1))
+        weight = np.ones((2, channels, 3, 3))
+        layers.append(net.draft.add_conv("conv", conv, last, weight, np.zeros(2)))
+        last = net.op(ops.Concat(), *layers)
+    flat, weights = net.done(last)
+    chained, _ = run_passes(flat, weights, [chain_concats])
+    words = []
+    for graph in (flat, chained):
+        dense = Folding(EngineKind.DENSE, weight_memory=MemoryKind.BRAM)
+        convs = {layer.name: dense for layer in graph.convs}
+        foldings = {layer.name: convs.get(layer.name, Folding()) for layer in graph}
+        fifos = estimate(graph, foldings, load_device("zcu104")).fifos
+        words.append(sum(fifo.streams * fifo.depth_words for fifo in fifos))
+    assert words[1] < words[0] / 2

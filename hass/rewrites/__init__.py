@@ -8,6 +8,7 @@ from typing import TypeAlias
 from ..errors import GraphError
 from ..graph import Graph, Weights
 from ..verify import verify
+from .chain_concats import chain_concats
 from .drop_identity import drop_identity
 from .fold_affine import fold_affine
 from .fold_blocks import fold_blocks
@@ -37,6 +38,7 @@ IMPORT_PASSES: tuple[Pass, ...] = (
     fold_blocks,
     drop_identity,
     fold_affine,
+    chain_concats,
 )
 
 
