@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hass.page import Section, markdown_table
 
 from .zoo import Row
+from .zoo_probe import WORD_BITS
 
 SECTION = Section("networks", "hass models table --page")
 COLUMNS = (
@@ -27,6 +28,7 @@ def cells(row: Row) -> tuple[str, ...]:
         facts = (_count(row.parameters), _count(row.macs), " ".join(found.ops))
         return (row.name, row.frame, "-", *facts, reasons, row.newer, "-", "-", "-")
     folded = found.frame_ii_cycles is not None and found.fps is not None
+    words = "" if found.bits == WORD_BITS[0] else f" ({found.bits} bit)"
     return (
         row.name,
         row.frame,
@@ -36,7 +38,7 @@ def cells(row: Row) -> tuple[str, ...]:
         " ".join(found.ops),
         "yes",
         row.newer,
-        f"{found.frame_ii_cycles:,}" if folded else f"does not fit ({found.unfolded})",
+        f"{found.frame_ii_cycles:,}{words}" if folded else f"does not fit ({found.unfolded})",
         f"{found.fps:,.0f}" if folded else "-",
         row.simulated,
     )
@@ -70,9 +72,10 @@ def section_text(
     lines = [
         "Every definition of `hass models`, with random weights, and the light models that come "
         f"with onnx, through `hass import`, `hass fold --device {device} --engines dense` and "
-        "`hass sim --frames 2`. Imported: outputs equal onnxruntime's of the file (1e-4, "
-        "relative); or else every operator that is refused, and why. Layers, parameters, MACs and "
-        "operators are those that arrive, normalisations folded; of a network that is refused, the "
+        "`hass sim --frames 2`, in words of 16 bit, or of 8 where these do not fit. Imported: "
+        "outputs equal onnxruntime's of the file (1e-4, relative); or else every operator that is "
+        "refused, and why. Layers, parameters, MACs and operators are those that arrive, "
+        "normalisations folded; of a network that is refused, the "
         "definition's and the file's. Newer exporter: what is imported of the file that torch's "
         "newer exporter writes, compared with the older one's. Simulated: frame II of the design, "
         f"compared with the modelled one. Each step may take {seconds:g} s of processor time "

@@ -18,14 +18,16 @@ from hass import ops
 from hass.cost import EngineKind
 from hass.design import build_design, model_ref, provenance_now
 from hass.design_file import write_design
-from hass.device import load_device
+from hass.device import Device, load_device
 from hass.errors import HassError, UnsupportedNode, UnsupportedOpError
 from hass.folding import FoldingPlan, solve
 from hass.graph import macs_per_frame
 from hass.measure import prove_equal
 from hass.onnx_io import ImportedModel, read_model
 from hass.validation import StrictRecord
+from hass.values import Arithmetic, arithmetic_of
 
+WORD_BITS = (16, 8)  # of all words: the first that fit
 _PLUMBING = (ops.Input, ops.Output, ops.Fork)
 
 
@@ -39,7 +41,8 @@ class Finding(StrictRecord):
         parameters: weights and biases that arrive, normalisations folded.
         macs: of one frame.
         relative_error: of its outputs against onnxruntime's of the file.
-        unfolded: why it has no folding; empty if it has one.
+        unfolded: why it has no folding in words of 16 bit; empty if it has one.
+        bits: of the words that it is folded with.
         frame_ii_cycles, fps: of the dense design.
         import_seconds, fold_seconds: of processor time.
     """
@@ -51,6 +54,7 @@ class Finding(StrictRecord):
     macs: int = 0
     relative_error: float | None = None
     unfolded: str = ""
+    bits: int = WORD_BITS[0]
     frame_ii_cycles: int | None = None
     fps: float | None = None
     import_seconds: float = 0.0
@@ -109,17 +113,35 @@ def probe(path: Path, device_name: str | None, design: Path | None) -> Finding:
         return finding
     device = load_device(device_name)
     begin = time.process_time()
-    plan = solve(model.graph, device, engines=frozenset({EngineKind.DENSE}))
-    fold_seconds = time.process_time() - begin
-    if not isinstance(plan, FoldingPlan):
-        why = f"{plan.resource}: {plan.demand:,} needed, {plan.budget:,} allowed"
-        return finding.model_copy(update={"unfolded": why, "fold_seconds": fold_seconds})
+    for bits in WORD_BITS:
+        words = arithmetic_of(bits)
+        plan = solve(model.graph, device, engines=frozenset({EngineKind.DENSE}), arithmetic=words)
+        finding = finding.model_copy(
+            update={"bits": bits, "fold_seconds": time.process_time() - begin}
+        )
+        if isinstance(plan, FoldingPlan):
+            return _folded(finding, model, device, plan, words, design)
+        if not finding.unfolded:
+            why = f"{plan.resource}: {plan.demand:,} needed, {plan.budget:,} allowed"
+            finding = finding.model_copy(update={"unfolded": why})
+    return finding
+
+
+def _folded(
+    finding: Finding,
+    model: ImportedModel,
+    device: Device,
+    plan: FoldingPlan,
+    words: Arithmetic,
+    design: Path | None,
+) -> Finding:
+    """The finding with a folding, which is written as a design."""
     if design is not None:
-        write_design(build_design(model_ref(model), device, plan, provenance_now()), design)
+        made = build_design(model_ref(model), device, plan, provenance_now(), arithmetic=words)
+        write_design(made, design)
     folded = {
         "frame_ii_cycles": plan.estimate.frame_ii_cycles,
         "fps": plan.estimate.throughput_fps,
-        "fold_seconds": fold_seconds,
     }
     return finding.model_copy(update=folded)
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from hass.cli import main
+from hass.design_file import read_design
 from hass.errors import UnsupportedNode
 from hass.models import table_cli, zoo
 from hass.models.registry import BY_NAME
 from hass.models.zoo import Limits, Row, keep_row, kept_row, light_models, run_within
 from hass.models.zoo_page import cells, section_text, summary
-from hass.models.zoo_probe import Finding, reasons
+from hass.models.zoo_probe import Finding, probe, reasons
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 FOLDED = Finding(ops=("Conv2d", "Relu"), layers=1234, macs=5, frame_ii_cycles=2500, fps=1e5)
@@ -62,6 +64,25 @@ def test_a_row_says_how_far_a_network_gets() -> None:
     assert "## Ours" in page
     assert "Theirs" not in page
     assert "Not taken through the flow: x, y." in page
+
+
+def test_what_does_not_fit_in_words_of_16_bit_is_folded_in_words_of_8(tmp_path: Path) -> None:
+    part = (resources.files("hass.parts") / "pynq-z2.toml").read_text(encoding="utf-8")
+    digits = Path(__file__).parents[2] / "models" / "digits" / "digits.onnx"
+    design = tmp_path / "design.json"
+    findings = {}
+    for lut in (53_200, 6_000, 2_000):
+        device = tmp_path / f"lut{lut}.toml"
+        device.write_text(part.replace("lut = 53_200", f"lut = {lut}"), encoding="utf-8")
+        findings[lut] = probe(digits, str(device), design)
+    ample, small, tiny = findings.values()
+    assert (ample.bits, ample.unfolded) == (16, "")
+    assert (small.bits, tiny.bits) == (8, 8)
+    assert small.unfolded and tiny.unfolded
+    assert ample.frame_ii_cycles and small.frame_ii_cycles and tiny.frame_ii_cycles is None
+    assert read_design(design).precision.default.act_bits == 8  # tiny wrote none
+    assert cells(_row(small, "equal"))[8] == f"{small.frame_ii_cycles:,} (8 bit)"
+    assert "does not fit" in cells(_row(tiny))[8]
 
 
 def test_an_operator_is_refused_once() -> None:
