@@ -14,6 +14,7 @@ from .bound import PROOF_MARGIN, Relaxed, relax
 from .choice import Budget, Options
 
 _MAX_STEPS = 60
+_ROUNDING = 1e-6  # of a unit
 _CLOSE = 1e-7  # steps of a bound by less are not worth another relaxation
 
 
@@ -80,10 +81,10 @@ class Spend:
         return math.inf if left > 0.0 else 0.0
 
     def rounded(self, bound: float) -> Fraction:
-        """A bound, raised to what amounts can be: whole numbers of one unit, where there is one."""
-        if (self.scales == 1).all():
-            return Fraction(math.ceil(bound - 1e-6))
-        return Fraction(bound)
+        """A bound, raised to what can be spent: of some column a whole number of units. A rounded
+        number may be above what it stands for, and then proves nothing beyond that."""
+        scales = self.scales.tolist()
+        return min(Fraction(math.ceil(bound * scale - _ROUNDING), scale) for scale in scales)
 
 
 def amount(column: int, budget: IntArray) -> Spend:

@@ -106,6 +106,18 @@ def test_prices_never_prove_too_much(case: Case, goal: int | None) -> None:
         assert spend.rounded(priced.value) <= best
 
 
+def test_a_share_whose_nearest_float_is_above_it_proves_no_more() -> None:
+    budget = Resources(81, 47, 48, 36, 26)
+    rows = ([[3, 45, 20, 10, 12, 1]], [[29, 32, 25, 36, 22, 24]])
+    case = [table_of(np.array(row), budget) for row in rows], budget
+    spend = spend_of(None, budget)
+    assert float(Fraction(25, 26)) > Fraction(25, 26) == least_by_force(case, None, 30)
+    assert spend.rounded(25 / 26) == Fraction(25, 26)
+    parts = [(t.cycles, t.use, np.arange(len(t))) for t in case[0]]
+    priced = priced_least(join_options(parts, spend.budget, 1), spend)
+    assert spend.rounded(priced.value) == Fraction(25, 26)
+
+
 def test_frame_ii_that_memory_does_not_allow() -> None:
     budget = Resources(9, 9, 9, 9, 9)
     tables = [table_of(np.array([[1, 1, 1, 1, 1, 1]]), budget)]
