@@ -148,7 +148,7 @@ def comparison_picture(entries: Sequence[Entry]) -> Picture:
         for index, (title, values, texts) in enumerate(panels):
             axes = drawn.add_subplot(1, len(panels), index + 1)
             for row, (value, text) in enumerate(zip(values, texts, strict=True)):
-                axes.barh(row, value or 0.0, 0.62, color=svg.GREY if row else "#444444")
+                axes.barh(row, value or 0.0, 0.62, color=svg.GREY if row else svg.DARK_GREY)
                 axes.annotate(
                     text,
                     (value or 0.0, row),

@@ -28,7 +28,7 @@ from .foldings import IntArray
 
 FloatArray = npt.NDArray[np.float64]
 # Of a distribution: so many equal shares, each by its mean.
-_SHARES = 8
+SHARES = 8
 # Windows that take so many times less or more than they take to come in: nothing waits, or all
 # windows do. None was seen to be so far from the mean of its layer.
 _FAR = 3.0
@@ -95,12 +95,12 @@ def near(segment: FloatArray, feed: FloatArray) -> npt.NDArray[np.bool_]:
     return np.asarray((feed > 1.0) & (feed < _FAR * segment) & (segment < _FAR * feed))
 
 
-def shares_of(values: FloatArray) -> FloatArray:
+def by_share(values: FloatArray) -> FloatArray:
     """(n, shares) of (n, values) by their mean, ascending."""
     count = values.shape[1]
-    parts = in_parts(np.sort(values, axis=1), _SHARES)
+    parts = in_parts(np.sort(values, axis=1), SHARES)
     mean = np.maximum(values.mean(axis=1, keepdims=True), _LEAST)
-    return np.asarray(parts * (_SHARES / count) / mean)
+    return np.asarray(parts * (SHARES / count) / mean)
 
 
 def window_trend(
@@ -117,14 +117,14 @@ def window_trend(
     groups, blocks = int(together[-1]), int(ins[-1])
     fines = np.arange(1, max_fine + 1, dtype=np.int64)
     means = mean_cycles(histogram, fines, groups)[falling(block_rates(histogram, groups))]
-    shares = np.empty((len(ins), len(together), max_fine, _SHARES))
+    shares = np.empty((len(ins), len(together), max_fine, SHARES))
     variance = np.empty(shares.shape[:3])
     for column, lanes_in in enumerate(ins.tolist()):
         for plane, side in enumerate(together.tolist()):
             shape = (groups // side, side, blocks // lanes_in, lanes_in, max_fine)
             windows = means.reshape(shape).mean(axis=(1, 3)).reshape(-1, max_fine)
             windows = windows / windows.mean(axis=0)
-            shares[column, plane] = shares_of(windows.T)
+            shares[column, plane] = by_share(windows.T)
             variance[column, plane] = windows.var(axis=0)
     return shares, variance
 
@@ -241,8 +241,8 @@ def fed_cycles(
         alike = mean_of_frame_share(correlation, np.maximum((room[close] + 1.0) / several, 1.0))
         of_lanes = (
             np.broadcast_to(lanes.noise, joined.shape)[close],
-            np.broadcast_to(lanes.places, (*joined.shape, _SHARES))[close],
-            np.broadcast_to(lanes.trend, (*joined.shape, _SHARES))[close],
+            np.broadcast_to(lanes.places, (*joined.shape, SHARES))[close],
+            np.broadcast_to(lanes.trend, (*joined.shape, SHARES))[close],
         )
         result[close] = fed_ahead(
             joined[close], every[close], room[close], several, alike, of_lanes

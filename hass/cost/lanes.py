@@ -28,7 +28,7 @@ from ..intmath import divisors
 from ..segment_cycles import block_rates, falling, mean_cycles, segment_cycles
 from ..snake import folded
 from ..sparsity import SegmentHistogram, WindowSample
-from .feeding import NO_FEEDS, FedLanes, Feeds, near, shares_of, window_trend
+from .feeding import NO_FEEDS, SHARES, FedLanes, Feeds, by_share, near, window_trend
 from .foldings import IntArray
 from .lane_steps import between_fines, saved_shares, stepped_fines, stepped_positions
 
@@ -236,19 +236,22 @@ def _fed(
         shape: coarse_in and coarse_group, ascending.
     """
     ins, together = shape
+    starved = np.maximum(starved, 0.0)
+    places = np.ones((*counted.shape, SHARES))
+    noise = np.zeros(counted.shape)
+    if not (feed > 1.0).any():  # a segment takes a cycle at least
+        return FedLanes(starved, noise, places, places[0])
     trend, of_trend = window_trend(histogram, ins, together, counted.shape[-1])
     windows = (ins[-1] // ins)[:, None, None] * (together[-1] // together)[:, None]
-    places = np.ones((*counted.shape, trend.shape[-1]))
-    noise = np.zeros(counted.shape)
     close = near(counted[..., None, :], feed[:, None, None, :, None]).any(axis=-2)
     if close.any():
         beyond = totals[..., :-1][close].astype(np.float64)  # cells, positions
         several = np.broadcast_to(windows, counted.shape)[close]
         segments = in_window[:, None, None, None] * windows
         first = np.broadcast_to(segments, counted.shape)[close]
-        places[close] = shares_of(beyond + first[:, None])
+        places[close] = by_share(beyond + first[:, None])
         within = squares[close] / several - ((beyond / several[:, None]) ** 2).mean(axis=1)
         relative = within / ((first + beyond.mean(axis=1)) / several) ** 2
         apart = relative - np.broadcast_to(of_trend, counted.shape)[close]
         noise[close] = np.maximum(apart, 0.0) * several / np.maximum(several - 1, 1)
-    return FedLanes(np.maximum(starved, 0.0), noise, places, trend)
+    return FedLanes(starved, noise, places, trend)

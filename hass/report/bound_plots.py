@@ -81,7 +81,7 @@ def roofline_picture(designs: Mapping[str, Design], graph: Graph) -> Picture:
                 textcoords="offset points",
                 fontsize=8,
                 va="center",
-                color="#444444",
+                color=svg.DARK_GREY,
             )
         styles = series_styles(list(designs.values()))
         for index, (name, design) in enumerate(designs.items()):

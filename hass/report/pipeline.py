@@ -232,7 +232,7 @@ def _layer(
             (_x(lane), _y(rows[1])),
             _DOT,
             facecolor="#ffffff" if bare else ENGINE_COLOURS[folding.engine],
-            edgecolor=svg.RED if slow else "#444444",
+            edgecolor=svg.RED if slow else svg.DARK_GREY,
             linewidth=(2 if slow else 1) * _POINTS,
             gid=f"layer{rows[0]}",
             zorder=2,

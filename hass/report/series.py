@@ -39,7 +39,7 @@ SEARCHED = tuple(
 DENSE = (
     Style(svg.BLACK, "s", "white"),
     Style("#777777", "D", "white"),
-    Style("#444444", "^", "white"),
+    Style(svg.DARK_GREY, "^", "white"),
 )
 
 

@@ -21,7 +21,7 @@ XLINK = "http://www.w3.org/1999/xlink"
 # Okabe and Ito's palette: told apart under all common colour blindness (jfly.uni-koeln.de/color).
 BLACK, ORANGE, SKY, GREEN = "#000000", "#e69f00", "#56b4e9", "#009e73"
 BLUE, RED, PINK, GREY = "#0072b2", "#d55e00", "#cc79a7", "#8c8c8c"
-GRID = "#dddddd"
+DARK_GREY, GRID = "#444444", "#dddddd"
 
 _STYLE: dict[str, bool | float | str | list[str]] = {
     "svg.fonttype": "none",  # text stays text: searchable, readable aloud

@@ -62,6 +62,7 @@ def test_joined_lanes(seed: int, filters: int, blocks: int, groups: int, words: 
         for lanes_in, by_in in _folds(by_out, 1).items():
             for together, lanes in _folds(by_in, 2).items():
                 steps = slowest.reshape(blocks // lanes_in, lanes_in, -1, together, words)
+                # sums of float32, in another order than NumPy's
                 each = steps.max(axis=(1, 3)).reshape(-1, words)
                 total = each.sum(axis=0)
                 counts = zip((outs, ins, grouped), (out, lanes_in, together), strict=True)

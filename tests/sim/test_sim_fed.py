@@ -102,5 +102,6 @@ def test_a_static_engine_waits_for_windows_that_have_few_weights() -> None:
     source = profile_source(graph, modelled, profile, 0)
     cycles = _conv_cycles(graph, modelled, Setup(frames=4, source=source))
     shape, one = layer_shapes(graph, profile)["conv"], as_arrays([folding])
+    # exact but for the first windows, for which none before has gathered a cycle
     assert modelled.layers["conv"].frame_ii_cycles == pytest.approx(cycles, rel=1e-3)
     assert int(engine_cycles(shape, one, sparsity)[0]) < 0.8 * cycles

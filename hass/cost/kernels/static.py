@@ -17,12 +17,11 @@ Floats = npt.NDArray[np.float64]
 
 
 @compiled
-def _joined(fullest: Ints32, lanes_in: int, together: int, least: int) -> int:
+def _joined(fullest: Ints32, lanes_in: int, together: int, least: int) -> tuple[int, int]:
     """Cycles of all windows of ``lanes_in`` neighbouring segments and ``together`` groups, of
-    (groups, segments) of the fullest output lane, each of which takes ``least`` to come in, from
-    where the one before it begins; a cycle earlier if the lanes have been late since."""
-    total = 0
-    early = 0
+    (groups, segments) of the fullest output lane; and the same if each takes ``least`` to come in,
+    from where the one before it begins; a cycle earlier if the lanes have been late since."""
+    total = fed = early = 0
     for group in range(0, fullest.shape[0], together):
         for block in range(0, fullest.shape[1], lanes_in):
             longest = 0
@@ -30,9 +29,10 @@ def _joined(fullest: Ints32, lanes_in: int, together: int, least: int) -> int:
                 for lane in range(block, block + lanes_in):
                     longest = max(longest, fullest[other, lane])
             ahead = early + longest - least
-            total += longest + max(-ahead, 0)
+            total += longest
+            fed += longest + max(-ahead, 0)
             early = min(max(ahead, 0), 1)
-    return total
+    return total, fed
 
 
 @compiled
@@ -118,20 +118,20 @@ def cycles_by_lanes(
         for column in range(len(ins)):
             some = some or allowed[out, column]
             for plane in range(len(grouped)):
-                shape = ins[column], grouped[plane]
-                cycles[out, column, plane] = _joined(fullest, *shape, 0)
-                fed[out, column, plane] = _joined(fullest, *shape, least)
+                cycles[out, column, plane], fed[out, column, plane] = _joined(
+                    fullest, ins[column], grouped[plane], least
+                )
                 exchanged[out, column, plane] = False
         if some:
             own = spare[: lanes * blocks].reshape((1, lanes, blocks))
             _exchanged(turns, orders[out], own)
             _fullest(own, fullest)
             for column in range(len(ins)):
-                found = _joined(fullest, ins[column], 1, 0)
+                found, found_fed = _joined(fullest, ins[column], 1, least)
                 if allowed[out, column] and found < cycles[out, column, 0]:
                     exchanged[out, column, 0] = True
                     cycles[out, column, 0] = found
-                    fed[out, column, 0] = _joined(fullest, ins[column], 1, least)
+                    fed[out, column, 0] = found_fed
 
 
 @compiled
