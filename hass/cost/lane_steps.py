@@ -89,19 +89,6 @@ def _in_snake(turn: int, count: int) -> tuple[int, int]:
     return (turn * count, 1) if turn % 2 == 0 else (turn * count + count - 1, -1)
 
 
-def _from(first: int, way: int, count: int) -> slice:
-    """So many items."""
-    end = first + way * count
-    return slice(first, end if end >= 0 else None, way)
-
-
-def _in_ring(first: int, count: int, size: int) -> slice | IntArray:
-    """So many positions from one on."""
-    if first + count <= size:
-        return slice(first, first + count)
-    return np.arange(first, first + count, dtype=np.int64) % size
-
-
 def _steps(lanes: Lanes, lanes_in: int, together: int) -> tuple[IntArray, int]:
     """First block, the way to the next, first group, the way to the next, and first position of the
     first run, (steps, 5), of the steps, the last ones before the first; and the number of runs."""
@@ -124,39 +111,25 @@ def _steps(lanes: Lanes, lanes_in: int, together: int) -> tuple[IntArray, int]:
     return np.array(found, dtype=np.int64), runs
 
 
-def _alone(lane: Lanes, steps: IntArray, shape: tuple[int, int, int]) -> Lanes:
-    """(runs, fine) cycles of a single lane with all that is dealt to lanes in the steps that count.
-
-    Args:
-        lane: cycles, (blocks, groups, positions, fine).
-        steps: see ``_steps``.
-        shape: blocks, groups and runs of a step.
-    """
-    width, together, runs = shape
-    total = np.zeros(1, dtype=np.float32)
-    for block, block_way, group, group_way, position in steps[_LEAD_STEPS:].tolist():
-        dealt = _from(block, block_way, width), _from(group, group_way, together)
-        total = total + lane[*dealt, _in_ring(position, runs, lane.shape[2])].sum(axis=(0, 1))
-    return total
-
-
 def _saved(stack: _Stack, lanes_in: int, together: int) -> FloatArray:
     """(outs, fine) of ``saved_shares``."""
-    from .kernels.lanes import walk  # here, as it loads numba
+    from .kernels.lanes import alone, walk  # here, as it loads numba
 
     fines = stack.lanes.shape[-1]
     steps, runs = _steps(stack.lanes, lanes_in, together)
-    alone = _alone(stack.alone, steps, (lanes_in, together, runs))
     ahead, lockstep = np.empty((2, len(stack.outs), runs * fines), dtype=np.float32)
+    single = np.empty(runs * fines, dtype=np.float32)
     lanes, slowest = (
         cycles.reshape(*cycles.shape[:3], -1) for cycles in (stack.lanes, stack.slowest)
     )
     words = steps * np.array([1, 1, 1, 1, fines])
     shape = lanes_in, together, runs * fines
     walk(lanes, slowest, stack.outs, words, shape, _LEAD_STEPS, ahead, lockstep)
+    one = stack.alone.reshape(*stack.alone.shape[:2], -1)
+    alone(one, words[_LEAD_STEPS:], shape, single)
     joined, ahead, mean = (
         cycles.reshape(*cycles.shape[:-1], -1, fines).sum(axis=-2, dtype=np.float64)
-        for cycles in (lockstep, ahead, alone.reshape(-1))
+        for cycles in (lockstep, ahead, single)
     )
     # all lanes of a window together do what one does alone
     mean = mean / (stack.outs[:, None] * lanes_in * together)

@@ -95,3 +95,29 @@ def walk(
                 ahead[out] = last
         ahead[out] = finished[(len(steps) - 1) % 3] - ahead[out]
         start += count
+
+
+@compiled
+def alone(lane: Lanes, steps: Ints, shape: tuple[int, int, int], total: Lanes) -> None:
+    """What a single lane takes for all that is dealt to lanes in some steps, (words,), filled.
+
+    Args:
+        lane: cycles, (blocks, groups, words); words are a ring.
+        steps, shape: as of ``walk``.
+    """
+    width, together, words = shape
+    size = lane.shape[2]
+    of_step = np.empty(words, dtype=np.float32)
+    total[:] = 0.0
+    for step in range(len(steps)):
+        # in the order in which they lie, whichever way they are dealt
+        block = min(steps[step, 0], steps[step, 0] + (width - 1) * steps[step, 1])
+        group = min(steps[step, 2], steps[step, 2] + (together - 1) * steps[step, 3])
+        first = steps[step, 4]
+        cut = min(words, size - first)
+        of_step[:] = 0.0
+        for slot in range(width * together):
+            cycles = lane[block + slot // together, group + slot % together]
+            of_step[:cut] += cycles[first : first + cut]
+            of_step[cut:] += cycles[: words - cut]
+        total += of_step
