@@ -272,7 +272,7 @@ def solve(
         # without the profile, so that its tables are those of every other profile
         dense = problem_of(graph, device, None, kinds, arithmetic, clock, cache)
         answer = fast(dense, left.effort())
-        if answer is None:
+        if answer is None or _cycles(dense, answer.rows) >= plan.estimate.frame_ii_cycles:
             return plan
         even = planned(dense, _Found(answer.rows, found.bound))
         return min(plan, even, key=lambda one: one.estimate.frame_ii_cycles)
