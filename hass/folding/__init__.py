@@ -2,7 +2,16 @@
 
 from .chain import solve_chain
 from .effort import Effort
-from .joint import Curve, Joint, JointChoice, best_within, fastest_within, joint_curves, joint_of
+from .joint import (
+    Curve,
+    Joint,
+    JointChoice,
+    best_within,
+    fastest_within,
+    joint_curves,
+    joint_of,
+    least_loss,
+)
 from .legal import ALL_ENGINES, legal_foldings
 from .levers import tried_levers
 from .many import FoldingSpace, ManyEstimates, estimate_many, folding_space
@@ -50,6 +59,7 @@ __all__ = [
     "is_legal",
     "joint_curves",
     "joint_of",
+    "least_loss",
     "legal_foldings",
     "memories_of",
     "objections",

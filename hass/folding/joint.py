@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..cost import off_chip_bound_cycles
 from ..cost.foldings import EngineKind, IntArray
-from ..device import Device
+from ..device import RESOURCE_NAMES, Device
 from ..errors import SolverError
 from ..graph import Graph
 from ..sparsity import SparsityProfile
@@ -26,7 +26,7 @@ from .choice import NO_LIMIT, Budget, FloatArray, IndexArray
 from .efficient import quick_efficient
 from .effort import Effort
 from .exact import solve_exact
-from .least import Least, solve_least
+from .least import Least, quick_least, solve_least
 from .legal import ALL_ENGINES
 from .objective import Goal, Objective
 from .problem import problem_of
@@ -40,6 +40,7 @@ _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
 _DRAWN_PRICES = 6
 _LOSS_PRICES = (0.0, 0.2, 1.0, 3.0)
 _EFFORT = Effort(gap=0.003, nodes=0)  # clips are measured afterwards: near is good enough
+_COUNTED = (Goal.LUT, Goal.FF, Goal.DSP, Goal.BRAM18, Goal.URAM)
 _DECIDING = Effort(gap=0.05, nodes=1000)
 
 
@@ -61,14 +62,14 @@ class _Layer:
     """Foldings of one layer under all its options, fastest first.
 
     Attributes:
-        cycles: (n,) frame II.
-        use: (n, 5) resources.
+        rows: what can be chosen, (n,); the last resource is the loss, of nothing.
         option: (n,) which option a row belongs to.
+        priced: (prices, n) what rows cost at ``_drawn_prices`` of the part.
     """
 
-    cycles: IntArray
-    use: IntArray
+    rows: Rows
     option: IndexArray
+    priced: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,12 +156,19 @@ def joint_of(
         cycles = np.concatenate([curve.cycles for curve in curves])
         which = np.repeat(np.arange(len(curves)), [len(curve.cycles) for curve in curves])
         order = np.argsort(cycles, kind="stable")
-        use = np.concatenate([curve.use for curve in curves])
-        joined[layer.name] = _Layer(cycles[order], use[order], which[order])
+        use = np.concatenate([curve.use for curve in curves])[order]
+        priced = _drawn_prices() @ (use / np.maximum(np.array(tuple(device.budget)), 1)).T
+        joined[layer.name] = _layer(cycles[order], use, which[order], priced)
     clock = device.clock_mhz if clock_mhz is None else clock_mhz
     ends = precision_of(arithmetic).default
     least = off_chip_bound_cycles(graph, device, clock, ends)
     return Joint(joined, device, least, clock)
+
+
+def _layer(cycles: IntArray, use: IntArray, option: IndexArray, priced: FloatArray) -> _Layer:
+    lossless = np.column_stack([use, np.zeros(len(use), dtype=np.int64)])
+    sketch = np.unique(np.concatenate([falls(cycles, cost) for cost in priced]))
+    return _Layer(Rows(cycles, lossless, sketch), option, priced)
 
 
 def fastest_within(
@@ -188,6 +196,30 @@ def fastest_within(
     return None if answer is None else _choice(joint, answer.rows)
 
 
+def least_loss(
+    joint: Joint,
+    losses: Mapping[str, npt.NDArray[np.float64]],
+    frame_ii_cycles: int,
+    most: float,
+    share: float = 1.0,
+) -> float | None:
+    """The least that is lost where all fits and frame II is at most so many cycles; None where none
+    is found.
+
+    Args:
+        frame_ii_cycles: that is asked for.
+        joint, losses, share: as of ``fastest_within``.
+        most: that all may lose together.
+    """
+    tables, budget = _posed(joint, losses, most, share)
+    column = len(RESOURCE_NAMES)
+    found = quick_least(tables, amount(column, budget), joint.least_cycles, frame_ii_cycles)
+    if found is None:
+        return None
+    steps = sum(int(t.use[row, column]) for t, row in zip(tables, found.rows, strict=True))
+    return (steps + 0.5) / _LOSS_STEPS
+
+
 def best_within(
     joint: Joint,
     losses: Mapping[str, npt.NDArray[np.float64]],
@@ -207,21 +239,20 @@ def best_within(
     Raises:
         SolverError: as of ``fastest_within``.
     """
+    if objective.goal not in (Goal.EFFICIENCY, *_COUNTED):
+        return fastest_within(joint, losses, loss, share)
     limit = objective.frame_ii_limit(joint.clock_mhz)
     within = NO_LIMIT if limit is None else int(limit * share)
     tables, budget = _posed(joint, losses, loss, share)
     rows: IndexArray | None = None
-    match objective.goal:
-        case Goal.EFFICIENCY:
-            with suppress(SolverError):
-                product = quick_efficient(tables, budget, joint.least_cycles, within, _EFFORT)
-                rows = None if product is None else product.rows
-        case Goal.LUT | Goal.FF | Goal.DSP | Goal.BRAM18 | Goal.URAM:
-            spend = amount(objective.goal.columns[0], budget)
-            least = _least(tables, spend, joint.least_cycles, within)
-            rows = None if least is None else least.rows
-        case _:
-            pass
+    if objective.goal is Goal.EFFICIENCY:
+        with suppress(SolverError):
+            product = quick_efficient(tables, budget, joint.least_cycles, within, _EFFORT)
+            rows = None if product is None else product.rows
+    else:
+        spend = amount(objective.goal.columns[0], budget)
+        least = _least(tables, spend, joint.least_cycles, within)
+        rows = None if least is None else least.rows
     return fastest_within(joint, losses, loss, share) if rows is None else _choice(joint, rows)
 
 
@@ -246,20 +277,16 @@ def _choice(joint: Joint, rows: IndexArray) -> JointChoice:
     options, cycles = {}, joint.least_cycles
     for (name, layer), row in zip(joint.layers.items(), rows.tolist(), strict=True):
         options[name] = int(layer.option[row])
-        cycles = max(cycles, int(layer.cycles[row]))
+        cycles = max(cycles, int(layer.rows.cycles[row]))
     return JointChoice(options, cycles)
 
 
 def _table(layer: _Layer, losses: npt.NDArray[np.float64] | None, budget: IntArray) -> Rows:
-    lost = np.zeros(len(layer.cycles), dtype=np.int64)
-    if losses is not None:
-        lost = np.rint(losses * _LOSS_STEPS).astype(np.int64)[layer.option]
-    use = np.column_stack([layer.use, lost])
-    shares = use / np.maximum(budget, 1)
-    priced = [
-        shares[:, :5] @ prices + price * shares[:, 5]
-        for prices in _drawn_prices()
-        for price in _LOSS_PRICES
-    ]
-    sketch = np.unique(np.concatenate([falls(layer.cycles, cost) for cost in priced]))
-    return Rows(layer.cycles, use, sketch)
+    if losses is None:
+        return layer.rows
+    cycles = layer.rows.cycles
+    lost = np.rint(losses * _LOSS_STEPS).astype(np.int64)[layer.option]
+    use = np.column_stack([layer.rows.use[:, :-1], lost])
+    share = lost / max(int(budget[-1]), 1)
+    priced = [cost + price * share for cost in layer.priced for price in _LOSS_PRICES]
+    return Rows(cycles, use, np.unique(np.concatenate([falls(cycles, cost) for cost in priced])))

@@ -17,6 +17,7 @@ from hass.folding import (
     fastest_within,
     joint_curves,
     joint_of,
+    least_loss,
     solve,
 )
 from hass.graph import Graph
@@ -61,6 +62,32 @@ def test_no_choice_is_much_better(made_up: tuple[Graph, Device], seed: int, loss
     if found is not None and best is not None:
         assert found.frame_ii_cycles <= 1.1 * best.frame_ii_cycles
         assert sum(losses[name][found.options[name]] for name in chosen) <= loss + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_choice_loses_much_less_at_a_frame_ii(made_up: tuple[Graph, Device], seed: int) -> None:
+    graph, device = made_up
+    rng = np.random.default_rng(seed)
+    budget = np.array(tuple(device.budget))
+    curves = [random_curves(graph, rng, budget) for _ in range(3)]
+    chosen = [layer.name for layer in graph.convs][:2]
+    losses = {name: np.array([0.0, *rng.uniform(0.005, 0.03, 2)]) for name in chosen}
+    joint = joint_of(graph, device, chosen, curves)
+    reached = {}
+    for picks in product(range(3), repeat=2):
+        found = fastest_within(_only(joint, graph, device, chosen, curves, picks), {}, 0.0)
+        lost = sum(losses[name][pick] for name, pick in zip(chosen, picks, strict=True))
+        if found is not None:
+            reached[picks] = found.frame_ii_cycles, lost
+    assert reached
+    for cycles in sorted({cycles for cycles, _ in reached.values()}):
+        best = min(lost for reach, lost in reached.values() if reach <= cycles)
+        loss = least_loss(joint, losses, round(1.02 * cycles), 1.0)
+        assert loss is not None and loss <= 1.5 * best + 1e-6
+        back = fastest_within(joint, losses, loss)
+        assert back is not None and back.frame_ii_cycles <= 1.02 * cycles
+    assert least_loss(joint, losses, 50, 1.0) is None  # nothing is as fast
+    assert least_loss(joint, losses, min(c for c, _ in reached.values()) - 1, 0.0) is None
 
 
 @pytest.mark.parametrize("goal", [Goal.DSP, Goal.EFFICIENCY])
