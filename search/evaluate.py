@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from hass.channels import ChannelClass, ranked_classes, removed_filters
 from hass.cost import EngineKind
@@ -40,6 +40,7 @@ from hass.measure import (
     Hits,
     RefitTargets,
     Split,
+    hardest_first,
     input_magnitudes,
     measure_accuracy,
     measure_profile,
@@ -47,7 +48,6 @@ from hass.measure import (
     refit_targets,
     refitted,
     require_images,
-    surely_lost,
 )
 from hass.narrow import Narrowed, narrowed
 from hass.onnx_io import ImportedModel, read_model, without, write_model
@@ -60,7 +60,8 @@ from hass.word_choice import WordTask
 from .channel_plan import ChannelPlan, channel_losses, work_of
 from .clips import LayerFacts, layer_facts
 from .codesign import CoDesign, Ground, clipped_layers, codesign
-from .evaluation import Evaluation, Stopped, accuracy_of, mean_densities
+from .evaluation import Evaluation, accuracy_of, mean_densities
+from .floor import Floor, floor_of
 from .hooks import SearchHooks, stage_progress
 from .known import NOTHING_KNOWN, Known
 from .narrower import narrower
@@ -70,7 +71,7 @@ from .strategy import Hopeless
 from .weight_clips import weight_clips_of
 from .words import chosen_words
 
-ROUNDING = 1e-9  # of shares that are compared with the floor
+IndexArray = npt.NDArray[np.int64]
 DENSE_ENGINES = frozenset({EngineKind.DENSE})
 
 
@@ -98,22 +99,38 @@ class Problem:
     @cached_property
     def unclipped_hits(self) -> Hits:
         """The images of the selection split that the network gets right with nothing clipped."""
-        if not self.spec.layer_bits:
-            return self._selection_hits(self._fronts, NO_CLIPS)
-        return self._selection_hits(self._fronts_of(self.model, Precision()), NO_CLIPS)
+        return self._selection_hits(self._dense_fronts, NO_CLIPS)
+
+    @cached_property
+    def _hardest_first(self) -> IndexArray:
+        """Images of the selection split in the order in which trials run them."""
+        return hardest_first(self._dense_fronts.margins(NO_CLIPS))
+
+    @cached_property
+    def _floor(self) -> Floor:
+        """Of accuracy on the selection split."""
+        return floor_of(self.unclipped_hits[self._hardest_first], self.spec.accuracy_drop)
+
+    @cached_property
+    def _dense_fronts(self) -> Fronts:
+        model = self.model
+        limit = self.spec.selection_limit
+        return Fronts(model.graph, model.weights, self.data, Split.SELECTION, limit)
 
     @cached_property
     def _fronts(self) -> Fronts:
         return self._fronts_of(self.model, self.words)
 
     def _fronts_of(self, model: ImportedModel, words: Precision) -> Fronts:
+        """Of a network with the words of designs; its images are the hardest first."""
+
         def narrow(weights: Weights) -> Narrowed:
             """By the ranges that the network has unclipped."""
             return narrowed(model.graph, weights, words, self.unclipped_profile.output_max_abs)
 
-        limit = self.spec.selection_limit
+        images = self.data.first_by(Split.SELECTION, self._hardest_first)
         kind = narrow if words.layers else None
-        return Fronts(model.graph, model.weights, self.data, Split.SELECTION, limit, kind)
+        return Fronts(model.graph, model.weights, images, Split.SELECTION, None, kind)
 
     @cached_property
     def words(self) -> Precision:
@@ -252,30 +269,16 @@ class Problem:
             return self._evaluation(self.model, plan, profile, selection, words)
         model, clips = narrower(self.model, self._ranked, settings)
         clips = self.refitted(model, clips)
-        enough = self._surely_lost if hopeless is Hopeless.STOPPED else None
+        stops = hopeless is Hopeless.STOPPED
         fronts = self._fronts if model is self.model else self._fronts_of(model, words)
-        hits = self._selection_hits(fronts, clips, enough)
+        hits = self._selection_hits(fronts, clips, self._floor.missed if stops else None)
+        if stops and self._floor.missed(hits):
+            stopped = self._floor.stopped(hits)
+            return Evaluation(stopped, None, stopped.most, None)
         selection = accuracy_of(hits)
-        lost = enough is not None and self._lost(hits) > self._allowed
-        if lost or len(hits) < len(self.unclipped_hits):
-            dense = accuracy_of(self.unclipped_hits[: len(hits)])
-            return Evaluation(Stopped(selection, dense), None, selection, None)
         profile = self._measured_profile(model, clips)
         plan = self.solved(model, profile, ALL_ENGINES, words)
         return self._evaluation(model, plan, profile, selection, words)
-
-    @cached_property
-    def _allowed(self) -> int:
-        """Images of the selection split that a trial may lose."""
-        return math.floor(self.spec.accuracy_drop / 100 * len(self.unclipped_hits) + ROUNDING)
-
-    def _lost(self, hits: Hits) -> int:
-        """Images that the dense network has more of, of those that were run."""
-        return int(np.count_nonzero(self.unclipped_hits[: len(hits)])) - int(np.count_nonzero(hits))
-
-    def _surely_lost(self, hits: Hits) -> bool:
-        dense = self.unclipped_hits
-        return surely_lost(dense, hits, len(dense), self._allowed)
 
     def test_accuracy(self, design: Design) -> Accuracy:
         """Accuracy on the held-out split, with narrow words rounded; for what is final only."""

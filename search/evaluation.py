@@ -25,20 +25,27 @@ class MeanDensities:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A trial that misses the accuracy floor, or surely would, by the images that were run.
+    """A trial that misses the accuracy floor, by the images that were run.
 
     Attributes:
-        seen: accuracy on these.
-        dense: that of the dense network on the same images.
+        dense: accuracy of the dense network on all images.
+        lost: images that the trial loses at least, more than it wins, of all.
+        images: that were run.
     """
 
-    seen: Accuracy
     dense: Accuracy
+    lost: int
+    images: int
+
+    @property
+    def most(self) -> Accuracy:
+        """The accuracy on all images, whatever those are that were not run."""
+        return Accuracy(self.dense.correct - self.lost, self.dense.images)
 
     def __str__(self) -> str:
         return (
-            f"below the accuracy floor: {self.seen.correct} of {self.seen.images} images are "
-            f"right, {self.dense.correct} with the dense network"
+            f"below the accuracy floor: after {self.images} of {self.dense.images} images at most "
+            f"{self.most.correct} can be right, {self.dense.correct} are with the dense network"
         )
 
 
@@ -49,7 +56,7 @@ class Evaluation:
     Attributes:
         answer: the design, or why there is none.
         calibration: accuracy on the profile's images.
-        selection: accuracy on the selection split.
+        selection: accuracy on the selection split; where stopped, at most so much.
         densities: of the network; None where they were not measured.
     """
 

@@ -33,12 +33,10 @@ class TrialRecord:
         state: how it ended.
         origin: who chose its clips.
         feasible: fits the part and keeps the accuracy floor.
-        stopped: not folded, as it misses the accuracy floor, or all but surely would: see
-            ``selection_images``.
-        selection_top1, calibration_top1: accuracy on the splits; the second on the profile's
-            images only.
-        selection_images: images that ``selection_top1`` is of; where stopped, perhaps only the
-            first so many.
+        stopped: not folded, as it misses the accuracy floor.
+        selection_top1, calibration_top1: accuracy on the splits; the first at most so much where
+            stopped, the second on the profile's images only.
+        selection_images: images of the selection split that were run.
         throughput_fps .. energy_proxy_pj: of the plan; None if nothing fits the part, or if
             stopped. The last is no measured energy: see ``hass.cost.energy``.
         weight_density, act_density, pair_density: means over layers, weighted with MACs.

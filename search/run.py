@@ -22,6 +22,7 @@ from hass.sparsity import Accuracy
 from .crew import ALONE, Crew, run_crew
 from .evaluate import Problem, open_problem
 from .evaluation import accuracy_of
+from .floor import accuracy_shortfall
 from .hooks import SearchHooks, SilentHooks
 from .journal import sole_owner
 from .known import KNOWN, Known
@@ -40,7 +41,6 @@ from .outputs import (
 from .pareto import best_of
 from .spec import CLIPS, SearchSpec, check_resumable, read_spec, spec_toml, write_spec
 from .team import Team, Watch, new_owner
-from .trial import accuracy_shortfall
 from .trial_log import TrialLog, quiet_optuna, study_name
 from .trial_notes import REASON
 from .worker import Worker, stop_if_hopeless

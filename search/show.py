@@ -43,8 +43,8 @@ def record_text(
     """A finished trial in a line."""
     if record.stopped:
         return (
-            f"trial {record.number} ({record.origin}): {percent(record.selection_top1)} of "
-            f"{record.selection_images} images, below the accuracy floor"
+            f"trial {record.number} ({record.origin}): at most {percent(record.selection_top1)}, "
+            f"below the accuracy floor after {record.selection_images:,} images"
         )
     asked = "" if min_fps is None else f" at {min_fps:,.10g} fps"
     if record.throughput_fps is None:

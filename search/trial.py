@@ -13,14 +13,16 @@ from hass.files import canonical_json
 from hass.folding import Infeasibility
 from hass.sparsity import Settings
 
+from .chosen import Chooser
 from .clips import clip_key
 from .codesign import clipped_layers
-from .evaluate import ROUNDING, Problem
+from .evaluate import Problem
 from .evaluation import Evaluation, Stopped
+from .floor import ROUNDING, accuracy_shortfall
 from .record import Origin, TrialRecord, TrialState
 from .strategy import History, Proposal, Space, Strategy, Tried
 from .strategy_climb import HillClimbStrategy
-from .strategy_default import Chooser, DefaultStrategy
+from .strategy_default import DefaultStrategy
 from .strategy_tpe import TpeStrategy
 from .trial_notes import Running, UnderWay
 from .weight_clips import weight_clips_of
@@ -55,14 +57,6 @@ def next_proposal(strategy: Strategy, history: History) -> Proposal | None:
     return strategy.propose(history)
 
 
-def accuracy_shortfall(top1: float | None, floor: float | None) -> float:
-    """By how much an accuracy misses the floor; at most 0 if it keeps it or is unknown."""
-    if top1 is None or floor is None:
-        return 0.0
-    shortfall = floor - top1
-    return 0.0 if abs(shortfall) <= ROUNDING else shortfall
-
-
 def part_excess(answer: Design | Infeasibility | Stopped) -> float:
     """Demand over budget of the resource that runs out, less 1; negative if it fits, 0 where
     nobody asked."""
@@ -93,7 +87,7 @@ def measured_record(
         origin=running.origin,
         stopped=isinstance(evaluation.answer, Stopped),
         selection_top1=top1,
-        selection_images=None if selection is None else selection.images,
+        selection_images=_images_run(evaluation),
         calibration_top1=None if calibration is None else calibration.top1,
     )
     if evaluation.densities is not None:
@@ -112,6 +106,12 @@ def measured_record(
         energy_proxy_pj=summary.energy_proxy_pj,
         **{name: getattr(summary.resources, name) for name in RESOURCE_NAMES},
     )
+
+
+def _images_run(evaluation: Evaluation) -> int | None:
+    if isinstance(evaluation.answer, Stopped):
+        return evaluation.answer.images
+    return None if evaluation.selection is None else evaluation.selection.images
 
 
 def supposed(history: History, under_way: Sequence[UnderWay], space: Space) -> History:

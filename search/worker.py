@@ -16,6 +16,7 @@ from hass.pareto import hypervolume
 
 from .evaluate import Problem
 from .evaluation import Evaluation, Stopped
+from .floor import accuracy_shortfall
 from .hooks import SearchHooks
 from .pareto import best_of
 from .record import Origin, TrialRecord
@@ -23,7 +24,6 @@ from .spec import SearchSpec
 from .strategy import History, Strategy
 from .team import POLL_SECONDS, Team
 from .trial import (
-    accuracy_shortfall,
     clips_digest,
     measured_record,
     next_proposal,
@@ -219,6 +219,7 @@ class Worker:
         record = measured_record(running, evaluation, floor, self._spec.min_fps)
         fitting = (known for known in before if known.fits)
         scored = replace(record, objective=self._strategy.score(record, next(fitting, record)))
-        if isinstance(evaluation.answer, Stopped):  # images differ: against the same ones
-            floor = evaluation.answer.dense.top1 - self._spec.accuracy_drop / 100
-        return scored, accuracy_shortfall(record.selection_top1, floor)
+        shortfall = accuracy_shortfall(record.selection_top1, floor)
+        if isinstance(evaluation.answer, Stopped):  # the earlier, the worse
+            shortfall *= evaluation.answer.dense.images / evaluation.answer.images
+        return scored, shortfall

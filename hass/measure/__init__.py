@@ -1,13 +1,13 @@
 """Measuring networks on labelled images through onnxruntime: equality, accuracy, sparsity."""
 
-from .accuracy import batch_size, measure_accuracy, measure_hits, require_images
+from .accuracy import Hits, batch_size, measure_accuracy, measure_hits, require_images
 from .clip_losses import GroupLosses, LadderSums, images_at_once, measure_clip_losses
 from .dataset import Batch, Dataset
 from .equality import Proof, prove, prove_equal
 from .fronts import Fronts
+from .hardest import certainly_lost, hardest_first
 from .network_losses import NetworkLosses
 from .open_dataset import open_dataset
-from .paired import Hits, surely_lost
 from .profile import input_magnitudes, measure_alone, measure_profile
 from .profile_file import check_profile, profile_json, read_profile, write_profile
 from .progress import ProgressCallback
@@ -27,7 +27,9 @@ __all__ = [
     "RefitTargets",
     "Split",
     "batch_size",
+    "certainly_lost",
     "check_profile",
+    "hardest_first",
     "images_at_once",
     "input_magnitudes",
     "measure_accuracy",
@@ -43,6 +45,5 @@ __all__ = [
     "refit_targets",
     "refitted",
     "require_images",
-    "surely_lost",
     "write_profile",
 ]

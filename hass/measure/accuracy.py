@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import ProfileError
 from ..graph import FloatArray, Graph
 from ..sparsity import Accuracy
 from .dataset import Dataset
-from .paired import Hits
 from .progress import ProgressCallback
 from .session import open_session
 from .splits import IndexArray, Split
+
+Hits = npt.NDArray[np.bool_]  # image -> whether its class was found
 
 OUTPUT = "output"  # name that write_model gives the network's output
 
@@ -60,12 +62,28 @@ def found_classes(outputs: FloatArray | IndexArray, labels: IndexArray, dataset:
     Raises:
         ProfileError: if the outputs are not one number per class.
     """
+    offset = _offset_of(outputs, dataset)
+    return np.asarray(outputs.argmax(axis=1) == labels + offset)
+
+
+def margins_of(outputs: FloatArray, labels: IndexArray, dataset: Dataset) -> FloatArray:
+    """(n,) by how much the output of an image's class is above the highest of all others.
+
+    Args and raises: as of ``found_classes``.
+    """
+    classes = labels + _offset_of(outputs, dataset)
+    images = np.arange(len(outputs))
+    others = outputs.copy()
+    others[images, classes] = -np.inf
+    return np.asarray(outputs[images, classes] - others.max(axis=1))
+
+
+def _offset_of(outputs: FloatArray | IndexArray, dataset: Dataset) -> int:
     if outputs.ndim != 2:
         raise ProfileError(
             f"the network puts out {outputs.shape[1:]} per image, expected one number per class"
         )
-    offset = label_offset(outputs.shape[1], dataset)
-    return np.asarray(outputs.argmax(axis=1) == labels + offset)
+    return label_offset(outputs.shape[1], dataset)
 
 
 def count_correct(outputs: FloatArray | IndexArray, labels: IndexArray, dataset: Dataset) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -74,6 +74,15 @@ class Dataset:
     def count(self, split: Split) -> int:
         """Images in a split."""
         return int(self.indices[split].size)
+
+    def first_by(self, split: Split, order: IndexArray) -> Dataset:
+        """The same with other images first in a split, which is no random order any more.
+
+        Args:
+            split: of which the order is.
+            order: places of some of its images, those that come first; there are no others.
+        """
+        return replace(self, indices={**self.indices, split: self.indices[split][order]})
 
     def batches(self, split: Split, batch_size: int, limit: int | None = None) -> Iterator[Batch]:
         """The images of a split, ``batch_size`` at a time (the last batch may be smaller).

@@ -7,7 +7,7 @@ never from what is kept: so a network gives the same answers whatever ran before
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,11 @@ from ..narrow import Narrowed
 from ..onnx_io import write_model
 from ..prune import pruned_weights
 from ..sparsity import Settings, act_thresholds_of
-from .accuracy import OUTPUT, batch_size, found_classes, require_images
+from .accuracy import OUTPUT, Hits, batch_size, found_classes, margins_of, require_images
 from .dataset import Dataset
-from .paired import Hits
 from .progress import ProgressCallback
 from .session import Session, open_session
-from .splits import Split
+from .splits import IndexArray, Split
 
 KEPT_WORDS = 64 << 20  # of all maps that are kept: 256 MiB of float32
 LEAST_SHARE = 0.1  # of the network's MACs in front of a cut: with fewer the cut costs what it saves
@@ -122,14 +121,39 @@ class Fronts:
 
         Args and raises: as of ``measure_hits``.
         """
+        hits = np.zeros(self._total, dtype=np.bool_)
+        done = 0
+        for outputs, labels in self._outputs(settings):
+            end = done + labels.size
+            hits[done:end] = found_classes(outputs, labels, self._dataset)
+            done = end
+            if progress is not None:
+                progress(done, self._total)
+            if enough is not None and done < self._total and enough(hits[:done]):
+                break
+        return hits[:done]
+
+    def margins(self, settings: Settings) -> FloatArray:
+        """Image by image, by how much the network under these clips puts the class above the
+        others: see ``margins_of``.
+
+        Raises: as ``measure_hits``.
+        """
+        return np.concatenate(
+            [
+                margins_of(outputs, labels, self._dataset)
+                for outputs, labels in self._outputs(settings)
+            ]
+        )
+
+    def _outputs(self, settings: Settings) -> Iterator[tuple[FloatArray, IndexArray]]:
+        """Outputs and labels, batch by batch."""
         cut = self.cut_for(name for name in self._cuts if name in settings)
         behind = graph_between(self._graph, self._order, cut, None).graph
         pruned = pruned_weights(self._weights, settings)
         thresholds = act_thresholds_of(settings)
         session = self._session(behind, pruned, thresholds)
         kept = None if cut is None else self._front(cut)
-        hits = np.zeros(self._total, dtype=np.bool_)
-        done = 0
         size = batch_size(self._dataset.frame.words)
         for number, batch in enumerate(self._dataset.batches(self._split, size, self._total)):
             maps = batch.images
@@ -139,14 +163,7 @@ class Fronts:
                     kept.maps.append(crossing_maps(outputs, cut))
                 maps = kept.maps[number]
             (outputs,) = session.run((OUTPUT,), maps)
-            end = done + batch.labels.size
-            hits[done:end] = found_classes(outputs, batch.labels, self._dataset)
-            done = end
-            if progress is not None:
-                progress(done, self._total)
-            if enough is not None and done < self._total and enough(hits[:done]):
-                break
-        return hits[:done]
+            yield outputs, batch.labels
 
     def _session(self, part: Graph, weights: Weights, thresholds: Mapping[str, float]) -> Session:
         words = Narrowed(weights, {}) if self._narrow is None else self._narrow(weights)

@@ -125,3 +125,19 @@ def test_a_front_with_little_work_is_not_cut_off(
 ) -> None:
     monkeypatch.setattr(fronts, "LEAST_SHARE", 1.0)
     assert Fronts(*network, Split.SELECTION, None).cut_for(["classes"]) is None
+
+
+def test_margins_say_what_hits_say(network: Network) -> None:
+    meter = Fronts(*network, Split.SELECTION, 90)
+    for settings in (NO_CLIPS, {"classes": CLIP}):
+        margins = meter.margins(settings)
+        assert len(margins) == 90 and (margins != 0).all()
+        assert (margins > 0).tolist() == meter.hits(settings).tolist()
+
+
+def test_images_may_come_in_another_order(network: Network) -> None:
+    graph, weights, dataset = network
+    order = np.random.default_rng(0).permutation(80)
+    other = Fronts(graph, weights, dataset.first_by(Split.SELECTION, order), Split.SELECTION, None)
+    settings = {"classes": CLIP}
+    assert other.hits(settings).tolist() == whole(network, settings)[order].tolist()
