@@ -23,6 +23,7 @@ from hass.measure import Dataset, NetworkLosses
 from hass.ops import Conv2d
 from hass.sparsity import Settings
 
+from .chosen import Chosen, Factors
 from .clips import LayerFacts, setting_of
 from .hooks import SearchHooks, stage_progress
 from .known import Known
@@ -121,7 +122,7 @@ class ChannelPlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "curves", MappingProxyType(dict(self.curves)))
 
-    def clips(self, budget: float, factors: Mapping[Kind, float]) -> Settings:
+    def chosen(self, budget: float, factors: Factors) -> Chosen:
         """The channels and clips that save most work for a sum of losses.
 
         Args:
@@ -146,11 +147,15 @@ class ChannelPlan:
                     if saved > 0 and (best is None or worth > best[0]):
                         best = worth, kind, level
             if best is None:
-                return self._settings(levels)
+                return Chosen(self._settings(levels))
             _, kind, level = best
             left -= float(losses[kind][level] - losses[kind][levels[kind]])
             levels[kind] = level
             work = self.work.total(levels)
+
+    def least_loss(self, cycles: float, most: float, factors: Factors) -> float | None:
+        """None: what work there is says too little about cycles."""
+        return None
 
     def _settings(self, levels: Mapping[Kind, int]) -> Settings:
         settings = {

@@ -27,12 +27,14 @@ from hass.folding import (
     best_within,
     joint_curves,
     joint_of,
+    least_loss,
 )
 from hass.graph import Graph, Weights
 from hass.measure import Dataset, measure_alone
 from hass.sparsity import LayerSparsity, Settings, SparsityProfile, SparsitySetting
 from hass.values import Precision
 
+from .chosen import Chosen, Factors
 from .clips import LayerFacts, clip_key, setting_of
 from .hooks import SearchHooks, stage_progress
 from .known import Known
@@ -66,29 +68,49 @@ class CoDesign:
     def __post_init__(self) -> None:
         object.__setattr__(self, "curves", MappingProxyType(dict(self.curves)))
 
-    def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
+    def chosen(self, budget: float, factors: Factors) -> Chosen:
         """The clips that buy most of the objective for a sum of losses; see ``best_within``.
 
         Args:
             budget: sum of all losses.
             factors: ("act" or "weight", layer) -> what its losses are multiplied with, 1 without.
         """
-        both = {
-            layer.name: tuple(factors.get((kind, layer.name), 1.0) for kind in ("act", "weight"))
-            for layer in self.facts
-        }
-        losses = {name: level_losses(self.curves[name], *pair) for name, pair in both.items()}
-        best = best_within(self.joint, losses, budget, self.objective, SHARE)
+        best = best_within(self.joint, self._losses(factors), budget, self.objective, SHARE)
         if best is None:
-            return {}
+            return Chosen({})
         nothing = SparsitySetting()
-        chosen = {
+        clips = {
             layer.name: clip_at(
-                layer, self.curves[layer.name], best.options[layer.name], *both[layer.name]
+                layer,
+                self.curves[layer.name],
+                best.options[layer.name],
+                *factors_of(layer.name, factors),
             )
             for layer in self.facts
         }
-        return {name: setting for name, setting in chosen.items() if setting != nothing}
+        clips = {name: setting for name, setting in clips.items() if setting != nothing}
+        return Chosen(clips, best.frame_ii_cycles)
+
+    def least_loss(self, cycles: float, most: float, factors: Factors) -> float | None:
+        """The least sum of losses that buys a frame II; None where none is found.
+
+        Args:
+            cycles: frame II.
+            most: the largest sum of losses.
+            factors: as of ``chosen``.
+        """
+        return least_loss(self.joint, self._losses(factors), int(cycles), most, SHARE)
+
+    def _losses(self, factors: Factors) -> dict[str, LossArray]:
+        return {
+            layer.name: level_losses(self.curves[layer.name], *factors_of(layer.name, factors))
+            for layer in self.facts
+        }
+
+
+def factors_of(layer: str, factors: Factors) -> tuple[float, float]:
+    """What a layer's losses by its activations and by its weights are multiplied with."""
+    return factors.get(("act", layer), 1.0), factors.get(("weight", layer), 1.0)
 
 
 def level_losses(curves: Sensitivity, act: float, weight: float) -> LossArray:

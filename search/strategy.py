@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -42,6 +42,19 @@ History: TypeAlias = Sequence[Tried]  # finished trials, in the order of their n
 
 
 @dataclass(frozen=True, slots=True)
+class Follows:
+    """A parameter whose value follows from the others'.
+
+    Attributes:
+        name: of the parameter.
+        of: its value, from those of all others.
+    """
+
+    name: str
+    of: Callable[[Values], float]
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What to try next.
 
@@ -49,11 +62,13 @@ class Proposal:
         origin: who chose it.
         values: a value per parameter of the space, or None: let Optuna's sampler choose.
         within: narrower ranges of some parameters, for the sampler.
+        follows: one parameter that the sampler does not choose, as it follows from the others.
     """
 
     origin: Origin
     values: Values | None = None
     within: Space = field(default_factory=dict)
+    follows: Follows | None = None
 
     def __post_init__(self) -> None:
         if (self.origin is Origin.SAMPLER) != (self.values is None):

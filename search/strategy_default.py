@@ -17,14 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol
+from statistics import median
 
 from hass.pareto import Measure
 from hass.sparsity import NO_CLIPS, Settings
 
+from .chosen import Chooser, Chosen
 from .pareto import best_of
 from .record import Origin, TrialRecord
 from .strategy import (
+    Follows,
     History,
     Hopeless,
     Proposal,
@@ -36,13 +38,15 @@ from .strategy import (
 
 LEVEL = "level"  # the root of the budget of loss, in nats
 LEVELS = Range(0.0, 1.0)
-OFFSETS = Range(-1.5, 1.5)  # of a loss, in doublings
+OFFSETS = Range(-0.5, 0.5)  # of a loss, in doublings
 FIRST_LOSS = 0.05  # a network is taken to bear for each point that it may lose: where to begin
 GROWTH = 2**0.5  # of the level, while the floor is not bracketed: the loss doubles
 CLOSE_ENOUGH = 1.04  # ratio of levels at which the ladder stops
 SMALLEST_LEVEL = 0.02
 MOST_RUNGS = 9
 NEAR = Range(0.9, 1.12)  # levels that TPE tries, relative to the best trial's
+AHEAD = 0.99  # of the best frame II so far: what TPE tries is to be faster
+RECENT = 5  # trials that tell by how much frame II is more than expected
 STEP = 1.12  # of the level, up from a trial that TPE found
 STEP_ENOUGH = 1.06  # ratio of levels at which such steps stop
 
@@ -93,13 +97,6 @@ def _levels(history: History, values: Values) -> dict[float, bool]:
     return {t.values[LEVEL]: t.record.feasible for t in history if _factors(t.values) == factors}
 
 
-class Chooser(Protocol):
-    """What knows which clips a budget of loss buys: ``CoDesign`` or ``ChannelPlan``."""
-
-    def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
-        """The clips that buy most for a sum of losses, each multiplied with its factor."""
-
-
 class DefaultStrategy:
     """A ladder over the loss that is risked, then TPE around it.
 
@@ -122,7 +119,7 @@ class DefaultStrategy:
         self._layers = tuple(layers)
         self._chooser = chooser
         self._first = (FIRST_LOSS * accuracy_drop) ** 0.5
-        self._clips = lru_cache(maxsize=64)(self._chosen)
+        self._chosen = lru_cache(maxsize=256)(self._bought)
 
     @property
     def space(self) -> Space:
@@ -159,7 +156,29 @@ class DefaultStrategy:
             return Proposal(Origin.SEED, step)
         level = SMALLEST_LEVEL if best is None else max(known[best.number][LEVEL], SMALLEST_LEVEL)
         near = Range(LEVELS.clamp(NEAR.low * level), LEVELS.clamp(NEAR.high * level))
-        return Proposal(Origin.SAMPLER, within={LEVEL: near})
+        wanted = None if best is None else self._wanted(history, best)
+        if wanted is None:
+            return Proposal(Origin.SAMPLER, within={LEVEL: near})
+
+        def enough(values: Values) -> float:
+            loss = self._chooser().least_loss(wanted, LEVELS.high**2, self._factors_of(values))
+            return near.high if loss is None else min(loss**0.5, near.high)
+
+        return Proposal(Origin.SAMPLER, follows=Follows(LEVEL, enough))
+
+    def _wanted(self, history: History, best: TrialRecord) -> float | None:
+        """Cycles that have to be expected of clips that are to beat the best trial; None: not
+        known."""
+        if self._goal is not Measure.THROUGHPUT or best.frame_ii_cycles is None:
+            return None
+        ratios = []
+        for tried in history:
+            cycles = tried.record.frame_ii_cycles
+            if cycles is not None and tried.values[LEVEL] > 0:
+                expected = self._chosen(tuple(sorted(tried.values.items()))).cycles
+                if expected is not None:
+                    ratios.append(expected / cycles)
+        return AHEAD * best.frame_ii_cycles * median(ratios[-RECENT:]) if ratios else None
 
     def _at(self, level: float) -> Values:
         return {**self.neutral, LEVEL: level}
@@ -198,15 +217,18 @@ class DefaultStrategy:
         """The clips that buy most for the level's loss."""
         if values[LEVEL] == 0.0:
             return NO_CLIPS
-        return self._clips(tuple(sorted(values.items())))
+        return self._chosen(tuple(sorted(values.items()))).clips
 
-    def _chosen(self, values: tuple[tuple[str, float], ...]) -> Settings:
+    def _factors_of(self, values: Values) -> dict[tuple[str, str], float]:
+        return {
+            (kind, layer): 2.0 ** values[f"{kind}:{layer}"]
+            for layer in self._layers
+            for kind in ("act", "weight")
+        }
+
+    def _bought(self, values: tuple[tuple[str, float], ...]) -> Chosen:
         named = dict(values)
-        factors = {}
-        for layer in self._layers:
-            for kind in ("act", "weight"):
-                factors[kind, layer] = 2.0 ** named[f"{kind}:{layer}"]
-        return self._chooser().clips(named[LEVEL] ** 2, factors)
+        return self._chooser().chosen(named[LEVEL] ** 2, self._factors_of(named))
 
     def score(self, record: TrialRecord, reference: TrialRecord) -> float:
         """Gain at the goal over the reference; the accuracy floor is a constraint."""

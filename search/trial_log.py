@@ -20,7 +20,7 @@ from .fixed_sampler import FixedSampler
 from .interrupts import deferred_interrupt
 from .record import Origin, TrialRecord, TrialState, record_numbers, record_of
 from .storage import BROKEN, OpenStudy, open_study, place_of
-from .strategy import Proposal, Space, Tried
+from .strategy import Follows, Proposal, Space, Tried
 from .trial_notes import (
     BEAT,
     CLIPS,
@@ -265,7 +265,7 @@ class TrialLog:
             else FixedSampler(proposal.values)
         )
         notes = {ORIGIN: proposal.origin.value, OWNER: owner}
-        return self._begun(sampler, {**space, **proposal.within}, notes)
+        return self._begun(sampler, {**space, **proposal.within}, notes, proposal.follows)
 
     def begin_again(self, lost: UnderWay, owner: str = "") -> Running:
         """Start a trial with the values of one that was lost.
@@ -275,15 +275,26 @@ class TrialLog:
         notes = {ORIGIN: lost.origin.value, OWNER: owner, RETRY: lost.number}
         return self._begun(FixedSampler(lost.values), lost.spans, notes)
 
-    def _begun(self, sampler: BaseSampler, spans: Space, notes: Mapping[str, JsonValue]) -> Running:
+    def _begun(
+        self,
+        sampler: BaseSampler,
+        spans: Space,
+        notes: Mapping[str, JsonValue],
+        follows: Follows | None = None,
+    ) -> Running:
         self._study.sampler = sampler
         with self._writing():
             trial = self._study.ask()
             for key, note in notes.items():
                 trial.set_user_attr(key, note)
             values = {
-                name: trial.suggest_float(name, span.low, span.high) for name, span in spans.items()
+                name: trial.suggest_float(name, span.low, span.high)
+                for name, span in spans.items()
+                if follows is None or name != follows.name
             }
+            if follows is not None:
+                only = follows.of(values)
+                values[follows.name] = trial.suggest_float(follows.name, only, only)
         return Running(trial, Origin(str(notes[ORIGIN])), values)
 
     def note_clips(self, running: Running, clips: str) -> None:

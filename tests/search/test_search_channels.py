@@ -89,19 +89,21 @@ def test_work_is_that_of_the_narrower_network(plan: ChannelPlan) -> None:
 
 
 def test_more_loss_saves_more_work(plan: ChannelPlan) -> None:
-    assert plan.clips(0.0, {}) == {}
+    assert plan.chosen(0.0, {}).clips == {}
 
     def amount(budget: float, factors: dict[tuple[str, str], float]) -> float:
-        clips = plan.clips(budget, factors)
+        clips = plan.chosen(budget, factors).clips
         return sum(s.weight_sparsity + s.act_threshold for s in clips.values())
 
     amounts = [amount(budget, {}) for budget in (0.05, 0.5, 5.0)]
     assert 0 < amounts[0] < amounts[1] < amounts[2]
-    families = {str(s.weight_family) for s in plan.clips(5.0, {}).values() if s.weight_sparsity}
+    families = {
+        str(s.weight_family) for s in plan.chosen(5.0, {}).clips.values() if s.weight_sparsity
+    }
     assert families == {"channel"}
     # what is said to lose too much is left alone
     costly = dict.fromkeys([("weight", "stem"), ("weight", "expand")], 1e6)
-    assert all(s.weight_sparsity == 0 for s in plan.clips(0.5, costly).values())
+    assert all(s.weight_sparsity == 0 for s in plan.chosen(0.5, costly).clips.values())
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_losses_and_options_are_of_the_family(
     last = found.facts[-1].name
     measured = found.curves[last].weight.shares
     assert len(measured) > 1 and measured == (0.0, *shares)[: len(measured)]
-    settings = found.clips(1.0, {})
+    settings = found.chosen(1.0, {}).clips
     clipped = [s for s in settings.values() if s.weight_sparsity > 0]
     assert clipped and {str(s.weight_family) for s in clipped} == {clips.replace("2", "n")}
     for setting in clipped:
@@ -128,21 +128,21 @@ def test_foldings_are_kept_by_content(problem: Problem, monkeypatch: pytest.Monk
     monkeypatch.setattr(codesign_module, "measure_alone", None)  # would fail if it were called
     second = open_problem(problem.spec, SilentHooks(), problem.known).codesign
     for budget in (0.01, 0.1):
-        assert second.clips(budget, {}) == first.clips(budget, {})
+        assert second.chosen(budget, {}) == first.chosen(budget, {})
 
 
 def test_more_loss_clips_more_and_none_clips_nothing(problem: Problem) -> None:
     found: CoDesign = problem.codesign
-    assert found.clips(0.0, {}) == {}
+    assert found.chosen(0.0, {}).clips == {}
 
     def lost(budget: float) -> float:
-        clips = found.clips(budget, {})
+        clips = found.chosen(budget, {}).clips
         return sum(s.weight_sparsity + s.act_threshold for s in clips.values())
 
     assert lost(1.0) > 0.0
     # a layer that is said to lose too much is left alone
     costly = {(kind, f.name): 1e6 for f in found.facts for kind in ("act", "weight")}
-    assert found.clips(0.5, costly) == {}
+    assert found.chosen(0.5, costly).clips == {}
 
 
 def test_what_cannot_be_read_is_as_if_it_were_not_there(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hass.clip_family import Neighbours
 from hass.pareto import Measure
+from hass.search.chosen import Chosen, Factors
 from hass.search.clips import (
     LARGEST_SHARE,
     LayerFacts,
@@ -23,17 +24,20 @@ from hass.search.spec import ObjectiveWeights
 from hass.search.strategy import SAMPLE, Proposal, Strategy, Tried, Values
 from hass.search.strategy_climb import HillClimbStrategy
 from hass.search.strategy_default import (
+    AHEAD,
     CLOSE_ENOUGH,
     LEVEL,
     LEVELS,
     MOST_RUNGS,
+    NEAR,
+    RECENT,
     STEP,
     STEP_ENOUGH,
     DefaultStrategy,
     next_level,
 )
 from hass.search.strategy_tpe import TpeStrategy
-from hass.sparsity import Settings, SparsitySetting
+from hass.sparsity import SparsitySetting
 
 UNIFORM = tuple(i / 100 for i in range(101))
 FACTS = (
@@ -46,9 +50,14 @@ FACTS = (
 class Buys:
     """A co-design that clips the more the more may be lost, the large layer only."""
 
-    def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
+    def chosen(self, budget: float, factors: Factors) -> Chosen:
         share = min(0.9, budget / factors["weight", "big"])
-        return {"big": SparsitySetting(share, 0.0)} if share > 0 else {}
+        clips = {"big": SparsitySetting(share, 0.0)} if share > 0 else {}
+        return Chosen(clips, 1000.0 * (1.0 - share))
+
+    def least_loss(self, cycles: float, most: float, factors: Factors) -> float | None:
+        loss = (1.0 - cycles / 1000.0) * factors["weight", "big"]
+        return loss if 0.0 <= loss <= min(most, 0.9 * factors["weight", "big"]) else None
 
 
 def default_strategy() -> DefaultStrategy:
@@ -177,8 +186,8 @@ def test_the_ladder_comes_close_to_what_the_network_bears() -> None:
 
 def test_no_rung_asks_for_clips_that_another_has_had() -> None:
     class Coarse(Buys):
-        def clips(self, budget: float, factors: object) -> Settings:
-            return {"big": SparsitySetting(0.5 if budget > 0.06 else 0.25, 0.0)}
+        def chosen(self, budget: float, factors: object) -> Chosen:
+            return Chosen({"big": SparsitySetting(0.5 if budget > 0.06 else 0.25, 0.0)})
 
     coarse = DefaultStrategy(["big"], Coarse, 1.0)
     rungs = follow_ladder(coarse, 0.06)[2:]
@@ -195,6 +204,44 @@ def test_the_sampler_stays_near_the_best_trial() -> None:
     within = strategy.propose(fast).within[LEVEL]
     assert within.low < best < within.high
     assert within.high - within.low < 0.25 * best
+
+
+def measured(history: list[Tried], more: Callable[[int], float]) -> list[Tried]:
+    """The history with frame IIs, ``more`` times what is expected of the n-th trial."""
+    chooser = Buys()
+    told = []
+    for number, tried in enumerate(history):
+        factors = {("weight", "big"): 2.0 ** tried.values["weight:big"]}
+        expected = chooser.chosen(tried.values[LEVEL] ** 2, factors).cycles
+        assert expected is not None
+        cycles = round(more(number) * expected)
+        record = replace(tried.record, frame_ii_cycles=cycles, throughput_fps=1e6 / cycles)
+        told.append(Tried(tried.values, record))
+    return told
+
+
+@pytest.mark.parametrize("offset", [-0.1, 0.0, 0.1])
+def test_what_the_sampler_tries_is_expected_to_be_faster(offset: float) -> None:
+    """By the frame II of the best, and by how much the last ones were above what was expected."""
+    strategy = default_strategy()
+    ladder = follow_ladder(strategy, 0.3)
+    history = measured(ladder, lambda number: 1.1 if number >= len(ladder) - RECENT else 3.0)
+    best = min(t.record.frame_ii_cycles or 0 for t in history if t.record.feasible)
+    follows = strategy.propose(history).follows
+    assert follows is not None and follows.name == LEVEL
+    values = {**strategy.neutral, "weight:big": offset}
+    level = follows.of({name: value for name, value in values.items() if name != LEVEL})
+    share = 1.0 - strategy.settings({**values, LEVEL: level})["big"].weight_sparsity
+    assert 1.1 * 1000 * share == pytest.approx(AHEAD * best, rel=2e-3)
+
+
+def test_the_sampler_risks_little_more_than_the_best() -> None:
+    strategy = default_strategy()
+    history = measured(follow_ladder(strategy, 0.3), lambda number: 1.0)
+    best = max(t.values[LEVEL] for t in history if t.record.feasible)
+    follows = strategy.propose(history).follows
+    assert follows is not None
+    assert follows.of({**strategy.neutral, "weight:big": 0.5}) == pytest.approx(NEAR.high * best)
 
 
 def found_by_the_sampler(history: list[Tried], level: float, *, feasible: bool) -> list[Tried]:
@@ -240,9 +287,9 @@ def test_factors_of_losses_are_the_offsets_doublings() -> None:
     seen: dict[tuple[str, str], float] = {}
 
     class Watching(Buys):
-        def clips(self, budget: float, factors: Mapping[tuple[str, str], float]) -> Settings:
+        def chosen(self, budget: float, factors: Factors) -> Chosen:
             seen.update(factors)
-            return {}
+            return Chosen()
 
     strategy = DefaultStrategy(["big"], Watching, 1.0)
     strategy.settings({**strategy.neutral, LEVEL: 0.2, "act:big": 1.0, "weight:big": -1.0})

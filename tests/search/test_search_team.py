@@ -16,7 +16,7 @@ from hass.search.journal import FlockLock
 from hass.search.record import Origin, TrialRecord, TrialState
 from hass.search.spec import SearchSpec, check_resumable, read_spec, write_spec
 from hass.search.storage import JOURNAL
-from hass.search.strategy import Proposal, Range, Tried
+from hass.search.strategy import Follows, Proposal, Range, Tried
 from hass.search.team import Team, Watch, new_owner
 from hass.search.trial import clips_digest, supposed
 from hass.search.trial_log import TrialLog
@@ -96,6 +96,22 @@ def test_a_trial_of_the_dead_is_taken_up_once(storage: str | None, tmp_path: Pat
     assert log.lost(SPACE) == ()
     log.give_up_all_of("dead too")
     assert log.lost(SPACE) == ()
+
+
+def test_what_follows_from_the_others_is_kept_with_them(
+    storage: str | None, tmp_path: Path
+) -> None:
+    log = TrialLog.open(tmp_path, storage, "test")
+    proposal = Proposal(Origin.SAMPLER, follows=Follows("a", lambda values: values["b"] / 2))
+    first, second = (log.begin(proposal, SPACE, 0, 9, owner) for owner in ("dead", "alive"))
+    for running in (first, second):
+        assert running.values.keys() == SPACE.keys()
+        assert running.values["a"] == running.values["b"] / 2
+    log.give_up_all_of("dead")
+    (lost,) = log.lost(SPACE)
+    assert log.begin_again(lost).values == first.values
+    assert finish(log, second)
+    assert log.history()[0].values == second.values
 
 
 def test_who_was_taken_for_dead_does_not_count(storage: str | None, tmp_path: Path) -> None:
