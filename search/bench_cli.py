@@ -59,8 +59,9 @@ def search(
     if page is not None:
         check_writable(page)
     listed = read_bench(cases, roots)
-    from .bench import compare_loops, run_case  # here, as it loads Optuna and onnxruntime
+    from .bench import run_case  # here, as it loads Optuna and onnxruntime
     from .bench_page import COLUMNS, SECTION, CaseResult, case_rows, results_json, section_text
+    from .bench_speed import compare_loops
 
     out = make_folder(output)
     results = []

@@ -25,6 +25,7 @@ from hass.folding import (
     Objective,
     TableCache,
     best_within,
+    in_reach,
     joint_curves,
     joint_of,
     least_loss,
@@ -198,6 +199,7 @@ def codesign(
     joint = joint_of(
         ground.graph, ground.device, names, levels, ground.clock_mhz, ground.arithmetic
     )
+    joint = in_reach(joint, ground.objective, SHARE)
     return CoDesign(tuple(facts), curves, joint, ground.objective)
 
 

@@ -233,6 +233,18 @@ class TrialLog:
             if trial.state is _COMPLETE
         )
 
+    def elapsed_seconds(self, first: int) -> float:
+        """From the begin of the first trial to the end of the last one, of those that finished but
+        for the ``first`` ones."""
+        times = [
+            (trial.datetime_start, trial.datetime_complete)
+            for trial in self._ended()
+            if trial.state is _COMPLETE
+        ][first:]
+        begun = [begin for begin, _ in times if begin is not None]
+        ended = [end for _, end in times if end is not None]
+        return (max(ended) - min(begun)).total_seconds() if begun and ended else 0.0
+
     @staticmethod
     def _record(trial: FrozenTrial) -> TrialRecord:
         return record_of(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from .exact import solve_exact
 from .least import Least, quick_least, solve_least
 from .legal import ALL_ENGINES
 from .objective import Goal, Objective
+from .pareto import pareto_front
 from .problem import problem_of
 from .rows import Rows, falls
 from .spend import Spend, amount
@@ -40,7 +41,8 @@ _LOSS_STEPS = 1e6  # of a loss of 1: losses are counted in whole steps
 _DRAWN_PRICES = 6
 _LOSS_PRICES = (0.0, 0.2, 1.0, 3.0)
 _EFFORT = Effort(gap=0.003, nodes=0)  # clips are measured afterwards: near is good enough
-_COUNTED = (Goal.LUT, Goal.FF, Goal.DSP, Goal.BRAM18, Goal.URAM)
+# objectives that the fastest choice is not the best at
+_NOT_FASTEST = (Goal.EFFICIENCY, Goal.LUT, Goal.FF, Goal.DSP, Goal.BRAM18, Goal.URAM)
 _DECIDING = Effort(gap=0.05, nodes=1000)
 
 
@@ -171,6 +173,53 @@ def _layer(cycles: IntArray, use: IntArray, option: IndexArray, priced: FloatArr
     return _Layer(Rows(cycles, lossless, sketch), option, priced)
 
 
+def in_reach(joint: Joint, objective: Objective, share: float = 1.0) -> Joint:
+    """The rows that matter to ``best_within`` whatever may be lost.
+
+    Without any loss some frame II is reached: slower rows are of no use. A smaller one than with
+    any loss is not: of rows that are faster than that, those matter that nothing is cheaper than.
+    Other objectives than throughput may use all rows.
+
+    Args:
+        joint: the layers' foldings; the first option of each loses nothing.
+        objective, share: as of ``best_within``.
+    """
+    if objective.goal in _NOT_FASTEST:
+        return joint
+    dear = {name: _beyond_first(layer) for name, layer in joint.layers.items()}
+    tables, budget = _posed(joint, dear, 0.0, share)
+    slow = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
+    if slow is None:
+        return joint
+    most = _choice(joint, slow.rows).frame_ii_cycles
+    tables, budget = _posed(joint, {}, 0.0, share)
+    fast = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
+    least = 0 if fast is None else fast.bound_cycles
+    layers = {name: _cut(layer, least, most) for name, layer in joint.layers.items()}
+    return replace(joint, layers=layers)
+
+
+def _beyond_first(layer: _Layer) -> FloatArray:
+    """(options,) losses with which there is the first only."""
+    losses = np.ones(int(layer.option.max()) + 1)
+    losses[0] = 0.0
+    return losses
+
+
+def _cut(layer: _Layer, least: int, most: int) -> _Layer:
+    """Rows of at most so many cycles, of which fewer than ``least`` are of no use."""
+    end = int(np.searchsorted(layer.rows.cycles, most, "right"))
+    cycles, use, option = layer.rows.cycles[:end], layer.rows.use[:end], layer.option[:end]
+    columns = np.column_stack([np.maximum(cycles, least), use[:, :-1]])
+    kept = []
+    for one in np.unique(option):
+        rows = np.flatnonzero(option == one)
+        kept.append(rows[pareto_front(columns[rows])])
+    rows = np.sort(np.concatenate(kept))
+    kept_use = use[rows, :-1].astype(np.int64)
+    return _layer(cycles[rows], kept_use, option[rows], layer.priced[:, rows])
+
+
 def fastest_within(
     joint: Joint,
     losses: Mapping[str, npt.NDArray[np.float64]],
@@ -239,7 +288,7 @@ def best_within(
     Raises:
         SolverError: as of ``fastest_within``.
     """
-    if objective.goal not in (Goal.EFFICIENCY, *_COUNTED):
+    if objective.goal not in _NOT_FASTEST:
         return fastest_within(joint, losses, loss, share)
     limit = objective.frame_ii_limit(joint.clock_mhz)
     within = NO_LIMIT if limit is None else int(limit * share)

@@ -15,6 +15,7 @@ from hass.folding import (
     Objective,
     best_within,
     fastest_within,
+    in_reach,
     joint_curves,
     joint_of,
     least_loss,
@@ -62,6 +63,26 @@ def test_no_choice_is_much_better(made_up: tuple[Graph, Device], seed: int, loss
     if found is not None and best is not None:
         assert found.frame_ii_cycles <= 1.1 * best.frame_ii_cycles
         assert sum(losses[name][found.options[name]] for name in chosen) <= loss + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_in_reach_is_all_that_matters(made_up: tuple[Graph, Device], seed: int) -> None:
+    """With half as many rows, whatever may be lost, frame IIs are those of all rows."""
+    graph, device = made_up
+    rng = np.random.default_rng(seed)
+    budget = np.array(tuple(device.budget)) / 2
+    curves = [random_curves(graph, rng, budget) for _ in range(3)]
+    chosen = [layer.name for layer in graph.convs][:2]
+    losses = {name: np.array([0.0, *rng.uniform(0.005, 0.03, 2)]) for name in chosen}
+    joint = joint_of(graph, device, chosen, curves)
+    near = in_reach(joint, Objective())
+    rows = [sum(len(layer.rows) for layer in one.layers.values()) for one in (near, joint)]
+    assert rows[0] < rows[1]
+    for loss in (0.0, 0.01, 0.03, 0.1):
+        all_rows, some = (fastest_within(one, losses, loss) for one in (joint, near))
+        assert all_rows is not None and some is not None
+        assert some.frame_ii_cycles == pytest.approx(all_rows.frame_ii_cycles, rel=0.005)
+    assert in_reach(joint, Objective(Goal.DSP)) is joint
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -146,8 +146,12 @@ def test_a_benchmark_makes_its_page_and_runs_nothing_twice(cases: Path, tmp_path
         assert f"| {row['strategy']} | {row['trials']} | 1 | {row['fps']['median']:,.0f} |" in text
         assert row["speedup"]["median"] >= 1.0
     assert "times as many trials per second" in text
-    begun = {p: p.read_text().count('"op_code":4') for p in out.rglob("study.journal")}
+    begun = {p: p.read_text().count('"op_code":4') for p in out.rglob("*-seed0/study.journal")}
     assert sorted(begun.values()) == [3, 3, 4]
+    speed = json.loads(next(out.rglob("speed.json")).read_text())
+    assert (speed["trials"], speed["worker_trials"]) == (2, 2)  # but for the first two
+    assert min(speed[name] for name in ("seconds", "plain_seconds", "worker_seconds")) > 0
+    assert speed["worker_fps"] >= found["rows"][0]["fps"]["median"] / 2
     second = CliRunner().invoke(main, words)
     assert second.exit_code == 0, second.output
     assert page.read_text() == text
