@@ -24,13 +24,11 @@ class Correlation:
         neighbours: correlation of neighbouring positions.
         frame: correlation of positions of a frame however far apart.
         frame_positions: positions of a frame.
-        share: of the variance that is so correlated; the rest is of each position alone.
     """
 
     neighbours: float
     frame: float
     frame_positions: int
-    share: float = 1.0
 
 
 @lru_cache(maxsize=_REMEMBERED)

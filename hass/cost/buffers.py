@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,6 +45,8 @@ from .weight_passes import in_passes, pass_stores
 from .window import window_stores
 
 Home = tuple[MemoryKind, MemoryKind]  # of line buffers, of FIFOs
+# Costs of a layer's numbers of streams: those of 100 layers with a few engines and homes each.
+_REMEMBERED = 4096
 
 
 def needed_entries(
@@ -116,15 +119,30 @@ def buffer_cost(
 ) -> Amount:
     """What line buffers and FIFOs cost where their deep ones lie in ``home``, (n,): all of a FIFO,
     all of a window but its registers and control."""
-    lines, fifos = home
     passes = _passes(shape, foldings, arithmetic)
+    where = home if passes is None else (None, home[1])
 
     def cost(distinct: IntArray) -> Amount:
-        kept = stored(_lines(shape, distinct, arithmetic) if passes is None else (), lines)
-        return kept + _fifo_cost(shape, foldings.engine, distinct, arithmetic, fifos)
+        return _cost_of(shape, foldings.engine, tuple(distinct.tolist()), where, arithmetic)
 
     rest = by_distinct(streams_in(foldings), cost)
-    return rest if passes is None else rest + stored(passes, lines)
+    return rest if passes is None else rest + stored(passes, home[0])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _cost_of(
+    shape: LayerShape,
+    engine: EngineKind,
+    streams: tuple[int, ...],
+    home: tuple[MemoryKind | None, MemoryKind],
+    arithmetic: Arithmetic,
+) -> Amount:
+    """Of FIFOs and of line buffers, None: without these, (n,). The same in every trial of a
+    search, whatever is clipped."""
+    lines, fifos = home
+    every = np.array(streams, dtype=np.int64)
+    kept = amount() if lines is None else stored(_lines(shape, every, arithmetic), lines)
+    return kept + _fifo_cost(shape, engine, every, arithmetic, fifos)
 
 
 def _passes(

@@ -147,7 +147,6 @@ def core_costs(
 ) -> LayerCosts:
     """``layer_costs`` without the memories of weights, line buffers and FIFOs: it does not matter
     where these lie, but for weights off chip."""
-    inputs, outputs = streams_in(foldings), streams_out(foldings)
     frame_ii = stream_cycles(shape, foldings)
     if isinstance(shape.op, ops.Conv2d):
         compute = compute_cycles(shape, foldings, sparsity)
@@ -159,11 +158,7 @@ def core_costs(
         stages = coefficients().pipeline.stream_cycles.value
         latency = np.full(len(foldings), stages, dtype=np.int64)
         traffic = np.zeros(len(foldings), dtype=np.int64)
-    total = _body(shape, foldings, sparsity, family, arithmetic)
-    total = total + port(inputs, arithmetic.act_bits).times(len(shape.inputs))
-    if arithmetic.in_bits > arithmetic.act_bits:  # rounded and saturated in front of the FIFO
-        total = total + adders(inputs, arithmetic.in_bits)
-    total = broadcast(len(foldings), total + port(outputs, arithmetic.out_bits))
+    total = core_amount(shape, foldings, sparsity, family, arithmetic)
     return LayerCosts(
         frame_ii_cycles=np.maximum(frame_ii, 1),
         latency_cycles=latency,
@@ -174,3 +169,19 @@ def core_costs(
         uram=total.uram,
         off_chip_bits=traffic,
     )
+
+
+def core_amount(
+    shape: LayerShape,
+    foldings: FoldingArrays,
+    sparsity: LayerSparsity | None,
+    family: Family,
+    arithmetic: Arithmetic,
+) -> Amount:
+    """The resources of ``core_costs``, (n,) each, for which no cycle is counted."""
+    total = _body(shape, foldings, sparsity, family, arithmetic)
+    inputs = streams_in(foldings)
+    total = total + port(inputs, arithmetic.act_bits).times(len(shape.inputs))
+    if arithmetic.in_bits > arithmetic.act_bits:  # rounded and saturated in front of the FIFO
+        total = total + adders(inputs, arithmetic.in_bits)
+    return broadcast(len(foldings), total + port(streams_out(foldings), arithmetic.out_bits))

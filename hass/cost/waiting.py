@@ -13,7 +13,8 @@ all m (``lane_fifos``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -80,6 +81,7 @@ def strayed(
     per_position: FloatArray,
     joined: FloatArray,
     correlation: Correlation,
+    share: FloatArray,
 ) -> FloatArray:
     """Square of how far the slowest of lanes that are joined after every ``joined`` windows strays
     from its own mean, per window.
@@ -97,6 +99,7 @@ def strayed(
         per_position: windows of a lane per position.
         joined: windows, at least 1.
         correlation: of positions.
+        share: of the variance that is so correlated; the rest is of each position alone.
     """
     more = per_position * position - window
     last = np.maximum(per_position, 1.0 + _LEAST)
@@ -105,23 +108,8 @@ def strayed(
     near = (window + more * np.where(more > 0.0, faded, evened)) / joined
     together = np.maximum(joined / per_position, 1.0)
     alike = mean_of_frame_share(correlation, together)
-    far = position * (correlation.share * alike + (1.0 - correlation.share) / together)
+    far = position * (share * alike + (1.0 - share) / together)
     return np.asarray(np.where(joined < per_position, near, far))
-
-
-def _never_more(joined: FloatArray, lanes: IntArray, axis: int) -> None:
-    """In place: more lanes can always do as fewer of them, so that a layer takes no more cycles.
-
-    Args:
-        joined: cycles per segment.
-        lanes: ascending, along the axis.
-        axis: of joined.
-    """
-    at = np.moveaxis(joined, axis, 0)
-    for index, count in enumerate(lanes.tolist()):
-        for fewer, other in enumerate(lanes[:index].tolist()):
-            if count % other == 0:
-                np.minimum(at[index], at[fewer] * (count / other), out=at[index])
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -158,23 +146,11 @@ def _joined(
         result = windows[None]
     else:
         stays = STAYS[:, None, None, None, None]
-        apart = strayed(window, position, per_position, stays, _NOTHING_IN_COMMON)
+        apart = strayed(window, position, per_position, stays, _NOTHING_IN_COMMON, np.ones(1))
         two = windows - counted.saved[row] * (windows - mean)
         lost = lost_share(mean + np.sqrt(imbalance + apart), np.maximum(two, never))
-        alike = _cycles_alike(histogram, max_fine).tolist()
-        square = np.stack(
-            [
-                strayed(
-                    window[..., fine],
-                    position[..., fine],
-                    per_position[..., 0],
-                    stays[..., 0],
-                    replace(correlation, share=share),
-                )
-                for fine, share in enumerate(alike)
-            ],
-            axis=-1,
-        )
+        alike = _cycles_alike(histogram, max_fine)
+        square = strayed(window, position, per_position, stays, correlation, alike)
         joined = mean + np.sqrt(imbalance + square)
         # lockstep is counted, and what is deeper takes no longer
         result = np.maximum(np.minimum(longest_paths(joined, lost, depths), windows), never)
@@ -198,10 +174,13 @@ def _joined(
 def _bounded(result: FloatArray, lanes: tuple[IntArray, IntArray, IntArray]) -> FloatArray:
     """Cycles per segment, (depths, coarse_out, coarse_in, coarse_group, fine), of which fewer lanes
     or multipliers never take fewer."""
+    from .kernels.bounded import never_more  # here, as it loads numba
+
     # an engine with more multipliers can always do as one with fewer
     result = np.minimum.accumulate(result, axis=-1)
     for axis, counts in enumerate(lanes, 1):
-        _never_more(result, counts, axis)
+        before = math.prod(result.shape[:axis])
+        never_more(result.reshape(before, len(counts), -1), counts)
     return result
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cost.foldings import EngineKind, FoldingArrays, IntArray, streams_in
-from ..cost.layer import core_costs, stored_weights
+from ..cost.layer import core_amount, core_costs, stored_weights
 from ..cost.ops.conv import WeightRows
 from ..cost.result import LayerCosts
 from ..cost.shape import LayerShape
@@ -61,7 +61,7 @@ def engines_of(
     rows = np.arange(len(foldings), dtype=np.intp)
     if foldings.engine is EngineKind.DYNAMIC:
         step = len(LANE_FIFO_DEPTHS)  # lane_fifo_depth varies fastest
-        light = core_costs(shape, foldings.take(rows[::step]), sparsity, family, arithmetic)
+        light = core_amount(shape, foldings.take(rows[::step]), sparsity, family, arithmetic)
         fits = (light.lut <= budget.lut) & (light.ff <= budget.ff) & (light.dsp <= budget.dsp)
         # where none fits the smallest of each resource is that of the set itself
         rows = rows[np.repeat(fits, step)] if fits.any() else rows

@@ -35,19 +35,24 @@ def position_products(
         live: of ``live_filters``.
     """
     top, left, bottom, right = op.pads
-    padded = np.pad(active, ((0, 0), (0, 0), (top, bottom), (left, right))).astype(np.float32)
-    total = np.zeros((len(active), out.height, out.width))
+    padded = np.pad(active, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    images, channels, height, width = padded.shape
+    # over channels first, by one matrix product; whole numbers that float32 holds
+    words = padded.reshape(images, channels, -1).astype(np.float32)
+    by_tap = live.reshape(channels, -1).T @ words
+    maps = by_tap.reshape(images, *op.kernel, height, width)
+    total = np.zeros((images, out.height, out.width))
     for row in range(op.kernel[0]):
         for column in range(op.kernel[1]):
             down, across = row * op.dilation[0], column * op.dilation[1]
-            tap = padded[
+            total += maps[
                 :,
-                :,
+                row,
+                column,
                 down : down + op.stride[0] * (out.height - 1) + 1 : op.stride[0],
                 across : across + op.stride[1] * (out.width - 1) + 1 : op.stride[1],
             ]
-            total += np.einsum("nchw,c->nhw", tap, live[:, row, column], optimize=True)
-    return total.reshape(len(active), -1)
+    return total.reshape(images, -1)
 
 
 class PlacedWork:

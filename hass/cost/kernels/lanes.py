@@ -23,6 +23,13 @@ def _raise(most: Lanes, values: Lanes) -> None:
 
 
 @compiled
+def _add(total: Lanes, values: Lanes) -> None:
+    """``values`` to ``total``, (words,)."""
+    for word in range(len(total)):
+        total[word] += values[word]
+
+
+@compiled
 def _work(at: Lanes, free: Lanes, cycles: Lanes, last: Lanes) -> None:
     """One lane's step, (words,): it starts where it is, ``at``, but when it is free to."""
     for word in range(len(at)):
@@ -118,6 +125,7 @@ def alone(lane: Lanes, steps: Ints, shape: tuple[int, int, int], total: Lanes) -
         of_step[:] = 0.0
         for slot in range(width * together):
             cycles = lane[block + slot // together, group + slot % together]
-            of_step[:cut] += cycles[first : first + cut]
-            of_step[cut:] += cycles[: words - cut]
-        total += of_step
+            _add(of_step[:cut], cycles[first : first + cut])
+            if cut < words:
+                _add(of_step[cut:], cycles[: words - cut])
+        _add(total, of_step)
