@@ -4,13 +4,15 @@ For every budget of predicted loss there is a best choice of clips (``codesign``
 II that they can buy, as the folding solver's own tables say. What is left unknown is how much loss
 the network bears within the accuracy asked for, a single number: a short ladder brackets it, each
 rung measured truly. What layers lose is known from a few images only, and adds up only roughly; so
-each loss has a factor 2**offset for TPE to find, near the best rung. With the factors of a trial
-that TPE found to be the best, a few steps up see whether the network bears more.
+each loss has a factor 2**offset for TPE to find. With these it is known what loss buys a design
+that is faster than the best so far, so that is what is tried: what cannot win is not. With the
+factors of a trial that TPE found to be the best, a few steps up see whether the network bears more.
 
 With the goal DSP or LUT the clips are those with which the least of it does at the frame rate that
 is required, with efficiency those of the best product of frame II and DSPs, by the same tables.
 With latency and energy they are still those that buy throughput: the tables know neither the first
-frame nor the energy. Whatever the goal, trials are folded for it and judged by it.
+frame nor the energy. With goals other than throughput TPE chooses the loss, too, near that of the
+best. Whatever the goal, trials are folded for it and judged by it.
 """
 
 from __future__ import annotations
