@@ -46,7 +46,8 @@ GROWTH = 2**0.5  # of the level, while the floor is not bracketed: the loss doub
 CLOSE_ENOUGH = 1.04  # ratio of levels at which the ladder stops
 SMALLEST_LEVEL = 0.02
 MOST_RUNGS = 9
-NEAR = Range(0.9, 1.25)  # levels that TPE tries, relative to the best trial's
+NEAR = Range(0.9, 1.12)  # levels that TPE tries, relative to the best trial's
+HIGHEST = 1.25  # of the best trial's level: more loss than that is not tried
 AHEAD = 0.99  # of the best frame II so far: what TPE tries is to be faster
 RECENT = 5  # trials that tell by how much frame II is more than expected
 STEP = 1.12  # of the level, up from a trial that TPE found
@@ -157,14 +158,15 @@ class DefaultStrategy:
         if best is not None and (step := self._next_step(history, known[best.number])) is not None:
             return Proposal(Origin.SEED, step)
         level = SMALLEST_LEVEL if best is None else max(known[best.number][LEVEL], SMALLEST_LEVEL)
-        near = Range(LEVELS.clamp(NEAR.low * level), LEVELS.clamp(NEAR.high * level))
         wanted = None if best is None else self._wanted(history, best)
         if wanted is None:
+            near = Range(LEVELS.clamp(NEAR.low * level), LEVELS.clamp(NEAR.high * level))
             return Proposal(Origin.SAMPLER, within={LEVEL: near})
+        most = LEVELS.clamp(HIGHEST * level)
 
         def enough(values: Values) -> float:
             loss = self._chooser().least_loss(wanted, LEVELS.high**2, self._factors_of(values))
-            return near.high if loss is None else min(loss**0.5, near.high)
+            return most if loss is None else min(loss**0.5, most)
 
         return Proposal(Origin.SAMPLER, follows=Follows(LEVEL, enough))
 
