@@ -49,6 +49,11 @@ MOST_RUNGS = 9
 NEAR = Range(0.9, 1.12)  # levels that TPE tries, relative to the best trial's
 HIGHEST = 1.25  # of the best trial's level: more loss than that is not tried
 AHEAD = 0.99  # of the best frame II so far: what TPE tries is to be faster
+PATIENCE = 6  # trials in a row that miss the floor before the next is to be slower ...
+EASIER, EASIEST = (
+    1.01,
+    1.1,
+)  # ... by this factor each, at most: those that keep it tell where to look
 RECENT = 5  # trials that tell by how much frame II is more than expected
 STEP = 1.12  # of the level, up from a trial that TPE found
 STEP_ENOUGH = 1.06  # ratio of levels at which such steps stop
@@ -88,6 +93,16 @@ def next_level(
     if lowest_bad / max(good) <= close_enough:
         return None
     return float((lowest_bad * max(good)) ** 0.5)
+
+
+def _aim(history: History) -> float:
+    """Frame II that the sampler's next trial is to have, relative to the best: a little less; after
+    a row of trials that missed the floor, more from trial to trial, until one keeps it."""
+    missed = 0
+    for tried in history:
+        if tried.record.origin is Origin.SAMPLER:
+            missed = 0 if tried.record.feasible else missed + 1
+    return min(AHEAD * EASIER ** max(0, missed - PATIENCE), EASIEST)
 
 
 def _factors(values: Values) -> dict[str, float]:
@@ -182,7 +197,7 @@ class DefaultStrategy:
                 expected = self._chosen(tuple(sorted(tried.values.items()))).cycles
                 if expected is not None:
                     ratios.append(expected / cycles)
-        return AHEAD * best.frame_ii_cycles * median(ratios[-RECENT:]) if ratios else None
+        return _aim(history) * best.frame_ii_cycles * median(ratios[-RECENT:]) if ratios else None
 
     def _at(self, level: float) -> Values:
         return {**self.neutral, LEVEL: level}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_history import Buys, default_strategy, follow_ladder, record
 
 from hass.clip_family import Neighbours
 from hass.pareto import Measure
@@ -24,13 +25,10 @@ from hass.search.spec import ObjectiveWeights
 from hass.search.strategy import SAMPLE, Proposal, Strategy, Tried, Values
 from hass.search.strategy_climb import HillClimbStrategy
 from hass.search.strategy_default import (
-    AHEAD,
     CLOSE_ENOUGH,
-    HIGHEST,
     LEVEL,
     LEVELS,
     MOST_RUNGS,
-    RECENT,
     STEP,
     STEP_ENOUGH,
     DefaultStrategy,
@@ -47,41 +45,11 @@ FACTS = (
 )
 
 
-class Buys:
-    """A co-design that clips the more the more may be lost, the large layer only."""
-
-    def chosen(self, budget: float, factors: Factors) -> Chosen:
-        share = min(0.9, budget / factors["weight", "big"])
-        clips = {"big": SparsitySetting(share, 0.0)} if share > 0 else {}
-        return Chosen(clips, 1000.0 * (1.0 - share))
-
-    def least_loss(self, cycles: float, most: float, factors: Factors) -> float | None:
-        loss = (1.0 - cycles / 1000.0) * factors["weight", "big"]
-        return loss if 0.0 <= loss <= min(most, 0.9 * factors["weight", "big"]) else None
-
-
-def default_strategy() -> DefaultStrategy:
-    return DefaultStrategy(["big", "small"], Buys, 1.0)
-
-
 STRATEGIES = (
     default_strategy(),
     TpeStrategy(FACTS, ObjectiveWeights()),
     HillClimbStrategy(FACTS),
 )
-
-
-def record(number: int, origin: Origin, *, feasible: bool, fps: float | None = 1.0) -> TrialRecord:
-    return TrialRecord(
-        number,
-        TrialState.COMPLETE,
-        origin,
-        feasible=feasible,
-        selection_top1=0.5,
-        throughput_fps=fps,
-        dsp=10,
-        pair_density=0.75,
-    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -155,20 +123,6 @@ def test_default_score_is_throughput() -> None:
     assert strategy.score(fast, dense) == pytest.approx(1.2)
 
 
-def follow_ladder(strategy: DefaultStrategy, bears: float) -> list[Tried]:
-    """Propose and judge until the sampler's turn; a loss up to ``bears`` keeps the accuracy."""
-    history = [
-        Tried(strategy.neutral, record(0, Origin.DENSE, feasible=True)),
-        Tried(strategy.neutral, record(1, Origin.SEED, feasible=True)),
-    ]
-    while (proposal := strategy.propose(history)).origin is Origin.SEED:
-        values = proposal.values
-        assert values is not None
-        kept = values[LEVEL] ** 2 <= bears
-        history.append(Tried(values, record(len(history), Origin.SEED, feasible=kept)))
-    return history
-
-
 @pytest.mark.parametrize("bears", [0.0, 0.003, 0.06, 0.4, 99.0])
 def test_the_ladder_ends_and_stays_in_the_space(bears: float) -> None:
     strategy = default_strategy()
@@ -204,45 +158,6 @@ def test_the_sampler_stays_near_the_best_trial() -> None:
     within = strategy.propose(fast).within[LEVEL]
     assert within.low < best < within.high
     assert within.high - within.low < 0.25 * best
-
-
-def measured(history: list[Tried], more: Callable[[int], float]) -> list[Tried]:
-    """The history with frame IIs, ``more`` times what is expected of the n-th trial."""
-    chooser = Buys()
-    told = []
-    for number, tried in enumerate(history):
-        factors = {("weight", "big"): 2.0 ** tried.values["weight:big"]}
-        expected = chooser.chosen(tried.values[LEVEL] ** 2, factors).cycles
-        assert expected is not None
-        cycles = round(more(number) * expected)
-        record = replace(tried.record, frame_ii_cycles=cycles, throughput_fps=1e6 / cycles)
-        told.append(Tried(tried.values, record))
-    return told
-
-
-@pytest.mark.parametrize("offset", [-0.1, 0.0, 0.1])
-def test_what_the_sampler_tries_is_expected_to_be_faster(offset: float) -> None:
-    """By the frame II of the best, and by how much the last ones were above what was expected."""
-    strategy = default_strategy()
-    ladder = follow_ladder(strategy, 0.3)
-    history = measured(ladder, lambda number: 1.1 if number >= len(ladder) - RECENT else 3.0)
-    best = min(t.record.frame_ii_cycles or 0 for t in history if t.record.feasible)
-    follows = strategy.propose(history).follows
-    assert follows is not None and follows.name == LEVEL
-    values = {**strategy.neutral, "weight:big": offset}
-    level = follows.of({name: value for name, value in values.items() if name != LEVEL})
-    share = 1.0 - strategy.settings({**values, LEVEL: level})["big"].weight_sparsity
-    assert 1.1 * 1000 * share == pytest.approx(AHEAD * best, rel=2e-3)
-
-
-def test_the_sampler_risks_little_more_than_the_best() -> None:
-    strategy = default_strategy()
-    history = measured(follow_ladder(strategy, 0.3), lambda number: 1.0)
-    best = max(t.values[LEVEL] for t in history if t.record.feasible)
-    follows = strategy.propose(history).follows
-    assert follows is not None
-    assert follows.of({**strategy.neutral, "weight:big": 0.5}) < HIGHEST * best
-    assert follows.of({**strategy.neutral, "weight:big": 5.0}) == pytest.approx(HIGHEST * best)
 
 
 def found_by_the_sampler(history: list[Tried], level: float, *, feasible: bool) -> list[Tried]:
