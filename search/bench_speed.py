@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from multiprocessing import get_context
@@ -89,8 +90,8 @@ class _Searched:
 @lru_cache(maxsize=1)
 def _searched(spec: SearchSpec, folder: Path) -> _Searched:
     problem = open_problem(spec, SilentHooks(), Known(folder / KNOWN))
-    with quiet_optuna():
-        history = TrialLog.open(folder, spec.storage, study_of(spec)).history()
+    with quiet_optuna(), closing(TrialLog.open(folder, spec.storage, study_of(spec))) as log:
+        history = log.history()
     return _Searched(problem, strategy_of(problem), history)
 
 
@@ -220,8 +221,8 @@ def _by_workers(
     outcome = run_search(spec, folder, SilentHooks(), crew)
     if outcome.interrupted:
         raise KeyboardInterrupt(f"finished runs are kept in {folder.parent}")
-    with quiet_optuna():
-        seconds = TrialLog.open(folder, spec.storage, study_of(spec)).elapsed_seconds(FIRST)
+    with quiet_optuna(), closing(TrialLog.open(folder, spec.storage, study_of(spec))) as log:
+        seconds = log.elapsed_seconds(FIRST)
     best = outcome.results.best
     fps = 0.0 if best is None else best.throughput_fps or 0.0
     return fps, max(0, outcome.results.finished - FIRST), seconds
