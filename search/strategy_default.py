@@ -110,9 +110,19 @@ def _factors(values: Values) -> dict[str, float]:
 
 
 def _levels(history: History, values: Values) -> dict[float, bool]:
-    """Level -> whether the floor was kept, of trials with the same factors of losses."""
+    """Level -> whether the floor was kept, of trials with the same factors of losses.
+
+    A trial that runs (``supposed``) is taken to miss it, but not where one that risked more has
+    kept it.
+    """
     factors = _factors(values)
-    return {t.values[LEVEL]: t.record.feasible for t in history if _factors(t.values) == factors}
+    same = [tried for tried in history if _factors(tried.values) == factors]
+    kept = max((t.values[LEVEL] for t in same if t.record.feasible), default=0.0)
+    return {
+        t.values[LEVEL]: t.record.feasible
+        or (t.record.selection_images is None and t.values[LEVEL] < kept)
+        for t in same
+    }
 
 
 class DefaultStrategy:

@@ -33,6 +33,7 @@ def record(number: int, origin: Origin, *, feasible: bool, fps: float | None = 1
         origin,
         feasible=feasible,
         selection_top1=0.5,
+        selection_images=400,
         throughput_fps=fps,
         dsp=10,
         pair_density=0.75,

@@ -11,6 +11,8 @@ from made_up_history import Buys, default_strategy, follow_ladder, record
 from hass.search.record import Origin
 from hass.search.strategy import Tried
 from hass.search.strategy_default import AHEAD, HIGHEST, LEVEL, PATIENCE, RECENT
+from hass.search.trial import supposed
+from hass.search.trial_notes import UnderWay
 
 
 def measured(history: list[Tried], more: Callable[[int], float]) -> list[Tried]:
@@ -75,3 +77,28 @@ def test_after_trials_that_miss_the_floor_less_is_asked_for() -> None:
     assert level() < eased < first
     add(feasible=True)
     assert level() == first
+
+
+def test_a_rung_below_one_that_kept_the_floor_does_not_send_the_ladder_down() -> None:
+    """Two at a time, one worker's rung is taken to miss the floor while the other's is judged."""
+    strategy = default_strategy()
+    history = follow_ladder(strategy, 0.3)[:2]
+    levels = [0.0]
+    under_way: list[UnderWay] = []
+    for number in range(2, 20):
+        told = supposed(history, under_way, strategy.space)
+        proposal = strategy.propose(told)
+        if proposal.values is None:
+            break
+        levels.append(proposal.values[LEVEL])
+        owner = str(number)
+        under_way.append(
+            UnderWay(number, Origin.SEED, proposal.values, strategy.space, owner, None, 0)
+        )
+        if len(under_way) == 2:
+            first = under_way.pop(0)
+            kept = first.values[LEVEL] ** 2 <= 0.3
+            done = replace(record(first.number, Origin.SEED, feasible=kept), selection_images=400)
+            history.append(Tried(first.values, done))
+    assert max(level for level in levels if level**2 <= 0.3) > 0.3**0.5 / 1.1
+    assert sum(level < 0.2 for level in levels) <= 2  # the first, and what went beside it
