@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hass.files import canonical_json, make_folder, write_text_atomic
 from hass.folding import ALL_ENGINES, Infeasibility
-from hass.measure import Hits, Split, measure_hits, measure_profile
+from hass.measure import Hits, Split, measure_hits
 from hass.onnx_io import write_model
 from hass.prune import pruned_weights
 from hass.sparsity import NO_CLIPS, Settings, act_thresholds_of
@@ -134,15 +134,7 @@ def plain_trial(problem: Problem, settings: Settings) -> tuple[int, int]:
     """
     settings = problem.refitted(problem.model, settings)
     accuracy = accuracy_of(_plain_hits(problem, settings))
-    model = problem.model
-    profile = measure_profile(
-        model.graph,
-        model.weights,
-        problem.data,
-        settings,
-        images=problem.spec.profile_images,
-        seed=problem.spec.seed,
-    )
+    profile = problem.measured_profile(problem.model, settings)
     plan = problem.solved(problem.model, profile, ALL_ENGINES, problem.words)
     cycles = 0 if isinstance(plan, Infeasibility) else plan.estimate.frame_ii_cycles
     return accuracy.correct, cycles

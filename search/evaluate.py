@@ -35,9 +35,11 @@ from hass.folding import (
 from hass.graph import Weights
 from hass.integer_accuracy import MOST_IMAGES, measure_integer_accuracy
 from hass.measure import (
+    Answers,
     Dataset,
     Fronts,
     Hits,
+    ProgressCallback,
     RefitTargets,
     Split,
     hardest_first,
@@ -89,7 +91,7 @@ class Problem:
     @cached_property
     def unclipped_profile(self) -> SparsityProfile:
         """The profile with nothing clipped."""
-        return self._measured_profile(self.model, NO_CLIPS)
+        return self.measured_profile(self.model, NO_CLIPS)
 
     @cached_property
     def unclipped_accuracy(self) -> Accuracy:
@@ -99,12 +101,12 @@ class Problem:
     @cached_property
     def unclipped_hits(self) -> Hits:
         """The images of the selection split that the network gets right with nothing clipped."""
-        return self._selection_hits(self._dense_fronts, NO_CLIPS)
+        return self._unclipped.hits
 
     @cached_property
     def _hardest_first(self) -> IndexArray:
         """Images of the selection split in the order in which trials run them."""
-        return hardest_first(self._dense_fronts.margins(NO_CLIPS))
+        return hardest_first(self._unclipped.margins)
 
     @cached_property
     def _floor(self) -> Floor:
@@ -112,10 +114,10 @@ class Problem:
         return floor_of(self.unclipped_hits[self._hardest_first], self.spec.accuracy_drop)
 
     @cached_property
-    def _dense_fronts(self) -> Fronts:
-        model = self.model
-        limit = self.spec.selection_limit
-        return Fronts(model.graph, model.weights, self.data, Split.SELECTION, limit)
+    def _unclipped(self) -> Answers:
+        model, limit = self.model, self.spec.selection_limit
+        fronts = Fronts(model.graph, model.weights, self.data, Split.SELECTION, limit)
+        return fronts.answers(NO_CLIPS, progress=self._selection_progress)
 
     @cached_property
     def _fronts(self) -> Fronts:
@@ -182,7 +184,8 @@ class Problem:
             targets = targets.without(removed_filters(self.model.graph, model.removed))
         return refitted(model.graph, model.weights, settings, targets)
 
-    def _measured_profile(self, model: ImportedModel, settings: Settings) -> SparsityProfile:
+    def measured_profile(self, model: ImportedModel, settings: Settings) -> SparsityProfile:
+        """The profile of the network, or of a narrower one, under clips."""
         return measure_profile(
             model.graph,
             model.weights,
@@ -233,8 +236,11 @@ class Problem:
     def _selection_hits(
         self, fronts: Fronts, settings: Settings, enough: Callable[[Hits], bool] | None = None
     ) -> Hits:
-        progress = stage_progress(self.hooks, f"accuracy ({Split.SELECTION.value})")
-        return fronts.hits(settings, progress=progress, enough=enough)
+        return fronts.hits(settings, progress=self._selection_progress, enough=enough)
+
+    @property
+    def _selection_progress(self) -> ProgressCallback:
+        return stage_progress(self.hooks, f"accuracy ({Split.SELECTION.value})")
 
     def _limit(self, split: Split) -> int | None:
         return self.spec.selection_limit if split is Split.SELECTION else None
@@ -276,7 +282,7 @@ class Problem:
             stopped = self._floor.stopped(hits)
             return Evaluation(stopped, None, stopped.most, None)
         selection = accuracy_of(hits)
-        profile = self._measured_profile(model, clips)
+        profile = self.measured_profile(model, clips)
         plan = self.solved(model, profile, ALL_ENGINES, words)
         return self._evaluation(model, plan, profile, selection, words)
 

@@ -50,10 +50,8 @@ NEAR = Range(0.9, 1.12)  # levels that TPE tries, relative to the best trial's
 HIGHEST = 1.25  # of the best trial's level: more loss than that is not tried
 AHEAD = 0.99  # of the best frame II so far: what TPE tries is to be faster
 PATIENCE = 6  # trials in a row that miss the floor before the next is to be slower ...
-EASIER, EASIEST = (
-    1.01,
-    1.1,
-)  # ... by this factor each, at most: those that keep it tell where to look
+EASIER = 1.01  # ... by this factor each: those that keep it tell where to look
+EASIEST = 1.1  # of the best frame II: no slower ones are tried
 RECENT = 5  # trials that tell by how much frame II is more than expected
 STEP = 1.12  # of the level, up from a trial that TPE found
 STEP_ENOUGH = 1.06  # ratio of levels at which such steps stop
@@ -200,14 +198,17 @@ class DefaultStrategy:
         known."""
         if self._goal is not Measure.THROUGHPUT or best.frame_ii_cycles is None:
             return None
-        ratios = []
-        for tried in history:
-            cycles = tried.record.frame_ii_cycles
-            if cycles is not None and tried.values[LEVEL] > 0:
-                expected = self._chosen(tuple(sorted(tried.values.items()))).cycles
-                if expected is not None:
-                    ratios.append(expected / cycles)
-        return _aim(history) * best.frame_ii_cycles * median(ratios[-RECENT:]) if ratios else None
+        measured = [
+            (tried.values, cycles)
+            for tried in history
+            if (cycles := tried.record.frame_ii_cycles) is not None and tried.values[LEVEL] > 0
+        ]
+        ratios = [
+            expected / cycles
+            for values, cycles in measured[-RECENT:]
+            if (expected := self._chosen_at(values).cycles) is not None
+        ]
+        return _aim(history) * best.frame_ii_cycles * median(ratios) if ratios else None
 
     def _at(self, level: float) -> Values:
         return {**self.neutral, LEVEL: level}
@@ -246,7 +247,10 @@ class DefaultStrategy:
         """The clips that buy most for the level's loss."""
         if values[LEVEL] == 0.0:
             return NO_CLIPS
-        return self._chosen(tuple(sorted(values.items()))).clips
+        return self._chosen_at(values).clips
+
+    def _chosen_at(self, values: Values) -> Chosen:
+        return self._chosen(tuple(sorted(values.items())))
 
     def _factors_of(self, values: Values) -> dict[tuple[str, str], float]:
         return {

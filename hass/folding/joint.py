@@ -25,7 +25,7 @@ from ..values import Arithmetic, WordLengths, precision_of
 from .choice import NO_LIMIT, Budget, FloatArray, IndexArray
 from .efficient import quick_efficient
 from .effort import Effort
-from .exact import solve_exact
+from .exact import Answer, solve_exact
 from .least import Least, quick_least, solve_least
 from .legal import ALL_ENGINES
 from .objective import Goal, Objective
@@ -187,13 +187,11 @@ def in_reach(joint: Joint, objective: Objective, share: float = 1.0) -> Joint:
     if objective.goal in _NOT_FASTEST:
         return joint
     dear = {name: _beyond_first(layer) for name, layer in joint.layers.items()}
-    tables, budget = _posed(joint, dear, 0.0, share)
-    slow = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
+    slow = fastest_within(joint, dear, 0.0, share)
     if slow is None:
         return joint
-    most = _choice(joint, slow.rows).frame_ii_cycles
-    tables, budget = _posed(joint, {}, 0.0, share)
-    fast = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
+    most = slow.frame_ii_cycles
+    fast = _fastest(joint, {}, 0.0, share)
     least = 0 if fast is None else fast.bound_cycles
     layers = {name: _cut(layer, least, most) for name, layer in joint.layers.items()}
     return replace(joint, layers=layers)
@@ -240,9 +238,15 @@ def fastest_within(
     Raises:
         SolverError: if an integer program fails.
     """
-    tables, budget = _posed(joint, losses, loss, share)
-    answer = solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
+    answer = _fastest(joint, losses, loss, share)
     return None if answer is None else _choice(joint, answer.rows)
+
+
+def _fastest(
+    joint: Joint, losses: Mapping[str, npt.NDArray[np.float64]], loss: float, share: float
+) -> Answer | None:
+    tables, budget = _posed(joint, losses, loss, share)
+    return solve_exact(tables, Budget(budget), joint.least_cycles, _EFFORT)
 
 
 def least_loss(

@@ -4,7 +4,7 @@ from .accuracy import Hits, batch_size, measure_accuracy, measure_hits, require_
 from .clip_losses import GroupLosses, LadderSums, images_at_once, measure_clip_losses
 from .dataset import Batch, Dataset
 from .equality import Proof, prove, prove_equal
-from .fronts import Fronts
+from .fronts import Answers, Fronts
 from .hardest import certainly_lost, hardest_first
 from .network_losses import NetworkLosses
 from .open_dataset import open_dataset
@@ -15,6 +15,7 @@ from .refit import RefitTargets, refit_targets, refitted
 from .splits import Split
 
 __all__ = [
+    "Answers",
     "Batch",
     "Dataset",
     "Fronts",

@@ -52,6 +52,19 @@ def crossing_maps(outputs: FloatArray, cut: Cut) -> FloatArray:
     return outputs.reshape(-1, across.channels, across.height, across.width)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a network says of images.
+
+    Attributes:
+        hits: (n,) whether it finds the class.
+        margins: (n,) by how much it puts the class above the others: see ``margins_of``.
+    """
+
+    hits: Hits
+    margins: FloatArray
+
+
 @dataclass(slots=True)
 class _Kept:
     """The part before a cut, and its images' maps, as far as they have run."""
@@ -133,18 +146,20 @@ class Fronts:
                 break
         return hits[:done]
 
-    def margins(self, settings: Settings) -> FloatArray:
-        """Image by image, by how much the network under these clips puts the class above the
-        others: see ``margins_of``.
+    def answers(self, settings: Settings, *, progress: ProgressCallback | None = None) -> Answers:
+        """``hits`` of all images, and how clear they are.
 
-        Raises: as ``measure_hits``.
+        Args and raises: as of ``measure_hits``.
         """
-        return np.concatenate(
-            [
-                margins_of(outputs, labels, self._dataset)
-                for outputs, labels in self._outputs(settings)
-            ]
-        )
+        hits, margins = [], []
+        done = 0
+        for outputs, labels in self._outputs(settings):
+            hits.append(found_classes(outputs, labels, self._dataset))
+            margins.append(margins_of(outputs, labels, self._dataset))
+            done += labels.size
+            if progress is not None:
+                progress(done, self._total)
+        return Answers(np.concatenate(hits), np.concatenate(margins))
 
     def _outputs(self, settings: Settings) -> Iterator[tuple[FloatArray, IndexArray]]:
         """Outputs and labels, batch by batch."""

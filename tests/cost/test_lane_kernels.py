@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_network import write_tiny_model
 
+from hass.cost.kernels.bounded import never_more
 from hass.cost.kernels.compiling import compiled
 from hass.cost.kernels.joined import join
-from hass.cost.kernels.lanes import walk
+from hass.cost.kernels.lanes import alone, walk
 from hass.cost.kernels.static import cycles_by_lanes, exchanged_order
 from hass.cost.lane_filters import exchange_allowed
 from hass.cost.lanes import Lanes
@@ -115,6 +116,31 @@ def test_lanes_that_walk_ahead(
         before = ends[lead - 1]
         assert (lockstep[out] == joined).all()
         assert (ahead[out] == ends[-1] - before).all()
+    single = np.empty(words, dtype=np.float32)
+    alone(by_out[0][0], np.array(steps), shape, single)
+    total = np.zeros(words, dtype=np.float32)
+    for block, block_way, group, group_way, word in steps:
+        one = np.zeros(words, dtype=np.float32)
+        for each in sorted(block + np.arange(width) * block_way):
+            for other in sorted(group + np.arange(together) * group_way):
+                one = one + by_out[0][0, each, other, (word + np.arange(words)) % size]
+        total = total + one
+    assert (single == total).all()
+
+
+@few
+@given(st.integers(0, 2**32 - 1), sizes, st.integers(1, 3), st.integers(1, 4))
+def test_more_lanes_never_take_longer(seed: int, count: int, before: int, behind: int) -> None:
+    lanes = _counts(count)
+    cycles = np.random.default_rng(seed).uniform(1.0, 9.0, (before, len(lanes), behind))
+    expected = cycles.copy()
+    for index, more in enumerate(lanes.tolist()):
+        for other, fewer in enumerate(lanes[:index].tolist()):
+            if more % fewer == 0:
+                bound = expected[:, other] * (more / fewer)
+                expected[:, index] = np.minimum(expected[:, index], bound)
+    never_more(cycles, lanes)
+    assert (cycles == expected).all()
 
 
 def _longest(turns: IntArray, order: IntArray, lanes_in: int, together: int, least: int = 0) -> int:

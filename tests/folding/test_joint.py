@@ -81,6 +81,7 @@ def test_what_is_in_reach_is_all_that_matters(made_up: tuple[Graph, Device], see
     for loss in (0.0, 0.01, 0.03, 0.1):
         all_rows, some = (fastest_within(one, losses, loss) for one in (joint, near))
         assert all_rows is not None and some is not None
+        # either may be 0.3 % above the least, where solvers are content
         assert some.frame_ii_cycles == pytest.approx(all_rows.frame_ii_cycles, rel=0.005)
     assert in_reach(joint, Objective(Goal.DSP)) is joint
 

@@ -129,10 +129,13 @@ def test_a_front_with_little_work_is_not_cut_off(
 
 def test_margins_say_what_hits_say(network: Network) -> None:
     meter = Fronts(*network, Split.SELECTION, 90)
+    seen: list[tuple[int, int]] = []
     for settings in (NO_CLIPS, {"classes": CLIP}):
-        margins = meter.margins(settings)
+        answers = meter.answers(settings, progress=lambda done, total: seen.append((done, total)))
+        margins = answers.margins
         assert len(margins) == 90 and (margins != 0).all()
-        assert (margins > 0).tolist() == meter.hits(settings).tolist()
+        assert (margins > 0).tolist() == meter.hits(settings).tolist() == answers.hits.tolist()
+        assert seen[-1] == (90, 90)
 
 
 def test_images_may_come_in_another_order(network: Network) -> None:

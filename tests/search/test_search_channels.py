@@ -151,7 +151,7 @@ def test_settings_of_channels_become_another_network(problem: Problem) -> None:
         pruned_weights(model.weights, settings)
     # what is gone counts as zeros of the whole network
     profile = problem.unclipped_profile
-    narrow_profile = problem._measured_profile(smaller, NO_CLIPS)
+    narrow_profile = problem.measured_profile(smaller, NO_CLIPS)
     whole = mean_densities(model.graph, model.graph, profile)
     narrow = mean_densities(model.graph, smaller.graph, narrow_profile)
     assert whole.weight_density == 1.0

@@ -41,6 +41,7 @@ def test_what_the_sampler_tries_is_expected_to_be_faster(offset: float) -> None:
     values = {**strategy.neutral, "weight:big": offset}
     level = follows.of({name: value for name, value in values.items() if name != LEVEL})
     share = 1.0 - strategy.settings({**values, LEVEL: level})["big"].weight_sparsity
+    # frame IIs of some hundred cycles are whole numbers, in the best and in what was expected
     assert 1.1 * 1000 * share == pytest.approx(AHEAD * best, rel=2e-3)
 
 
